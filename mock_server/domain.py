@@ -1,0 +1,110 @@
+"""The rule: what a customer payment does to a load. Standard library only.
+
+R and A numbers are clauses of the contract; the README lists them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import MAX_PREC, Context, Decimal
+
+PAYABLE_STATUSES = ("Invoiced", "Completed", "Financed")
+SETTLED_STATUS = "Completed"
+LOAD_CURRENCY = 0
+"""The currency code that stands for the load's own currency (A14)."""
+
+_EXACT = Context(prec=MAX_PREC)
+"""Adds without rounding, however many digits a payment has (A20)."""
+
+
+class LoadNotFound(Exception):
+    """No load has what was asked for (R3)."""
+
+
+class LoadNotPayable(Exception):
+    """The load's status takes no payments (R2)."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Load must be in one of: {', '.join(PAYABLE_STATUSES)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in a currency, which is an ISO 4217 numeric code, or 0 for the load's own."""
+
+    amount: Decimal
+    currency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A customer payment as a load keeps it.
+
+    `reference` is the sender's and identifies the payment within its load; `id` is ours and
+    identifies it everywhere. `date` is the sender's instant in RFC 3339, as sent (A15).
+    """
+
+    id: str
+    reference: str
+    amount: Money
+    date: str
+    invoice_number: str | None = None
+    method: str | None = None
+    check_number: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load and the payments recorded on it: by reference, oldest first.
+
+    `billed` is what the customer owes (the invoiced amount, else the agreed rate), `total_paid`
+    the sum of the payments in the load's own currency, `paid_at` when the latest was recorded; all
+    are None where there is none. `details` are the members that no rule looks at.
+    """
+
+    id: str
+    number: str
+    order_number: str
+    status: str
+    customer_id: str
+    created_at: datetime
+    po_number: str | None = None
+    billed: Money | None = None
+    payments: Mapping[str, Payment] = field(default_factory=dict)
+    total_paid: Money | None = None
+    paid_at: datetime | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def record(self, payment: Payment, at: datetime) -> "Load":
+        """The load after `payment`, recorded at the instant `at`.
+
+        A reference that the load already has changes nothing, whatever else the payment says and
+        whatever status the load is in by now (R6, A6, A7, A10). Otherwise the load must be payable
+        (R1; LoadNotPayable if not, R2), and becomes Completed once what was billed is paid (A12).
+        Overpaying is allowed (A13).
+        """
+        if payment.reference in self.payments:
+            return self
+        if self.status not in PAYABLE_STATUSES:
+            raise LoadNotPayable
+        after = self.with_payment(payment, at)
+        settled = self.billed and after.total_paid and after.total_paid.amount >= self.billed.amount
+        return replace(after, status=SETTLED_STATUS) if settled else after
+
+    def with_payment(self, payment: Payment, at: datetime | None) -> "Load":
+        """The load with one more payment and the total that follows (R7); its status stays.
+
+        The load's own currency is that of what was billed, else the first that a payment names. A
+        payment in another currency is kept, and does not count towards the total (A14).
+        """
+        own = self.total_paid or Money(Decimal(0), self.billed.currency if self.billed else LOAD_CURRENCY)
+        currency = own.currency or payment.amount.currency
+        counts = payment.amount.currency in (currency, LOAD_CURRENCY)
+        amount = _EXACT.add(own.amount, payment.amount.amount) if counts else own.amount
+        return replace(
+            self,
+            payments={**self.payments, payment.reference: payment},
+            total_paid=Money(amount, currency),
+            paid_at=at,
+        )

@@ -1,0 +1,94 @@
+"""The loads and their payments: the only mutable state."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from mock_server.domain import Load, LoadNotFound, Payment
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFilter:
+    """What a search asks for. A filter that is None or empty lets every load through."""
+
+    statuses: Collection[str] = ()
+    numbers: Collection[str] = ()
+    order_numbers: Collection[str] = ()
+    po_numbers: Collection[str] = ()
+    customer_id: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+    def accepts(self, load: Load) -> bool:
+        """Whether the load passes every filter."""
+        return (
+            (not self.statuses or load.status in self.statuses)
+            and (not self.numbers or load.number in self.numbers)
+            and (not self.order_numbers or load.order_number in self.order_numbers)
+            and (not self.po_numbers or load.po_number in self.po_numbers)
+            and (not self.customer_id or load.customer_id == self.customer_id)
+            and (self.created_from is None or load.created_at >= self.created_from)
+            and (self.created_to is None or load.created_at <= self.created_to)
+        )
+
+
+class Ledger(Protocol):
+    """Keeps loads. Asynchronous, because a database will keep them too."""
+
+    async def load(
+        self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
+    ) -> Load:
+        """The load that has everything given; LoadNotFound if there is none."""
+
+    async def record(self, number: str, payment: Payment) -> Load:
+        """Records the payment and returns the load after it.
+
+        Two calls with one reference record one payment, also when they run at once (A22).
+        LoadNotFound if no load has the number; LoadNotPayable as `Load.record` says.
+        """
+
+    async def search(self, wanted: LoadFilter) -> list[Load]:
+        """The loads that pass the filter, in a fixed order."""
+
+
+class MemoryLedger:
+    """Keeps the loads in this process. Every call runs to its end without letting another in."""
+
+    def __init__(
+        self, loads: Iterable[Load], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._loads = {load.number: load for load in loads}
+        self._number_of_id = {load.id: load.number for load in self._loads.values()}
+        self._number_of_order: dict[str, str] = {}
+        for load in self._loads.values():
+            self._number_of_order.setdefault(load.order_number, load.number)
+        self._clock = clock
+
+    def __iter__(self) -> Iterator[Load]:
+        return iter(self._loads.values())
+
+    async def load(
+        self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
+    ) -> Load:
+        if number is None and id is not None:
+            number = self._number_of_id.get(id)
+        if number is None and order_number is not None:
+            number = self._number_of_order.get(order_number)
+        load = self._loads.get(number) if number is not None else None
+        if load is None or (id or load.id, order_number or load.order_number) != (load.id, load.order_number):
+            raise LoadNotFound
+        return load
+
+    async def record(self, number: str, payment: Payment) -> Load:
+        before = self._loads.get(number)
+        if before is None:
+            raise LoadNotFound
+        after = self._loads[number] = before.record(payment, self._clock())
+        return after
+
+    async def search(self, wanted: LoadFilter) -> list[Load]:
+        if wanted.numbers:
+            candidates = (self._loads[number] for number in dict.fromkeys(wanted.numbers) if number in self._loads)
+            return [load for load in candidates if wanted.accepts(load)]
+        return [load for load in self if wanted.accepts(load)]
