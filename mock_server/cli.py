@@ -97,9 +97,13 @@ def main(  # noqa: PLR0913 - one for each option
         log_level,
         on_start=lambda: say(_greeting(url_of(listener), read, ledger)),
     )
-    # uvicorn ends in good order on both signals, and then raises them again for us.
+
+    def end(_signal: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn ends in good order on both signals, and then raises them again for whom it served.
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: None)
+        signal.signal(ending, end)
     server.run([listener])
     say("Stopped.")
 
