@@ -59,7 +59,7 @@ class _Route(Route):
 
     def __init__(self, path: str, app: "_Path") -> None:
         super().__init__(path, app)
-        # `$` would let a line feed follow, and without ASCII an ſ would pass for an s.
+        # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
         pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
         self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
         self._accepts = app.path_parameters.accepts

@@ -63,12 +63,12 @@ def read_document(path: Path) -> object:
 
 def read_lines(path: Path) -> Iterator[tuple[int, object]]:
     """The values in a JSON Lines file, each with its line number; blank lines are passed over."""
-    for number, line in enumerate(_bytes(path).splitlines(), start=1):
+    for line_number, line in enumerate(_bytes(path).splitlines(), start=1):
         if line.strip():
             try:
-                yield number, decode(line)
+                yield line_number, decode(line)
             except NotJson as error:
-                raise UnreadableDocument(f"{path}, line {number}, can't be read: {error}") from error
+                raise UnreadableDocument(f"{path}, line {line_number}, can't be read: {error}") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,7 +11,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mock_server.problems import MEDIA_TYPE, InvalidRequest, problem
 from mock_server.schemas import WHOLE_BODY
 
-
 _OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
