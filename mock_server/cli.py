@@ -97,13 +97,10 @@ def main(  # noqa: PLR0913 - one for each option
         log_level,
         on_start=lambda: say(_greeting(url_of(listener), read, ledger)),
     )
-
-    def end(_signal: int, _frame: object) -> None:
-        server.should_exit = True
-
-    # uvicorn ends in good order on both signals, and then raises them again for whom it served.
+    # uvicorn ends in good order on both signals, and then raises them again for us. One that comes
+    # before it listens to them ends it too.
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, end)
+        signal.signal(ending, server.handle_exit)
     server.run([listener])
     say("Stopped.")
 

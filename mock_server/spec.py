@@ -14,7 +14,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
-    rf"\s*({_NAME}/{_NAME})((?:\s*;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\"))?)*)\s*"
+    # White space belongs to what it follows: a choice would cost exponential time.
+    rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 

@@ -1,9 +1,7 @@
 """The wire's names for loads and payments, in both directions."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from operator import attrgetter
@@ -13,25 +11,11 @@ from msgspec import Raw
 
 from mock_server.decimal_json import encode
 from mock_server.domain import Load, Money, Payment
+from mock_server.instants import instant, instant_text
 from mock_server.shapes import Facts, Picker
 
 JsonObject = Mapping[str, Any]
 """An object that its schema has accepted. Its members are read only by the functions below."""
-
-
-@lru_cache(maxsize=256)
-def instant(text: str) -> datetime:
-    """The instant in an RFC 3339 text.
-
-    Python can't hold a leap second or the year 0; they become the nearest instant that it can.
-    """
-    text = text.upper().replace(":60", ":59.999999")
-    return datetime.min.replace(tzinfo=UTC) if text.startswith("0000") else datetime.fromisoformat(text)
-
-
-def instant_text(at: datetime) -> str:
-    """An instant in RFC 3339, in UTC with `Z`."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def money_from_wire(money: JsonObject) -> Money:
