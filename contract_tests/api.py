@@ -70,6 +70,8 @@ class Api:
         exchange = self.send_unjudged(_read_request(number))
         verdict, view = self.oracle.judge_read(exchange, known, earlier)
         self._views[number] = view
+        if view is not None:
+            self.oracle.model.see(view)
         self.take(verdict)
         if view is None and known is not None:
             verdict.require("P1", holds=False, expected=f"load {number}", got=str(exchange.response.status))

@@ -152,7 +152,7 @@ QUESTIONS: dict[str, Question] = {
         ("A18a", "Unknown members", "ignored"),
         ("A18b", "Member names in other case", "400"),
         ("A19", "InvoiceNumber of another load", "stored unchecked"),
-        ("A20a", "The total of 0.1 and 0.2", "exact"),
+        ("A20a", "A total that doubles cannot add, such as 0.1 and 0.2", "exact"),
         ("A20b", "An amount beyond the range of a double", "400"),
         ("A20c", "An amount with more digits than a double keeps, or than cents have", "exact"),
         ("A20d", "A total", "exact"),

@@ -132,10 +132,10 @@ class Oracle:
             verdict.observe("A1", payment_member_names(view.members))
         if known is not None:
             verdict.exchanges = (*(one for _, one in earlier), exchange)
-            changes = known.changes(view)
+            repeated = any(one.response.status == 200 for _, one in earlier)
+            changes = known.payment_changes(view) if repeated else known.changes(view)
             clause = earlier[-1][0] if earlier else "P9"
             verdict.require(clause, not changes, "the load as it was before", f"changed: {_listed(changes)}")
-        self.model.see(view)
         return verdict, view
 
     def _view(self, verdict: Verdict, exchange: Exchange) -> LoadView | None:
@@ -192,11 +192,11 @@ class Oracle:
         if original is not None:
             changed = attempt.faults or attempt.vague or _differs(attempt, original)
             return Kind.CHANGED_REPEAT if changed else Kind.REPEAT
+        if self.model.has_elsewhere(number, reference):
+            return Kind.ELSEWHERE
         if self.model.was_refused(number, reference):
             return Kind.REFUSED_BEFORE
-        if self.model.has_near(number, reference):
-            return Kind.NEAR
-        return Kind.ELSEWHERE if self.model.has_elsewhere(number, reference) else Kind.NEW
+        return Kind.NEAR if self.model.has_near(number, reference) else Kind.NEW
 
     # --- a refusal --------------------------------------------------------------------------------
 
@@ -287,6 +287,8 @@ class Oracle:
             self._judge_new(verdict, case, answer, new[0])
         if case.attempt.load is not None:
             self.model.learn(case.attempt.load, answer.payments.values())
+        if case.after is not None:
+            self.model.see(case.after)
 
     def _answer(self, verdict: Verdict, case: "_Case") -> PaymentAnswer | None:
         try:
@@ -376,10 +378,9 @@ class Oracle:
         verdict.require("P9", not fixed, "the load's other members as before", f"changed: {_listed(fixed)}")
         same = case.before.paid_at == case.after.paid_at
         verdict.observe("A16b", "unchanged" if same else "the time of the repeat")
-        shown = "list" if answer.payments.keys() == case.after.payments.keys() else "another list"
-        status = "status" if answer.status == case.after.status else "another status"
-        text = f"200, the original in the current {shown} and {status}".replace("current another", "another")
-        verdict.observe("A6", text)
+        current = (answer.payments.keys(), answer.status) == (case.after.payments.keys(), case.after.status)
+        what = "the current" if current else "another"
+        verdict.observe("A6", f"200, the original in {what} list and status")
 
     # --- a new payment ----------------------------------------------------------------------------
 
@@ -583,7 +584,7 @@ def _judge_total(verdict: Verdict, attempt: Attempt, before: LoadView, after: Lo
         if verdict.require("R7", nearly(grown, amount, paid), expected, f"{after.total}"):
             exact = "exact" if grown == amount else "off by less than a cent"
             verdict.observe("A20d", exact)
-            if (paid, amount) == (Decimal("0.1"), Decimal("0.2")):
+            if Decimal(repr(float(paid) + float(amount))) != EXACT.add(paid, amount):
                 verdict.observe("A20a", exact)
         if own is None:
             same = after.total.currency == currency
