@@ -163,6 +163,8 @@ def test_a_base_url_has_one_form(text: str, printed: str) -> None:
     assert str(Origin.parse(text)) == printed
 
 
-@pytest.mark.parametrize(("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)])
+@pytest.mark.parametrize(
+    ("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)]
+)
 def test_the_time_at_a_rate_is_known(requests: int, seconds: int) -> None:
     assert Rate(10, 60).time_for(requests) == pytest.approx(seconds, rel=0.03)
