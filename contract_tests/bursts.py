@@ -31,6 +31,13 @@ class Call:
         return (attempt.reference if attempt else None) or ""
 
     @property
+    def won(self) -> bool:
+        """Whether the payment in the answer is the one that was sent, not that of another with its reference."""
+        attempt = attempt_of(self.exchange.request)
+        rows = self.answer.payments if self.answer else {}
+        return any(attempt is not None and rows[key].amount.amount == attempt.amount for key in self.own)
+
+    @property
     def own(self) -> frozenset[str]:
         """The ids that the answer gives to the payment that was sent; one, or something is wrong."""
         rows = self.answer.payments.items() if self.answer else ()
@@ -78,9 +85,9 @@ def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[st
     Each answer alone, then: every reference once, the total exact, and an order that explains it all.
     """
     calls = send_branches(api.send_unjudged, branches)
-    for one in sorted(calls, key=lambda one: one.ended):
-        api.take(api.oracle.judge_payment(one.exchange, load, None, alone=False))
     api.forget(load.number)
+    for one in sorted(calls, key=lambda one: (not one.won, one.ended)):
+        api.take(api.oracle.judge_payment(one.exchange, load, None, alone=False))
     after = api.load(load.number)
     verdict = Verdict(exchanges=tuple(one.exchange for one in calls))
     _judge_together(verdict, calls, load, after)
