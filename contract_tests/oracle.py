@@ -85,12 +85,14 @@ class Oracle:
 
     # --- before sending ---------------------------------------------------------------------------
 
-    def must_be_refused(self, request: Request, before: LoadView | None, *, exists: bool) -> bool:
+    def must_be_refused(
+        self, request: Request, before: LoadView | None, *, exists: bool, status: str | None = None
+    ) -> bool:
         """Whether the contract says that this request records nothing."""
         attempt = attempt_of(request)
         if attempt is None:
             return False
-        faults = attempt.faults + _load_faults(before, exists=exists)
+        faults = attempt.faults + _load_faults(before.status if before else status, exists=exists)
         return bool(faults) and self._kind(attempt) not in (Kind.REPEAT, Kind.CHANGED_REPEAT, Kind.NEAR)
 
     # --- any answer -------------------------------------------------------------------------------
@@ -163,12 +165,14 @@ class Oracle:
         exists: bool = True,
         alone: bool = True,
         doubts: Iterable[str] = (),
+        nominal: str | None = None,
     ) -> Verdict:
         """The answer to a payment request.
 
         `before` and `after` are the load as it was and is; None where nobody looked. `exists` is False
         for a LoadNumber that no load has. `alone` is False while other payments may be under way for
         the same load. `doubts` are reasons that only the caller knows why a refusal would be right.
+        `nominal` is the status that a load is said to have which nobody read.
         """
         verdict = self.judge(exchange)
         attempt = attempt_of(exchange.request)
@@ -176,7 +180,7 @@ class Oracle:
         if attempt is None or status >= 500 or not (status == 200 or status >= 400):
             return verdict
         case = _Case(exchange, attempt, before, after, self._kind(attempt), alone)
-        case.faults = attempt.faults + _load_faults(before, exists=exists)
+        case.faults = attempt.faults + _load_faults(before.status if before else nominal, exists=exists)
         case.doubts = [*attempt.doubts, *doubts, *_doubts_about(attempt, before)]
         if status == 200:
             self._judge_accepted(verdict, case)
@@ -266,7 +270,7 @@ class Oracle:
     # --- a payment --------------------------------------------------------------------------------
 
     def _judge_accepted(self, verdict: Verdict, case: "_Case") -> None:
-        if case.faults and case.kind not in _MAYBE_REPEATS:
+        if case.faults and case.kind not in (*_REPEATS, Kind.NEAR):
             fault = case.faults[0]
             verdict.require(
                 fault.clause, holds=False, expected=fault.expected, got=summary(case.exchange.response)
@@ -452,11 +456,11 @@ _REPEATS = (Kind.REPEAT, Kind.CHANGED_REPEAT)
 _MAYBE_REPEATS = (*_REPEATS, Kind.NEAR, Kind.ELSEWHERE)
 
 
-def _load_faults(before: LoadView | None, *, exists: bool) -> list[Fault]:
+def _load_faults(status: str | None, *, exists: bool) -> list[Fault]:
     if not exists:
         return [Fault("R3", "no load has that number", range(404, 405))]
-    if before is not None and before.status not in PAYABLE_STATUSES:
-        reason = f"the load's status is {before.status}"
+    if status is not None and status not in PAYABLE_STATUSES:
+        reason = f"the load's status is {status}"
         return [Fault("R2", reason, range(400, 401), NOT_PAYABLE)]
     return []
 
