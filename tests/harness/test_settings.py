@@ -36,7 +36,7 @@ def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
     assert settings.suites == ("reads",)
     assert settings.rate == Rate(10, 60)
     assert not settings.record_payments
-    assert (settings.max_payments, settings.max_amount, settings.max_requests) == (8, Decimal("3.00"), 300)
+    assert (settings.max_payments, settings.max_amount, settings.max_requests) == (8, Decimal("3.00"), 600)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080", "127.9.9.9"])
