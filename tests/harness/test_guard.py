@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -496,7 +496,8 @@ def test_the_record_of_a_killed_run_names_what_was_under_way(server: CountingSer
     server.answer = lambda _: LOST
     with guarded(server.url, record=Record(path)) as (client, _, _), pytest.raises(Stop):
         client.send(payment())
-    assert [kept.outcome for kept in Record(path).payments] == ["unknown"]
+    with closing(Record(path)) as record:
+        assert [kept.outcome for kept in record.payments] == ["unknown"]
 
 
 def test_a_resumed_payment_is_a_repeat(server: CountingServer) -> None:
