@@ -1,5 +1,6 @@
 """Each safety of the money guard, by trying to get around it: what reached the server is what counts."""
 
+import gzip
 import json
 import threading
 import time
@@ -111,6 +112,13 @@ def test_with_consent_a_nominated_load_is_paid_and_no_other(server: CountingServ
                 client.send(stranger)
     assert len(server.received) == 1
     assert [kept.id for kept in record.payments] == ["id-1"]
+
+
+def test_with_consent_a_body_that_hides_its_load_is_refused(server: CountingServer) -> None:
+    hidden = replace(payment(must_be_refused=True), headers={**MEDIA_TYPE, "Content-Encoding": "gzip"})
+    with guarded(server.url) as (client, _, _), pytest.raises(Refused, match="hides"):
+        client.send(replace(hidden, content=gzip.compress(body(STRANGER))))
+    assert server.received == []
 
 
 def test_payments_wait_until_the_nominated_loads_were_read(server: CountingServer) -> None:
