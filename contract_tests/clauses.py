@@ -194,5 +194,6 @@ QUESTIONS: dict[str, Question] = {
         ("Q28", "A search with an unknown status", "400"),
         ("Q29", "NaN or Infinity", "400"),
         ("Q30", "Allow of a 405", "POST"),
+        ("Q31", "A generated request that openapi.yaml forbids", "refused"),
     )
 }

@@ -38,6 +38,7 @@ from contract_tests.views import (
 _PLACE_OF = {NO_REFERENCE: "A2a", NOT_POSITIVE: "A2b", NOT_PAYABLE: "A2c"}
 _TEXT_OF = {NO_REFERENCE: "A24a", NOT_POSITIVE: "A24b", NOT_PAYABLE: "A24c"}
 _BUSINESS_REFUSALS = (400, 409, 422)
+_OVERPAID = "it is more than what is open"
 _CLOCKS_DIFFER_BY = Decimal(600)
 _FINEST_INSTANT = Decimal("0.001")
 _COMMON_CURRENCIES = (840, 124, 484)
@@ -212,14 +213,15 @@ class Oracle:
         elif case.kind is Kind.REPEAT and not case.doubts:
             verdict.require("R6", holds=False, expected="200 and the original payment", got=summary(response))
         elif case.kind is Kind.CHANGED_REPEAT:
-            verdict.observe("A7", f"{response.status}")
+            if not case.attempt.doubts:
+                verdict.observe("A7", f"{response.status}")
         elif any(NOT_PAYABLE in text for text in texts_of(response)):
             status = case.before.status if case.before else "not known"
             expected = f"200, because the load's status is {status}"
             verdict.require("R1", case.before is None, expected, summary(response))
         elif not case.doubts and case.kind in (Kind.NEW, Kind.REFUSED_BEFORE, Kind.NEAR, Kind.ELSEWHERE):
             self._judge_valid_refused(verdict, case)
-        elif "it is more than what is open" in case.doubts and response.status not in _BUSINESS_REFUSALS:
+        elif case.doubts == [_OVERPAID] and response.status not in _BUSINESS_REFUSALS:
             verdict.require("R1", holds=False, expected="200", got=summary(response))
         if attempted := case.attempt.reference:
             number = case.attempt.load
@@ -476,7 +478,7 @@ def _doubts_about(attempt: Attempt, before: LoadView | None) -> list[str]:
     if before and billed and attempt.amount is not None and attempt.amount.adjusted() < 300:
         paid = before.total.amount if before.total else Decimal(0)
         if EXACT.add(paid, attempt.amount) > billed.amount:
-            doubts.append("it is more than what is open")
+            doubts.append(_OVERPAID)
     return doubts
 
 
