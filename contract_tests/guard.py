@@ -88,6 +88,8 @@ class Guard:
         self.requests = 0
         self.payments = 0
         self.amount = Decimal(0)
+        self.refusals = 0
+        self.last_refusal = ""
 
     @property
     def stopped(self) -> Stop | None:
@@ -123,17 +125,25 @@ class Guard:
         Raises Refused when it may not, and Stop once the run was stopped.
         """
         with self._lock:
-            self._check_stopped()
-            _check_headers(headers)
-            permit = self._permit(intent, must_be_refused=must_be_refused)
-            resolution = 1 if permit.may_record and not self._policy.is_mock else 0
-            self._check_requests(1 + resolution)
-            if permit.is_payment:
-                permit = replace(permit, is_repeat=self._is_repeat(intent))
-            if permit.is_payment and not permit.is_repeat:
-                self._reserve(intent)
-            self.requests += 1
-            return permit
+            try:
+                return self._admit(intent, headers, must_be_refused=must_be_refused)
+            except Refused as refused:
+                self.refusals += 1
+                self.last_refusal = refused.reason
+                raise
+
+    def _admit(self, intent: Intent, headers: Mapping[str, str], *, must_be_refused: bool) -> Permit:
+        self._check_stopped()
+        _check_headers(headers)
+        permit = self._permit(intent, must_be_refused=must_be_refused)
+        resolution = 1 if permit.may_record and not self._policy.is_mock else 0
+        self._check_requests(1 + resolution)
+        if permit.is_payment:
+            permit = replace(permit, is_repeat=self._is_repeat(intent))
+        if permit.is_payment and not permit.is_repeat:
+            self._reserve(intent)
+        self.requests += 1
+        return permit
 
     def admit_again(self, permit: Permit) -> None:
         """Counts another transmission of an admitted request.
