@@ -26,6 +26,8 @@ REPORT = pytest.StashKey[Report]()
 FAILURES = pytest.StashKey[list[Failure]]()
 PARTS = pytest.StashKey[list[Results]]()
 
+_GENERATING: Final = frozenset({"model", "fuzz"})
+"""The suites that generate examples with Hypothesis."""
 _OUTPUT: Final = "alvys_contract"
 
 
@@ -45,7 +47,9 @@ def start(config: pytest.Config, settings: Settings) -> None:
     config.stash[FAILURES] = []
     config.stash[PARTS] = []
     config.option.alvys_seed = str(settings.seed)
-    config.option.hypothesis_seed = str(settings.seed)
+    if _GENERATING & set(settings.suites):
+        # Only then, because the option alone makes Hypothesis' plugin import all of it.
+        config.option.hypothesis_seed = str(settings.seed)
     if settings.is_mock:
         config.option.alvys_run_id = settings.run_id
     elif _is_spread(config):
