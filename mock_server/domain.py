@@ -20,6 +20,9 @@ _EXACT = Context(prec=MAX_PREC)
 class LoadNotFound(Exception):
     """No load has what was asked for (R3)."""
 
+    def __init__(self, wanted: str = "what was asked for") -> None:
+        super().__init__(f"No load has {wanted}.")
+
 
 class LoadNotPayable(Exception):
     """The load's status takes no payments (R2)."""
@@ -56,11 +59,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load and the payments recorded on it: by reference, oldest first.
+    """A load and the payments recorded on it: by reference, oldest first, never changed in place.
 
-    `billed` is what the customer owes (the invoiced amount, else the agreed rate), `total_paid`
-    the sum of the payments in the load's own currency, `paid_at` when the latest was recorded; all
-    are None where there is none. `details` are the members that no rule looks at.
+    `billed` is what the customer owes (the invoiced amount, else the agreed rate), `total_paid` the
+    sum of the payments in the load's own currency, `paid_at` when the latest was recorded; all are
+    None where there is none. `details` are the members that no rule looks at.
     """
 
     id: str
@@ -71,7 +74,7 @@ class Load:
     created_at: datetime
     po_number: str | None = None
     billed: Money | None = None
-    payments: Mapping[str, Payment] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
     total_paid: Money | None = None
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
@@ -98,7 +101,8 @@ class Load:
         The load's own currency is that of what was billed, else the first that a payment names. A
         payment in another currency is kept, and does not count towards the total (A14).
         """
-        own = self.total_paid or Money(Decimal(0), self.billed.currency if self.billed else LOAD_CURRENCY)
+        billed_in = self.billed.currency if self.billed else LOAD_CURRENCY
+        own = self.total_paid or Money(Decimal(0), billed_in)
         currency = own.currency or payment.amount.currency
         counts = payment.amount.currency in (currency, LOAD_CURRENCY)
         amount = _EXACT.add(own.amount, payment.amount.amount) if counts else own.amount

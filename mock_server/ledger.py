@@ -83,12 +83,14 @@ class MemoryLedger:
     async def record(self, number: str, payment: Payment) -> Load:
         before = self._loads.get(number)
         if before is None:
-            raise LoadNotFound
+            raise LoadNotFound(f"the number {number}")
         after = self._loads[number] = before.record(payment, self._clock())
         return after
 
     async def search(self, wanted: LoadFilter) -> list[Load]:
         if wanted.numbers:
-            candidates = (self._loads[number] for number in dict.fromkeys(wanted.numbers) if number in self._loads)
+            candidates = (
+                self._loads[number] for number in dict.fromkeys(wanted.numbers) if number in self._loads
+            )
             return [load for load in candidates if wanted.accepts(load)]
         return [load for load in self if wanted.accepts(load)]

@@ -1,0 +1,127 @@
+"""JSON Schema at work: the faults of a document, in the vendor's sentences."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import jsonschema_rs
+
+_SENTENCES = {
+    "type": "The {field} field must be {limit}.",
+    "pattern": "The {field} field must match the pattern {limit}.",
+    "minLength": "The {field} field must have at least {limit} characters.",
+    "format": "The {field} field must be a date and time with Z or an offset, as RFC 3339 writes it.",
+    "enum": "The {field} field must be one of: {limit}.",
+    "exclusiveMinimum": "{field} must be greater than {limit}.",
+    "minimum": "The {field} field must be at least {limit}.",
+    "maximum": "The {field} field must be at most {limit}.",
+    "minItems": "The {field} field must have at least {limit} items.",
+    "maxItems": "The {field} field must have at most {limit} items.",
+}
+_STRUCTURE = {"$ref", "additionalProperties", "anyOf", "items", "properties", "required"}
+_ANNOTATIONS = {"title", "description", "default", "examples"}
+
+KEYWORDS = frozenset(_SENTENCES) | _STRUCTURE | _ANNOTATIONS
+"""The keywords that a schema may use: a rule has its sentence, or the document can't be served."""
+FORMATS = frozenset({"date-time"})
+
+WHOLE_BODY = "$"
+
+_TYPES = {"array": "an array", "boolean": "true or false", "integer": "an integer", "number": "a number"} | {
+    "object": "an object",
+    "string": "a string",
+}
+
+
+class Checker:
+    """A compiled schema.
+
+    `schema` may refer to `components` by `#/components/...`. What a keyword means is JSON Schema
+    2020-12's business; how a fault is put is the vendor's (R4, R5) where its pages say it.
+    """
+
+    def __init__(
+        self, schema: Mapping[str, Any], components: Mapping[str, Any], whole: str = "request body"
+    ) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator(
+            {**schema, "components": components}, validate_formats=True
+        )
+        self._whole = whole
+        self.accepts = self._validator.is_valid
+
+    def faults(self, document: object) -> dict[str, list[str]]:
+        """Every fault: member -> sentences. Nested members are joined by dots (`Amount.Amount`)."""
+        faults: dict[str, list[str]] = {}
+        for error in self._validator.iter_errors(document):
+            for member, sentence in self._sentences(error, document):
+                faults.setdefault(member, []).append(sentence)
+        return faults
+
+    def _sentences(self, error: jsonschema_rs.ValidationError, document: object) -> Iterator[tuple[str, str]]:
+        path = list(error.instance_path)
+        kind = error.kind
+        if kind.name == "anyOf":
+            yield from self._of_branches(kind.value, path, document)
+        elif kind.name == "required":
+            yield _member([*path, kind.value]), _required(kind.value)
+        else:
+            names = [step for step in path if isinstance(step, str)]
+            field = names[-1] if names else self._whole
+            yield _member(path), _sentence(field, kind.name, kind.value, _value_at(document, path))
+
+    def _of_branches(
+        self, branches: list[list[jsonschema_rs.ValidationError]], path: list[str | int], document: object
+    ) -> Iterator[tuple[str, str]]:
+        # Either "one of these members", or "this or null": then the branch that is not null counts.
+        wanted = [_member_wanted(errors[0], path) for errors in branches]
+        if None not in wanted:
+            yield _member(path), f"At least one of {', '.join(map(str, wanted))} is required."
+            return
+        told = [
+            errors for errors in branches if (errors[0].kind.name, errors[0].kind.value) != ("type", ["null"])
+        ]
+        for error in told[0]:
+            yield from self._sentences(error, document)
+
+
+def _member_wanted(error: jsonschema_rs.ValidationError, path: list[str | int]) -> str | int | None:
+    below = list(error.instance_path)[len(path) :]
+    return str(error.kind.value) if error.kind.name == "required" and not below else next(iter(below), None)
+
+
+def _member(path: list[str | int]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".") or WHOLE_BODY
+
+
+def _value_at(document: Any, path: list[str | int]) -> object:
+    # Not `error.instance`: it tells neither null from a number that no double can hold.
+    for step in path:
+        document = document[step]
+    return document
+
+
+def _required(field: str) -> str:
+    return f"The {field} field is required."
+
+
+def _sentence(field: str, keyword: str, limit: Any, value: object) -> str:
+    blank = isinstance(value, str) and not value.strip()
+    if (keyword == "type" and value is None) or (keyword in {"pattern", "minLength"} and blank):
+        return _required(field)
+    if isinstance(value, Decimal) and value.is_nan():
+        return f"The {field} field is beyond the range of a double."
+    # The field and the limit are the schema's: nothing that a request says is formatted.
+    return _SENTENCES[keyword].format(field=field, limit=_limit(keyword, limit))
+
+
+def _limit(keyword: str, limit: Any) -> str:
+    match keyword:
+        case "type":
+            return " or ".join(_TYPES[name] for name in limit if name != "null")
+        case "enum":
+            return ", ".join(limit)
+        case "exclusiveMinimum" if limit == 0:
+            return "zero"
+        case _:
+            return str(limit)

@@ -1,0 +1,68 @@
+"""Serves an ASGI app with uvicorn, on a socket that is known to be free."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mock_server.problems import MEDIA_TYPE, InvalidRequest, problem
+from mock_server.schemas import WHOLE_BODY
+
+
+class PortTaken(Exception):
+    """Nothing can listen on the address; the message says why."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 whose own refusals are problem documents too."""
+
+    def send_400_response(self, msg: str) -> None:
+        status, _, body = problem(InvalidRequest({WHOLE_BODY: [msg]}))
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+        )
+        self.transport.write(head.encode() + b"content-type: " + MEDIA_TYPE + b"\r\n\r\n" + body)
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, told how to serve the mock; `on_start` is called once it answers."""
+
+    def __init__(
+        self, app: ASGIApp, log_level: str = "warning", on_start: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                log_level=log_level,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to answer, then says so."""
+        await super().startup(sockets)
+        self._on_start()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. PortTaken if there is none to be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise PortTaken(f"{host}:{port} can't be listened on: {error}") from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL of what listens on the socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -1,0 +1,178 @@
+"""openapi.yaml -> operations: what the server serves, checks and answers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mock_server.documents import read_document
+from mock_server.schemas import FORMATS, KEYWORDS, Checker
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CONTENT_TYPE = re.compile(
+    rf"\s*({_NAME}/{_NAME})((?:\s*;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\"))?)*)\s*"
+)
+_CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
+
+
+class SpecError(Exception):
+    """The document can't be served; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the document.
+
+    `path` is the template. `path_parameters` and `query` check the parameters, `body` the request
+    body: None if there is none. `query_names` are the query parameters by their lowercase names.
+    `example` is a request body that
+    the document gives, `example_path` the path with default parameters, `success` the schema of the
+    200 answer.
+    """
+
+    id: str
+    method: str
+    path: str
+    path_parameters: Checker
+    query: Checker
+    query_names: Mapping[str, str]
+    body: Checker | None
+    media_types: "MediaTypes"
+    example: Mapping[str, Any] | None
+    example_path: str
+    success: Mapping[str, Any]
+
+
+class MediaTypes:
+    """The request media types of one operation; `application/*+json` stands for a whole family."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        patterns = (re.escape(name).replace(r"\*", f"{_NAME}") for name in names)
+        self.names = names
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
+        self.take = lru_cache(maxsize=64)(self._take)
+
+    def _take(self, content_type: bytes) -> bool:
+        """Whether a Content-Type header names one of them, in UTF-8 (A4)."""
+        match = _CONTENT_TYPE.fullmatch(content_type.decode("latin-1"))
+        if match is None or not self._pattern.fullmatch(match[1]):
+            return False
+        return all(charset.lower() in ("utf-8", "utf8") for charset in _CHARSET.findall(match[2]))
+
+
+class Spec:
+    """An OpenAPI document and the operations in it. SpecError if it can't be understood."""
+
+    def __init__(self, document: Mapping[str, Any], name: str) -> None:
+        self.name = name
+        self._document = document
+        self._components: Mapping[str, Any] = document.get("components", {})
+        try:
+            self.operations = tuple(self._operations())
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise SpecError(f"{name} is no OpenAPI document that can be served: {error!r}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> "Spec":
+        """The document in a YAML or JSON file; UnreadableDocument if there is none."""
+        document = read_document(path)
+        if not isinstance(document, dict) or "paths" not in document:
+            raise SpecError(f"{path} is no OpenAPI document: it has no paths")
+        return cls(document, str(path))
+
+    def schema(self, name: str) -> Mapping[str, Any]:
+        """The schema of that name in the components; SpecError if there is none."""
+        schema = self._components.get("schemas", {}).get(name)
+        if schema is None:
+            raise SpecError(f"{self.name} has no schema {name}")
+        return schema  # type: ignore[no-any-return]
+
+    def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
+        """Compiles a schema of this document."""
+        return Checker(schema, self._components, whole)
+
+    def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The node itself, or what its `$ref` points to with the node's own members on top."""
+        if "$ref" not in node:
+            return node
+        target: Any = self._document
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            if step not in target:
+                raise SpecError(f"{self.name}: {node['$ref']} points to nothing")
+            target = target[step]
+        own = {name: value for name, value in node.items() if name != "$ref"}
+        return {**self.resolve(target), **own}
+
+    def _operations(self) -> Iterator[Operation]:
+        for path, item in self._document["paths"].items():
+            for method in METHODS:
+                if method in item:
+                    yield self._operation(path, method, item)
+
+    def _operation(self, path: str, method: str, item: Mapping[str, Any]) -> Operation:
+        node = item[method]
+        where = f"{method.upper()} {path}"
+        if "operationId" not in node:
+            raise SpecError(f"{self.name}: {where} has no operationId")
+        parameters = [
+            self.resolve(each) for each in (*item.get("parameters", ()), *node.get("parameters", ()))
+        ]
+        content: Mapping[str, Any] = self.resolve(node.get("requestBody", {})).get("content", {})
+        success = self.resolve(node["responses"]["200"])["content"]["application/json"]["schema"]
+        bodies = [media["schema"] for media in content.values()]
+        if any(body != bodies[0] for body in bodies):
+            raise SpecError(f"{self.name}: {where} has media types with different schemas")
+        for schema in (*bodies[:1], success, *(parameter["schema"] for parameter in parameters)):
+            self._refuse_unknown_keywords(schema, where, frozenset())
+        in_query = [parameter for parameter in parameters if parameter["in"] == "query"]
+        in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
+        one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
+        query = _object_of(in_query) | (one_of if one_of["anyOf"] else {})
+        examples = [example["value"] for media in content.values() for example in media["examples"].values()]
+        return Operation(
+            id=node["operationId"],
+            method=method.upper(),
+            path=path,
+            path_parameters=self.checker(_object_of(in_path)),
+            query=self.checker(query, "query"),
+            query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
+            body=self.checker(bodies[0]) if bodies else None,
+            media_types=MediaTypes(tuple(content)),
+            example=next(iter(examples), None),
+            example_path=re.sub(
+                r"\{(.+?)\}", lambda match: _object_of(in_path)["properties"][match[1]]["default"], path
+            ),
+            success=success,
+        )
+
+    def _refuse_unknown_keywords(self, schema: Mapping[str, Any], where: str, seen: frozenset[str]) -> None:
+        # A keyword that is passed over would be a rule that nobody checks.
+        if "$ref" in schema:
+            if schema["$ref"] in seen:
+                raise SpecError(f"{self.name}: {where} contains itself")
+            seen |= {schema["$ref"]}
+        schema = self.resolve(schema)
+        unknown = set(schema) - KEYWORDS
+        if unknown:
+            raise SpecError(
+                f"{self.name}: {where} uses a keyword that is not understood: {', '.join(sorted(unknown))}"
+            )
+        if schema.get("format", "date-time") not in FORMATS:
+            raise SpecError(f"{self.name}: {where} uses a format that is not understood: {schema['format']}")
+        for name, member in schema.get("properties", {}).items():
+            self._refuse_unknown_keywords(member, f"{where}, {name}", seen)
+        for inner in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
+            if isinstance(inner, Mapping):
+                self._refuse_unknown_keywords(inner, where, seen)
+
+
+def _object_of(parameters: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {parameter["name"]: parameter["schema"] for parameter in parameters},
+        "required": [parameter["name"] for parameter in parameters if parameter.get("required")],
+    }

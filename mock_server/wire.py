@@ -1,0 +1,160 @@
+"""The wire's names for loads and payments, in both directions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from msgspec import Raw
+
+from mock_server.decimal_json import encode
+from mock_server.domain import Load, Money, Payment
+from mock_server.shapes import Facts, Picker
+
+JsonObject = Mapping[str, Any]
+"""An object that its schema has accepted. Its members are read only by the functions below."""
+
+
+def instant(text: str) -> datetime:
+    """The instant in an RFC 3339 text.
+
+    Python can't hold a leap second or the year 0; they become the nearest instant that it can.
+    """
+    text = text.upper().replace(":60", ":59.999999")
+    return datetime.min.replace(tzinfo=UTC) if text.startswith("0000") else datetime.fromisoformat(text)
+
+
+def instant_text(at: datetime) -> str:
+    """An instant in RFC 3339, in UTC with `Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def money_from_wire(money: JsonObject) -> Money:
+    """Money from `{Amount, Currency}`."""
+    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+
+
+def payment_from_wire(body: JsonObject, id: str | None = None) -> Payment:
+    """A payment from the members of a request, or of a payment in a fixture; with a new id."""
+    return Payment(
+        id=id or str(uuid4()),
+        reference=body["ReferenceNumber"],
+        amount=money_from_wire(body["Amount"]),
+        date=body["PaymentDate"],
+        invoice_number=body.get("InvoiceNumber"),
+        method=body.get("PaymentMethod"),
+        check_number=body.get("CheckNumber"),
+        note=body.get("Note"),
+    )
+
+
+def identity_of(number: str) -> JsonObject:
+    """The id and the order number of a load that a fixture gives neither: the same at every start."""
+    return {"Id": str(uuid5(NAMESPACE_URL, f"load:{number}")), "OrderNumber": f"ORD-{number}"}
+
+
+def payment_identity_of(number: str, reference: str) -> JsonObject:
+    """The id of a payment that a fixture gives none: the same at every start."""
+    return {"Id": str(uuid5(NAMESPACE_URL, f"payment:{number}:{reference}"))}
+
+
+def load_from_wire(document: JsonObject) -> Load:
+    """A load, with its payments, from a document that has every member of a load.
+
+    `totalPaid` is not read: it follows from the payments. Without `paidAt`, the latest payment
+    counts as recorded when it was made.
+    """
+    billed = document["InvoicedAmount"] or document["CustomerRate"]
+    load = Load(
+        id=document["Id"],
+        number=document["LoadNumber"],
+        order_number=document["OrderNumber"],
+        status=document["Status"],
+        customer_id=document["CustomerId"],
+        created_at=instant(document["CreatedAt"]),
+        po_number=document["PONumber"],
+        billed=money_from_wire(billed) if billed else None,
+        details=document,
+    )
+    for payment in document["payments"] or ():
+        paid_at = instant(document["paidAt"] or payment["PaymentDate"])
+        load = load.with_payment(payment_from_wire(payment, payment["Id"]), paid_at)
+    return load
+
+
+class _PaymentsWriter:
+    """Writes the payments of a load as one JSON text.
+
+    Payments are only ever added, so the text of a load is kept and grows: a load with thousands of
+    payments costs no more than its bytes. What is kept is trusted as long as the last payment it
+    holds is the very object that the load has in that place.
+    """
+
+    def __init__(self, write_payment: Picker) -> None:
+        self._write_payment = write_payment
+        self._kept: dict[str, _Kept] = {}
+
+    def __call__(self, load: Load) -> Raw:
+        payments = load.payments.values()
+        kept = self._kept.get(load.number)
+        if kept and len(payments) >= kept.count:
+            newer = list(islice(reversed(payments), len(payments) - kept.count + 1))
+            if newer[-1] is kept.last:
+                if len(newer) > 1:
+                    kept = self._keep(load, newer[-2::-1], kept.text + b",")
+                return Raw(b"[" + kept.text + b"]")
+        return Raw(b"[" + self._keep(load, list(payments), b"").text + b"]") if payments else Raw(b"[]")
+
+    def _keep(self, load: Load, added: list[Payment], text: bytes) -> "_Kept":
+        text += b",".join(encode(self._write_payment(payment)) for payment in added)
+        kept = self._kept[load.number] = _Kept(len(load.payments), added[-1], text)
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How many payments the text has, the last of them, and the text."""
+
+    count: int
+    last: Payment
+    text: bytes
+
+
+_MONEY = Facts(plain={"amount": attrgetter("amount"), "currency": attrgetter("currency")})
+
+_PAYMENT = Facts(
+    plain={
+        "id": attrgetter("id"),
+        "checknumber": attrgetter("check_number"),
+        "invoicenumber": attrgetter("invoice_number"),
+        "paymentdate": attrgetter("date"),
+        "paymentmethod": attrgetter("method"),
+        "referencenumber": attrgetter("reference"),
+    },
+    things={"amount": (attrgetter("amount"), _MONEY)},
+)
+
+LOAD = Facts(
+    plain={
+        "status": attrgetter("status"),
+        "paidat": lambda load: load.paid_at and instant_text(load.paid_at),
+    },
+    things={"totalpaid": (attrgetter("total_paid"), _MONEY)},
+    lists={"customerpayments": (_PaymentsWriter, _PAYMENT), "payments": (_PaymentsWriter, _PAYMENT)},
+    rest=lambda name: lambda load: load.details.get(name),
+)
+"""What is known about a load, for any schema that shows one."""
+
+PAGE = Facts(
+    plain={
+        "page": attrgetter("page"),
+        "pagesize": attrgetter("size"),
+        "total": attrgetter("total"),
+    },
+    lists={"items": (lambda pick: lambda found: [pick(load) for load in found.loads], LOAD)},
+)
+"""What is known about a page of a search."""
