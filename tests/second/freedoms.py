@@ -44,6 +44,7 @@ class Freedoms:
     unknown_members: Literal["ignored", "refused"] = "ignored"
     duplicate_members: Literal["last", "refused"] = "last"
     member_names: Literal["exact", "any_case"] = "exact"
+    nul: Literal["refused", "stored"] = "refused"
     media_type_refusal: Literal[415, 400] = 415
     version_refusal: Literal[404, 400] = 404
     blank_load_number: Literal[400, 404] = 400
@@ -76,6 +77,7 @@ COMBINATIONS: dict[str, Freedoms] = {
         member_names="any_case",
         blank_load_number=404,
         dates="lenient",
+        nul="stored",
     ),
     "minimal": Freedoms(
         errors="json_string",

@@ -254,6 +254,9 @@ class Service:
         if value is not None and any(unicodedata.category(character) == "Cs" for character in value):
             faults[name] = [f"The {name} field is not valid Unicode."]
             return None
+        if value is not None and "\0" in value and self.free.nul == "refused":
+            faults[name] = [f"The {name} field must not contain U+0000."]
+            return None
         return value
 
     def read_money(self, members: Mapping[str, Json], faults: Faults) -> Mapping[str, Json]:
@@ -295,6 +298,8 @@ class Service:
                 required("Currency") if value is None else "The Currency field must be an integer."
             ]
             return 0
+        if abs(value) > LARGEST:
+            faults["Amount.Currency"] = ["The Currency field is out of range."]
         if self.free.currencies == "iso_only" and value not in CURRENCIES:
             faults["Amount.Currency"] = ["The currency is unknown."]
         return value
@@ -598,6 +603,10 @@ class Service:
             for name in ("Status", "LoadNumbers", "OrderNumbers", "PONumbers")
         }
         customer = body.get("CustomerId")
+        if not (customer is None or isinstance(customer, str)) or not self.is_date_range(
+            body.get("DateRange")
+        ):
+            raise Refusal(400, {"$": ["A filter is not valid."]})
         if not any(lists.values()) and not customer:
             raise Refusal(400, {"$": ["At least one filter is needed."]})
         if len(lists["LoadNumbers"]) > 150 or any(one not in STATUSES for one in lists["Status"]):
@@ -608,6 +617,16 @@ class Service:
             raise Refusal(404, {"$": ["There is no hit."]})
         items = [self.load_members(load) for load in shown]
         return self.ok({"Page": page, "PageSize": size, "Total": self.hits(hits, shown), "Items": items})
+
+    def is_date_range(self, value: Json) -> bool:
+        """Whether the value is a span of time, or none."""
+        if not isinstance(value, Mapping):
+            return value is None
+        ends = [value.get(name) for name in ("Start", "End")]
+        try:
+            return all(end is None or (isinstance(end, str) and instant(end)) for end in ends)
+        except ValueError:
+            return False
 
     def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
         """Whether the load passes every filter that is given."""
