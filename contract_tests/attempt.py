@@ -124,6 +124,8 @@ def _read_load(attempt: Attempt) -> None:
     if isinstance(value, str):
         attempt.load = value
         _doubt_text(attempt, "LoadNumber", value)
+        if not value.strip():
+            attempt.faults.append(Fault("D5", "LoadNumber is blank"))
     elif value is not None:
         _wrong(attempt, "LoadNumber", "a string")
 
@@ -141,19 +143,19 @@ def _read_money(attempt: Attempt) -> None:
     _read_amount(attempt, amount)
     if currency is None:
         attempt.faults.append(Fault("D5", "Amount.Currency is missing or null", _exactly(400)))
-    elif isinstance(currency, Decimal) and not currency % 1 if _moderate(currency) else False:
+    elif isinstance(currency, Decimal) and _is_moderate(currency) and not currency % 1:
         attempt.currency = currency
-        if isinstance(currency, Decimal) and (not _is_plain_integer(currency) or not 0 < currency < 1000):
+        if not _is_plain_integer(currency) or not 0 < currency < 1000:
             attempt.doubts.append("the currency is no ISO 4217 code, or is written with a fraction")
-    elif _is_number_text(currency) or (isinstance(currency, Decimal) and not _moderate(currency)):
+    elif _is_number_text(currency) or (isinstance(currency, Decimal) and not _is_moderate(currency)):
         attempt.doubts.append("the currency is a number in a string, or beyond measure")
         attempt.vague = True
     else:
         _wrong(attempt, "Amount.Currency", "an integer")
 
 
-def _moderate(value: Json) -> bool:
-    return isinstance(value, Decimal) and -20 <= value.adjusted() <= 20
+def _is_moderate(value: Decimal) -> bool:
+    return -20 <= value.adjusted() <= 20
 
 
 def _is_plain_integer(value: Decimal) -> bool:
@@ -181,8 +183,7 @@ def _read_amount(attempt: Attempt, amount: Json) -> None:
 
 
 def _is_ordinary(amount: Decimal) -> bool:
-    exponent = amount.as_tuple().exponent
-    return isinstance(exponent, int) and -2 <= exponent <= 0 and amount <= LARGEST_PLAIN_AMOUNT
+    return -3 < amount.adjusted() and amount <= LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
 
 
 def _is_number_text(value: Json) -> bool:

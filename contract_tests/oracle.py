@@ -100,14 +100,14 @@ class Oracle:
         verdict = Verdict(exchanges=(exchange,))
         response = exchange.response
         status = response.status
-        verdict.require("D8", status == 200 or 400 <= status < 500, "200 or a refusal (4xx)", _summary(response))
+        verdict.require("D8", status == 200 or 400 <= status < 500, "200 or a refusal (4xx)", summary(response))
         media_type = media_type_of(response.headers)
         if status == 200 and exchange.request.method != "HEAD":
             verdict.require("R8", media_type == "application/json", "application/json", media_type or "none")
         if 400 <= status < 500 and response.content:
             verdict.observe("A3", media_type or "none")
         if media_type.endswith("json") and response.content:
-            verdict.require("R8", _is_json(response.content), "a JSON document", _summary(response))
+            verdict.require("R8", _is_json(response.content), "a JSON document", summary(response))
         return verdict
 
     # --- reads ------------------------------------------------------------------------------------
@@ -206,17 +206,17 @@ class Oracle:
         if case.faults:
             self._judge_reason(verdict, case)
         elif case.kind is Kind.REPEAT and not case.doubts:
-            verdict.require("R6", holds=False, expected="200 and the original payment", got=_summary(response))
+            verdict.require("R6", holds=False, expected="200 and the original payment", got=summary(response))
         elif case.kind is Kind.CHANGED_REPEAT:
             verdict.observe("A7", f"{response.status}")
         elif any(NOT_PAYABLE in text for text in texts_of(response)):
             status = case.before.status if case.before else "not known"
             expected = f"200, because the load's status is {status}"
-            verdict.require("R1", case.before is None, expected, _summary(response))
+            verdict.require("R1", case.before is None, expected, summary(response))
         elif not case.doubts and case.kind in (Kind.NEW, Kind.REFUSED_BEFORE, Kind.NEAR, Kind.ELSEWHERE):
             self._judge_valid_refused(verdict, case)
         elif "it is more than what is open" in case.doubts and response.status not in _BUSINESS_REFUSALS:
-            verdict.require("R1", holds=False, expected="200", got=_summary(response))
+            verdict.require("R1", holds=False, expected="200", got=summary(response))
         if attempted := case.attempt.reference:
             number = case.attempt.load
             if number is not None and case.kind in (Kind.NEW, Kind.ELSEWHERE):
@@ -232,7 +232,7 @@ class Oracle:
             verdict.observe(_near_question(case, self.model), f"{response.status}")
         else:
             clause = "D6" if case.status in (None, "Invoiced") and _is_minimal(case.attempt) else "R1"
-            verdict.require(clause, holds=False, expected="200 and the payment", got=_summary(response))
+            verdict.require(clause, holds=False, expected="200 and the payment", got=summary(response))
 
     def _judge_reason(self, verdict: Verdict, case: "_Case") -> None:
         response, fault = case.exchange.response, case.faults[0]
@@ -241,13 +241,13 @@ class Oracle:
             verdict.held.append(fault.clause)
             return
         if not verdict.require(
-            fault.clause, response.status in fault.statuses, fault.expected, _summary(response)
+            fault.clause, response.status in fault.statuses, fault.expected, summary(response)
         ):
             return
         if fault.sentence is not None:
             texts = texts_of(response)
             said = any(fault.sentence in text for text in texts)
-            if verdict.require(fault.clause, said, fault.expected, _summary(response)):
+            if verdict.require(fault.clause, said, fault.expected, summary(response)):
                 exactly = "exactly the page's" if fault.sentence in texts else "contained in another"
                 verdict.observe(_TEXT_OF[fault.sentence], exactly)
                 verdict.observe(_PLACE_OF[fault.sentence], place_of(response, fault.sentence))
@@ -269,7 +269,7 @@ class Oracle:
         if case.faults and case.kind not in _MAYBE_REPEATS:
             fault = case.faults[0]
             verdict.require(
-                fault.clause, holds=False, expected=fault.expected, got=_summary(case.exchange.response)
+                fault.clause, holds=False, expected=fault.expected, got=summary(case.exchange.response)
             )
             return
         answer = self._answer(verdict, case)
@@ -344,7 +344,7 @@ class Oracle:
         returned = answer.payments.get(original.id)
         if case.before is not None and case.alone:
             verdict.require("R6", not new, "no duplicate", f"a new payment {new[0].id if new else ''}")
-        if verdict.require("R6", returned, f"the original payment {original.id}", _summary(case.exchange.response)):
+        if verdict.require("R6", returned, f"the original payment {original.id}", summary(case.exchange.response)):
             changed = original.differences(returned or original)
             verdict.require("R6", not changed, f"the original {original.members}", f"{returned}")
         if case.kind is Kind.CHANGED_REPEAT:
@@ -642,7 +642,8 @@ def _is_json(content: bytes) -> bool:
     return True
 
 
-def _summary(response: Response) -> str:
+def summary(response: Response) -> str:
+    """The status and the beginning of the body."""
     text = response.content.decode(errors="replace")
     return f"{response.status} {text[:400]}".strip()
 

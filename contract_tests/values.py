@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Context, Decimal
 from typing import TypeAlias
 
+import msgspec
+
 Json: TypeAlias = "None | bool | Decimal | str | list[Json] | dict[str, Json]"
 """A JSON document whose numbers are all decimals, so that `==` compares values (10 and 1E+1)."""
 
@@ -111,3 +113,11 @@ def grain(*amounts: Decimal) -> Decimal:
 def nearly(one: Decimal, other: Decimal, *scale: Decimal) -> bool:
     """Whether two amounts are the same but for what doubles lose."""
     return abs(EXACT.subtract(one, other)) <= grain(one, other, *scale)
+
+
+def encode_json(value: object) -> bytes:
+    """A document as JSON; decimals are numbers, as written (`Decimal('0.10')` is `0.10`)."""
+    return _encoder.encode(value)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
