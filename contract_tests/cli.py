@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ gate, 3 the target could not be tested. Arguments after -- go to pytest, for exa
 """
 
 
-def _arguments(given: dict[str, Given]) -> list[str]:
+def _arguments(given: Mapping[str, Given]) -> list[str]:
     """The options as arguments of pytest."""
     arguments: list[str] = []
     for option in OPTIONS:
@@ -44,7 +44,7 @@ def _arguments(given: dict[str, Given]) -> list[str]:
 def _command(pytest_arguments: tuple[str, ...], **values: Given) -> None:
     given = {option.name: values[option.destination] or None for option in OPTIONS}
     try:
-        resolve(given, os.environ)
+        settings = resolve(given, os.environ)
         Credentials.from_environment(os.environ)
     except (OptionError, CredentialsError) as error:
         raise click.UsageError(str(error)) from None
@@ -57,6 +57,8 @@ def _command(pytest_arguments: tuple[str, ...], **values: Given) -> None:
             "--capture=sys",
             "-p",
             "no:cacheprovider",
+            # The plugin takes two seconds to import, and only this suite needs it.
+            *([] if "fuzz" in settings.suites else ["-p", "no:schemathesis"]),
             *_arguments(given),
             *pytest_arguments,
         ],
@@ -74,7 +76,9 @@ def _option(option: Option) -> Callable[[Callable[..., None]], Callable[..., Non
 
 
 def _build() -> click.Command:
-    command: Callable[..., None] = click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)(_command)
+    command: Callable[..., None] = click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)(
+        _command
+    )
     for option in reversed(OPTIONS):
         command = _option(option)(command)
     return click.command("alvys-contract", help=_HELP)(command)

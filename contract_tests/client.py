@@ -173,7 +173,7 @@ class Client:
 
     def _settle(self, sent: _Sent, attempt: Payment, response: Response) -> None:
         if not _succeeded(response):
-            outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN  # noqa: PLR2004 - of refusal
+            outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN
             self._record.write(settled(attempt, outcome, response.status))
             return
         booked = _booked(response.content, attempt.reference)
@@ -194,7 +194,10 @@ class Client:
         exchange = self._transmit(sent, token)
         if exchange.response.status in {_UNAUTHORIZED, _FORBIDDEN} and self._may_refresh(sent.request):
             self._guard.admit_again(sent.permit)
-            exchange = self._transmit(sent, self._credentials_say(lambda: self._credentials.refreshed(token)))
+            refused = token if isinstance(token, Secret) else None
+            exchange = self._transmit(
+                sent, self._credentials_say(lambda: self._credentials.refreshed(refused))
+            )
         for _ in range(_RESENDS_AFTER_429):
             if exchange.response.status != _TOO_MANY:
                 return exchange
@@ -252,7 +255,7 @@ class Client:
 
 
 def _succeeded(response: Response) -> bool:
-    return 200 <= response.status < 300  # noqa: PLR2004 - the class of success
+    return 200 <= response.status < 300
 
 
 def _attempt(permit: Permit) -> Payment:
@@ -287,8 +290,10 @@ def _booked(content: bytes, reference: str | None) -> list[tuple[str | None, Dec
         if isinstance(payment, dict) and payment.get("ReferenceNumber") == reference:
             identity, money = payment.get("Id"), payment.get("Amount")
             amount = money.get("Amount") if isinstance(money, dict) else None
-            found.append((
-                identity if isinstance(identity, str) else None,
-                amount if isinstance(amount, Decimal) else None,
-            ))
+            found.append(
+                (
+                    identity if isinstance(identity, str) else None,
+                    amount if isinstance(amount, Decimal) else None,
+                )
+            )
     return found

@@ -143,7 +143,9 @@ class Credentials:
         if secret is None:
             return
         session = OAuth2Session(
-            self._client_id, secret.reveal(), token_endpoint_auth_method="client_secret_post"
+            self._client_id,
+            secret.reveal(),
+            token_endpoint_auth_method="client_secret_post",  # noqa: S106 - a method, not a secret
         )
         session.trust_env = False
         extra = {"audience": self._audience} if self._audience else {}

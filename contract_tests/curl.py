@@ -44,4 +44,4 @@ def _with_body(words: list[str], content: bytes) -> str:
 
 
 def _is_plain(byte: int) -> bool:
-    return 0x20 <= byte < 0x7F and chr(byte) not in "\\'%"  # noqa: PLR2004 - printable ASCII
+    return 0x20 <= byte < 0x7F and chr(byte) not in "\\'%"

@@ -13,7 +13,7 @@ _SMUGGLED: Final = frozenset({"host", "content-length", "transfer-encoding", "up
 """Headers that could make one request look like another, or reach another host."""
 
 
-class Refused(Exception):  # noqa: N818 - it is a decision, not an error
+class Refused(Exception):
     """The request was not sent. `reason` is a phrase for the report; a budget's starts with 'budget'."""
 
     def __init__(self, reason: str) -> None:
@@ -22,7 +22,7 @@ class Refused(Exception):  # noqa: N818 - it is a decision, not an error
         self.reason = reason
 
 
-class Stop(BaseException):  # noqa: N818 - it is a decision, not an error
+class Stop(BaseException):
     """The run must end; nothing more is sent. `status` is the exit status that follows.
 
     Not an Exception, because neither Hypothesis nor a test's `except` may carry on after it.
@@ -175,7 +175,9 @@ class Guard:
         if intent.cannot_record:
             return Permit(intent, may_record=False, is_payment=False, must_be_refused=must_be_refused)
         self._check_payment(intent, must_be_refused=must_be_refused)
-        return Permit(intent, may_record=True, is_payment=not must_be_refused, must_be_refused=must_be_refused)
+        return Permit(
+            intent, may_record=True, is_payment=not must_be_refused, must_be_refused=must_be_refused
+        )
 
     def _check_payment(self, intent: Intent, *, must_be_refused: bool) -> None:
         """Raises Refused unless the payment is one that the user consented to."""

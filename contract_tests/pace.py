@@ -46,7 +46,9 @@ class Pace:
     def __init__(self, rate: Rate | None) -> None:
         """Starts with an empty window."""
         self._limiter = (
-            None if rate is None else Limiter(WindowRate(rate.count, math.ceil(rate.seconds * 1000 * _MARGIN)))
+            None
+            if rate is None
+            else Limiter(WindowRate(rate.count, math.ceil(rate.seconds * 1000 * _MARGIN)))
         )
 
     def wait(self) -> None:

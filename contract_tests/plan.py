@@ -22,7 +22,9 @@ class Plan:
         """Adds a request."""
         self.requests.append((exchange.request, permit))
 
-    def show(self, console: Console, base_url: str, payments: int, amount: Decimal, rate: Rate | None) -> None:
+    def show(
+        self, console: Console, base_url: str, payments: int, amount: Decimal, rate: Rate | None
+    ) -> None:
         """Prints every request and then the totals."""
         console.print(f"PLAN for {base_url}: nothing was sent to it", markup=False, highlight=False)
         for number, (request, permit) in enumerate(self.requests, 1):
@@ -42,7 +44,9 @@ def _line(request: Request, permit: Permit) -> str:
     parts = [request.method, request.path + (f"?{query}" if query else "")]
     if request.content:
         body = request.content.decode("utf-8", "replace")
-        shown = body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
+        shown = (
+            body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
+        )
         parts.append("".join(char if char.isprintable() else "·" for char in shown))
     if permit.is_payment:
         parts.append(f"[payment of {permit.intent.amount}]")

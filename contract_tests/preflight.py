@@ -17,7 +17,7 @@ _REFUSED: Final = frozenset({401, 403})
 _OURS: Final = "ct-"
 
 
-class CannotRun(Exception):  # noqa: N818 - it is a decision, not an error
+class CannotRun(Exception):
     """The run does not begin. The message is a sentence; `status` is the exit status."""
 
     def __init__(self, sentence: str, status: int) -> None:

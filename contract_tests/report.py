@@ -110,22 +110,28 @@ class Report:
         return sum(row.outcome == outcome for row in self.clauses)
 
     @property
+    def counts(self) -> list[str]:
+        """The counts of the run, each as a phrase."""
+        uncertain = len(self.payments) - len(self.booked)
+        return [
+            _counted(self.requests, "request"),
+            f"{_counted(len(self.booked), 'payment')} worth {self.money:f}",
+            *([f"{_counted(uncertain, 'payment')} UNKNOWN"] if uncertain else []),
+            f"{_counted(self.count('holds'), 'clause')} held",
+            f"{self.count('violated')} violated",
+            f"{self.count('not_tested')} not tested",
+            *([f"{_counted(len(self.failures), 'test')} failed otherwise"] if self.failures else []),
+        ]
+
+    @property
     def headline(self) -> str:
         """Verdict, target and counts, in one line."""
         verdict = {"holds": "HOLDS", "violated": "VIOLATED", "not_tested": "NOT TESTED"}[self.verdict]
-        parts = [
-            f"{self.requests} requests",
-            f"{len(self.booked)} payments worth {self.money:f}",
-            f"{self.count('holds')} clauses hold",
-            f"{self.count('violated')} violated",
-            f"{self.count('not_tested')} not tested",
-        ]
-        uncertain = len(self.payments) - len(self.booked)
-        if uncertain:
-            parts.insert(2, f"{uncertain} UNKNOWN")
-        if self.failures:
-            parts.append(f"{len(self.failures)} tests failed otherwise")
-        return f"{verdict} · {self.target} · " + ", ".join(parts)
+        return f"{verdict} · {self.target} · " + ", ".join(self.counts)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def build(  # noqa: PLR0913 - the facts of a report
@@ -198,7 +204,8 @@ def _shown(found: list[Violation], results: Results) -> tuple[ShownViolation, ..
             shortest[key] = violation
     ordered = sorted(shortest.values(), key=_size)[:_MOST_VIOLATIONS]
     return tuple(
-        _shown_violation(violation, times[violation.expected, violation.got], results) for violation in ordered
+        _shown_violation(violation, times[violation.expected, violation.got], results)
+        for violation in ordered
     )
 
 
@@ -264,7 +271,12 @@ def write_json(report: Report, path: Path) -> None:
                 "evidence": {
                     "answers": row.answers,
                     "violations": [
-                        {"expected": shown.expected, "got": shown.got, "curl": shown.curl, "times": shown.times}
+                        {
+                            "expected": shown.expected,
+                            "got": shown.got,
+                            "curl": shown.curl,
+                            "times": shown.times,
+                        }
                         for shown in row.violations
                     ],
                 },
@@ -282,7 +294,10 @@ def write_json(report: Report, path: Path) -> None:
 def write_html(report: Report, path: Path) -> None:
     """Writes the report as one page that needs nothing but itself."""
     templates = Environment(
-        loader=PackageLoader("contract_tests", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("contract_tests", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     page = templates.get_template("report.html").render(report=report)
     path.write_text(page, "utf-8", errors="backslashreplace")

@@ -60,7 +60,6 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     guard = Guard(_policy(settings, target))
     plan = Plan()
     record = _record(settings)
-    observe: Callable[[Exchange, Permit], None] = plan.note if settings.plan else lambda _exchange, _permit: None
     client = Client(
         origin,
         guard,
@@ -68,7 +67,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         pace=Pace(None if settings.plan else settings.rate),
         record=record,
         timeout_seconds=settings.timeout_seconds,
-        observe=observe,
+        observe=plan.note if settings.plan else _ignore,
     )
     try:
         for payment in record.payments if settings.resumed else []:
@@ -80,6 +79,10 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     finally:
         client.close()
         record.close()
+
+
+def _ignore(_exchange: Exchange, _permit: Permit) -> None:
+    """Nobody wants to know of every exchange, but for a plan."""
 
 
 def _policy(settings: Settings, target: Target) -> Policy:

@@ -42,7 +42,7 @@ def _show_clauses(report: Report, console: Console) -> None:
         outcome = Text(_WORDS[row.outcome], style=_STYLES[row.outcome])
         sentence = Text(row.sentence)
         if row.outcome == "not_tested":
-            sentence.append(f"\n{row.reason}", style="dim")
+            sentence.append(f" {row.reason}", style="yellow")
         if row.outcome == "holds":
             outcome.append(f" ({row.answers})", style="dim")
         table.add_row(Text(row.id), sentence, outcome)
