@@ -17,6 +17,7 @@ from tests.defects import CATALOGUE, Defect
 from tests.defects.hunt import CORRECT, SUITES, Job, Outcome, jobs_for, run, run_all, stable
 
 CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")))
+SPELLED_OUT = 30
 Caught = dict[str, dict[str, bool]]
 """Suite -> defect -> whether the suite shows it."""
 
@@ -82,7 +83,7 @@ def main(  # noqa: PLR0913 - one parameter for each option
 def _hunt(suite: str, defects: Sequence[Defect], jobs: int) -> tuple[Outcome, list[Outcome], float]:
     started = time.perf_counter()
     alone = Job((suite,), CORRECT)
-    again = replace(alone, arguments=("--seed", "1"))
+    again = replace(alone, pytest_arguments=("-q",))
     first, second, *outcomes = run_all_sorted([alone, again, *jobs_for(suite, defects)], jobs)
     return stable(first, second), outcomes, time.perf_counter() - started
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import hypothesis.strategies  # noqa: F401 - before the forks, since it takes a second to import
+
+from contract_tests import oracle, session  # noqa: F401 - for the same reason
 from contract_tests.cli import main as harness
 from tests.defects import CATALOGUE, Defect
 from tests.second.freedoms import COMBINATIONS
@@ -35,7 +38,8 @@ class Job:
 
     suites: tuple[str, ...]
     subject: str
-    arguments: tuple[str, ...] = ()
+    examples: int = 20
+    pytest_arguments: tuple[str, ...] = ()
 
     @property
     def service(self) -> Service:
@@ -88,11 +92,12 @@ def run(job: Job) -> Outcome:
         ):
             status = _harness(
                 [
-                    *("--target", url, "--loads", str(loads), "--seed", "1"),
+                    *("--target", url, "--loads", str(loads), "--seed", "1", f"--examples={job.examples}"),
                     *(f"--suite={suite}" for suite in job.suites),
                     *("--json", str(report), "--record-payments", "--record", str(folder / "record.jsonl")),
                     *(SMOKE_BUDGET if job.suites == ("smoke",) else NO_BUDGET),
-                    *job.arguments,
+                    *("--", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"),
+                    *job.pytest_arguments,
                 ]
             )
         seconds = time.perf_counter() - started
@@ -188,5 +193,6 @@ def stable(first: Outcome, second: Outcome) -> Outcome:
 def jobs_for(suite: str, defects: Iterable[Defect]) -> list[Job]:
     """A run of the suite for each defect. A documented one may end at the first violation."""
     return [
-        Job((suite,), defect.id, ("--", "-x") if defect.grade == "documented" else ()) for defect in defects
+        Job((suite,), defect.id, pytest_arguments=("-x",) if defect.grade == "documented" else ())
+        for defect in defects
     ]

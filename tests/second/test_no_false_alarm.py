@@ -14,7 +14,7 @@ GENERATING = ("fuzz",)
 @pytest.mark.parametrize("combination", COMBINATIONS)
 def test_suites_are_green_against(combination: str) -> None:
     suites = tuple(suite for suite in SUITES if suite not in GENERATING)
-    (outcome,) = run_all([Job(suites, combination, ("--examples", "10"))], 1)
+    (outcome,) = run_all([Job(suites, combination, examples=10)], 1)
     assert outcome.status == 0, f"violated: {', '.join(outcome.violated)}\n{outcome.output[-6000:]}"
 
 
@@ -26,9 +26,7 @@ def test_combinations_exercise_every_position_of(switch: str) -> None:
 
 
 def test_combinations_go_through_generated_requests() -> None:
-    jobs = [
-        Job(GENERATING, combination, ("--examples", "3")) for combination in ("plain_text", "vendor_like")
-    ]
+    jobs = [Job(GENERATING, combination, examples=3) for combination in ("plain_text", "vendor_like")]
     outcomes = list(run_all(jobs, 2))
     assert [outcome.status for outcome in outcomes] == [0, 0], [
         outcome.output[-3000:] for outcome in outcomes
