@@ -84,7 +84,7 @@ class AmountBelowOneIsRefused(Service):
         return amount >= 1
 
 
-@defect("amount and currency", "D7", shown=refused("10.50"))
+@defect("amount and currency", "Q2", "D7", shown=refused("10.50"))
 class TextAmountIsAccepted(Service):
     """An amount that is sent as a string is read as a number."""
 
@@ -197,7 +197,7 @@ class LargeAmountIsRefused(Service):
         return 0 < amount < 100_000
 
 
-@defect("amount and currency", "R7", "A20", shown=total_of(Decimal("0.1"), Decimal("0.2")))
+@defect("amount and currency", "A20", "R7", shown=total_of(Decimal("0.1"), Decimal("0.2")))
 class TotalIsFloat(Service):
     """The total is summed in doubles: 0.1 and 0.2 make 0.30000000000000004."""
 
@@ -334,7 +334,7 @@ class CurrencyIsThatOfFirstPayment(Service):
         return {**super().payment_members(payment), "Amount": money}
 
 
-@defect("amount and currency", "D2", "A14", shown=shown_currency(0))
+@defect("amount and currency", "A14", "D2", shown=shown_currency(0))
 class ZeroCurrencyIsReplaced(Service):
     """Currency 0 is stored as 840."""
 
@@ -390,6 +390,7 @@ class FractionalCurrencyIsAccepted(Service):
 
 @defect(
     "amount and currency",
+    "Q2",
     "D7",
     shown=witness(pay(Currency="840"), sees=lambda a: a[0].status, correct=400),
 )

@@ -103,7 +103,7 @@ class NullBecomesEmpty(Showing):
         )
 
 
-@defect("fidelity", "D2", shown=member("CheckNumber", CheckNumber=""))
+@defect("fidelity", "Q18", "D2", shown=member("CheckNumber", CheckNumber=""))
 class EmptyBecomesNull(Showing):
     """An empty text comes back as null."""
 
@@ -208,7 +208,7 @@ class TextIsEscaped(Texting):
         return html.escape(text)
 
 
-@defect("fidelity", "D2", shown=member("PaymentMethod", PaymentMethod=" Wire "))
+@defect("fidelity", "Q19", "D2", shown=member("PaymentMethod", PaymentMethod=" Wire "))
 class TextIsTrimmed(Texting):
     """Texts come back without the white space at their ends."""
 

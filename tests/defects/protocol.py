@@ -100,6 +100,7 @@ class AnswerIsText(Service):
 
 @defect(
     "protocol",
+    "A3",
     "R8",
     shown=witness(REFUSED, sees=lambda a: a[0].media_type, correct="application/problem+json"),
 )
@@ -263,7 +264,7 @@ class OnlyLongVersionsAreTaken(Service):
 class DefaultVersionIsNotFound(Service):
     """The page's default version is not found."""
 
-    versions = ("1", "2")
+    versions = ("1", "2", "2.0")
 
 
 @defect("protocol", "Q8", shown=witness(Ask("PUT", PAYMENTS), sees=lambda a: a[0].status, correct=405))
