@@ -64,12 +64,18 @@ class Api:
         self.take(self.oracle.judge(exchange))
         return exchange
 
-    def read(self, number: str) -> LoadView | None:
-        """The load as it is now; None if the target has none. It must be as it was last seen."""
+    def read(self, number: str, *key: str) -> LoadView | None:
+        """The load as it is now; None if the target has none. It must be as it was last seen.
+
+        `key` names it otherwise, for example ("id", "…").
+        """
         known, earlier = self._views.get(number), self._pending.pop(number, [])
-        exchange = self.send_unjudged(_read_request(number))
+        request = Request("GET", LOADS_PATH, ((key[0], key[1]),)) if key else _read_request(number)
+        exchange = self.send_unjudged(request)
         verdict, view = self.oracle.judge_read(exchange, known, earlier)
         self._views[number] = view
+        if view is not None:
+            self.oracle.model.see(view)
         self.take(verdict)
         if view is None and known is not None:
             verdict.require("P1", holds=False, expected=f"load {number}", got=str(exchange.response.status))
@@ -101,19 +107,26 @@ class Api:
         doubts: Iterable[str] = (),
         path: str = PAYMENTS_PATH,
         headers: Mapping[str, str] | None = None,
+        nominal: str | None = None,
     ) -> Exchange:
-        """Posts a payment; with `look` its load is read afterwards, otherwise by the next read."""
+        """Posts a payment; with `look` its load is read afterwards, otherwise by the next read.
+
+        With `nominal`, a load that was never read is not read first, and believed to have that status.
+        """
         content = body if isinstance(body, bytes) else encode_json(body)
         sent = {"Content-Type": MEDIA_TYPE} if headers is None else headers
-        return self.post(Request("POST", path, headers=sent, content=content), look=look, doubts=doubts)
+        return self.post(Request("POST", path, headers=sent, content=content), look=look, doubts=doubts, nominal=nominal)
 
-    def post(self, request: Request, *, look: bool = True, doubts: Iterable[str] = ()) -> Exchange:
-        """Posts a payment request as it stands."""
+    def post(
+        self, request: Request, *, look: bool = True, doubts: Iterable[str] = (), nominal: str | None = None
+    ) -> Exchange:
+        """Posts a payment request as it stands; the rest is as for `pay`."""
         attempt = attempt_of(request)
         number = attempt.load if attempt else None
-        before = None if number is None else self._before(number)
-        exists = before is not None or number is None
-        must = self.oracle.must_be_refused(request, before, exists=exists)
+        unread = nominal is not None and number not in self._views
+        before = None if number is None or unread else self._before(number)
+        exists = before is not None or number is None or unread
+        must = self.oracle.must_be_refused(request, before, exists=exists, status=nominal)
         exchange = self._post(replace(request, must_be_refused=must), number)
         if before is not None and number is not None and number != before.number:
             doubts = [*doubts, "the LoadNumber is written otherwise"]
@@ -121,7 +134,7 @@ class Api:
             doubts = [*doubts, "a load has nearly that number"]
         after = self._after(before, look=look)
         verdict = self.oracle.judge_payment(
-            exchange, before, after, exists=exists, doubts=doubts
+            exchange, before, after, exists=exists, doubts=doubts, nominal=nominal
         )
         if before is not None and after is None:
             clause = verdict.held[-1] if verdict.held else "R1"

@@ -1,7 +1,7 @@
 """A payment request as the contract reads it: what it asks for, what is wrong, what is open about it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -84,13 +84,12 @@ def attempt_of(request: Request) -> Attempt | None:
     if has_repeated_members(request.content or b""):
         attempt.doubts.append("a member stands twice")
         attempt.vague = True
-    attempt.body = document
+    attempt.body = _under_known_names(attempt, document, _MEMBERS)
     _read_load(attempt)
     _read_money(attempt)
     _read_date(attempt)
     _read_reference(attempt)
     _read_optional(attempt)
-    _doubt_other_members(attempt)
     return attempt
 
 
@@ -131,14 +130,13 @@ def _read_load(attempt: Attempt) -> None:
 
 
 def _read_money(attempt: Attempt) -> None:
-    money = _required(attempt, attempt.body, "Amount")
-    if money is None:
+    value = _required(attempt, attempt.body, "Amount")
+    if value is None:
         return
-    if not isinstance(money, dict):
+    if not isinstance(value, dict):
         _wrong(attempt, "Amount", "an object")
         return
-    if money.keys() - {"Amount", "Currency"}:
-        attempt.doubts.append("Amount has unknown members")
+    money = _under_known_names(attempt, value, ("Amount", "Currency"))
     amount, currency = money.get("Amount"), money.get("Currency")
     _read_amount(attempt, amount)
     if currency is None:
@@ -250,17 +248,15 @@ def _doubt_text(attempt: Attempt, name: str, text: str) -> None:
         attempt.doubts.append(f"{name} is very long or holds unusual characters")
 
 
-def _doubt_other_members(attempt: Attempt) -> None:
-    if attempt.body.keys() - _MEMBERS:
-        attempt.doubts.append("there are unknown members")
-        known = {name.lower() for name in _MEMBERS}
-        if any(name.lower() in known for name in attempt.body.keys() - _MEMBERS):
-            _forgive_case(attempt)
-
-
-def _forgive_case(attempt: Attempt) -> None:
-    """A reader that ignores the case of names may find the member that seems to be missing."""
-    attempt.vague = True
-    for fault in [fault for fault in attempt.faults if fault.clause in {"R5", "D5"}]:
-        attempt.faults.remove(fault)
-        attempt.doubts.append(f"{fault.reason}, unless names may differ in case")
+def _under_known_names(
+    attempt: Attempt, members: Mapping[str, Json], names: Collection[str]
+) -> Mapping[str, Json]:
+    """The members under the contract's names, as a reader finds them that ignores the case of names."""
+    others = members.keys() - names
+    if not others:
+        return members
+    attempt.doubts.append("there are unknown members")
+    spelled = {name.lower(): name for name in names if name not in members}
+    found = {spelled[name.lower()]: members[name] for name in others if name.lower() in spelled}
+    attempt.vague = attempt.vague or any(name.lower() in {one.lower() for one in names} for name in others)
+    return {**members, **found}

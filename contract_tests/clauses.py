@@ -152,7 +152,7 @@ QUESTIONS: dict[str, Question] = {
         ("A18a", "Unknown members", "ignored"),
         ("A18b", "Member names in other case", "400"),
         ("A19", "InvoiceNumber of another load", "stored unchecked"),
-        ("A20a", "The total of 0.1 and 0.2", "exact"),
+        ("A20a", "A total that doubles cannot add, such as 0.1 and 0.2", "exact"),
         ("A20b", "An amount beyond the range of a double", "400"),
         ("A20c", "An amount with more digits than a double keeps, or than cents have", "exact"),
         ("A20d", "A total", "exact"),
@@ -194,5 +194,6 @@ QUESTIONS: dict[str, Question] = {
         ("Q28", "A search with an unknown status", "400"),
         ("Q29", "NaN or Infinity", "400"),
         ("Q30", "Allow of a 405", "POST"),
+        ("Q31", "A generated request that openapi.yaml forbids", "refused"),
     )
 }

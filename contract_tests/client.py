@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import urlencode
 
@@ -75,8 +75,9 @@ class Client:
             trust_env=False,
             timeout=timeout_seconds,
             headers={"User-Agent": "alvys-contract", "Accept-Encoding": "identity"},
-            cookies=httpx2.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
         )
+        # A cookie would tie requests together; the client copies a jar that it is given, not its policy.
+        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from contract_tests import session as kept
+from contract_tests.api import ViolatedError
 from contract_tests.client import Client
 from contract_tests.findings import Findings
 from contract_tests.guard import Refused, Stop
@@ -20,6 +21,8 @@ from contract_tests.target import Target
 from contract_tests.telling import tell
 
 _ACTIONS = {Kind.VALUE: "store", Kind.FLAG: "store_true", Kind.LIST: "append"}
+_EXPLAINED = (ViolatedError, Stop, pytest.exit.Exception)
+"""A violation is kept once, however many tests meet it; a stop has its own line in the report."""
 _VIOLATIONS_BEFORE = pytest.StashKey[int]()
 
 
@@ -40,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except OptionError as error:
         pytest.exit(str(error), WRONG_USE)
     kept.start(config, settings)
+    config.pluginmanager.import_plugin("contract_tests.grades")
     config.pluginmanager.register(_Failures(config.stash[kept.FAILURES]))
 
 
@@ -120,8 +124,8 @@ def pytest_runtest_makereport(
     if report.failed:
         findings = _findings(item.config)
         found = findings is not None and len(findings.violations) > item.stash[_VIOLATIONS_BEFORE]
-        stopped = call.excinfo is not None and call.excinfo.errisinstance((Stop, pytest.exit.Exception))
-        vars(report)["alvys_explained"] = found or stopped
+        known = call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
+        vars(report)["alvys_explained"] = found or known
     return report
 
 

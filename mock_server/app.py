@@ -3,11 +3,11 @@
 import logging
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.routing import Route, Router
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.decimal_json import NotJson, decode, encode
@@ -50,14 +50,27 @@ def create_app(spec: Spec, ledger: Ledger, max_body: int = DEFAULT_MAX_BODY) -> 
         shape = compile_shape(spec, operation.success, handler.returns, operation.id)
         endpoint = _Endpoint(operation, handler, shape, ledger, max_body)
         paths.setdefault(operation.path, {})[operation.method] = endpoint
-    routes = [_route(path, _Path(endpoints)) for path, endpoints in paths.items()]
+    routes = [_Route(path, _Path(endpoints)) for path, endpoints in paths.items()]
     return Router(routes, redirect_slashes=False, default=_unknown_path)
 
 
-def _route(path: str, app: "_Path") -> Route:
-    route = Route(path, app)
-    route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
-    return route
+class _Route(Route):
+    """A path of the spec, in any case (A5). It matches only with parameters that the spec allows."""
+
+    def __init__(self, path: str, app: "_Path") -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.IGNORECASE)
+        self._accepts = app.path_parameters.accepts
+        # The same few paths come again and again.
+        self._match = lru_cache(maxsize=64)(self._match_path)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return self._match(scope["path"])
+
+    def _match_path(self, path: str) -> tuple[Match, Scope]:
+        match, child_scope = super().matches({"type": "http", "path": path, "method": ""})
+        allowed = match is not Match.NONE and self._accepts(child_scope["path_params"])
+        return (match, child_scope) if allowed else (Match.NONE, {})
 
 
 class _Path:
@@ -65,12 +78,10 @@ class _Path:
 
     def __init__(self, endpoints: Mapping[str, "_Endpoint"]) -> None:
         self._endpoints = endpoints
-        self._parameters = next(iter(endpoints.values())).operation.path_parameters
+        self.path_parameters = next(iter(endpoints.values())).operation.path_parameters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if not self._parameters.accepts(scope["path_params"]):
-                raise _UNKNOWN_VERSION
             endpoint = self._endpoints.get(scope["method"])
             if endpoint is None:
                 raise MethodNotAllowed(scope["method"], self._endpoints)
@@ -82,7 +93,7 @@ class _Path:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
             await _send_problem(error, send)
             return
-        await _send(send, HTTPStatus.OK, [(b"content-type", b"application/json")], body)
+        await _send(send, 200, [(b"content-type", b"application/json")], body)
 
 
 class _Endpoint:
@@ -150,11 +161,11 @@ class _Endpoint:
         return body
 
     def _parsed(self, body: bytes) -> object:
-        if not body.strip():
-            raise InvalidRequest({WHOLE_BODY: ["A request body is required."]})
         try:
             return decode(body)
         except NotJson as error:
+            if not body.strip():
+                raise InvalidRequest({WHOLE_BODY: ["A request body is required."]}) from error
             raise InvalidRequest(
                 {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
             ) from error
@@ -164,21 +175,17 @@ class _ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-_UNKNOWN_PATH = UnknownPath("There is no such path.")
-_UNKNOWN_VERSION = UnknownPath("There is no such version of the API.")
-
-
 async def _unknown_path(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await _send_problem(_UNKNOWN_PATH, send)
+    await _send_problem(UnknownPath("There is no such path, or not in this version of the API."), send)
 
 
 async def _send_problem(error: Exception, send: Send) -> None:
     status, extra, body = problem(error)
     headers = [(name.encode(), value.encode()) for name, value in extra.items()]
-    await _send(send, status, [(b"content-type", MEDIA_TYPE), *headers], body)
+    await _send(send, status.value, [(b"content-type", MEDIA_TYPE), *headers], body)
 
 
-async def _send(send: Send, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,13 +1,10 @@
 """JSON whose numbers stay decimal: strict when it reads, exact when it writes."""
 
 import json
-import math
+import re
 from decimal import Decimal
 
 import msgspec
-
-MAX_DEPTH = 64
-"""Levels of nesting that are read; deeper text is refused, as ASP.NET refuses it."""
 
 
 class NotJson(ValueError):
@@ -19,55 +16,59 @@ def _number(text: str) -> Decimal:
     # can't hold becomes a number that no schema accepts; what it can't tell from zero is zero.
     # Without this, a sum with 1e-999999999 would have a billion digits.
     double = float(text)
-    if math.isinf(double):
-        return Decimal("NaN")
-    return Decimal(text) if double else Decimal(0)
+    if double in _INFINITIES:
+        return _BEYOND
+    return Decimal(text) if double else _ZERO
 
+
+_INFINITIES = (float("inf"), float("-inf"))
+_BEYOND = Decimal("NaN")
+_ZERO = Decimal(0)
 
 _decoder = msgspec.json.Decoder(float_hook=_number)
 encode = msgspec.json.Encoder(decimal_format="number").encode
+
+_LONGEST_INTEGER = 308
+"""Digits that an integer can have and certainly be within the range of a double."""
+_LONG_INTEGER = re.compile(rb"[0-9]{%d}" % (_LONGEST_INTEGER + 1))
 
 
 def decode(body: bytes) -> object:
     """The document in `body`, with `int` and `Decimal` for numbers.
 
-    NotJson if it is no JSON in UTF-8, is nested deeper than MAX_DEPTH, holds a lone surrogate, or
-    an object has a member twice (one of the two would be lost). A number beyond the range of a
-    double is read as the decimal NaN, which fails every `type`.
+    NotJson if it is no JSON in UTF-8, is nested too deeply to be read, holds a lone surrogate, or an
+    object has a member twice (one of the two would be lost). A number beyond the range of a double
+    is read as the decimal NaN, which fails every `type`.
     """
     try:
         document = _decoder.decode(body)
+        # The fast decoder forgives a repeated member and an integer beyond a double; both are rare,
+        # and cheap to suspect. Every member has one colon outside strings: a document with fewer
+        # colons than its text has lost a member, unless a colon hides in an escape.
+        if (
+            body.count(b":") != encode(document).count(b":")
+            or b"\\" in body
+            or (len(body) > _LONGEST_INTEGER and _LONG_INTEGER.search(body))
+        ):
+            return json.loads(body, object_pairs_hook=_members, parse_float=_number, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise NotJson("it is not UTF-8") from error
     except RecursionError as error:
-        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels") from error
+        raise NotJson("it is nested too deeply") from error
     except msgspec.DecodeError as error:
         raise NotJson(str(error)) from error
-    # Every member has one colon outside strings. If the document read has as many colons as the
-    # text, none was lost; only if not, or if a colon may hide in an escape, look closely.
-    if body.count(b":") != _colons(document, MAX_DEPTH) or b"\\u003" in body:
-        _refuse_repeated_members(body)
     return document
 
 
-def _colons(value: object, depth: int) -> int:
-    if isinstance(value, str):
-        return value.count(":")
-    if not isinstance(value, dict | list):
-        return 0
-    if not depth:
-        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, list):
-        return sum(_colons(item, depth - 1) for item in value)
-    return sum(1 + name.count(":") + _colons(item, depth - 1) for name, item in value.items())
+def _integer(text: str) -> int | Decimal:
+    number = _number(text)
+    return number if number.is_nan() else int(text)
 
 
-def _refuse_repeated_members(body: bytes) -> None:
-    def members(pairs: list[tuple[str, object]]) -> None:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise NotJson(f"the member {json.dumps(name)} stands there twice")
-            seen.add(name)
-
-    json.loads(body, object_pairs_hook=members, parse_int=str, parse_float=str)
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for name, value in pairs:
+        if name in members:
+            raise NotJson(f"the member {json.dumps(name)} stands there twice")
+        members[name] = value
+    return members

@@ -3,10 +3,11 @@
 R and A numbers are clauses of the contract; the README lists them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import MAX_PREC, Context, Decimal
+from typing import NamedTuple
 
 PAYABLE_STATUSES = ("Invoiced", "Completed", "Financed")
 SETTLED_STATUS = "Completed"
@@ -31,23 +32,21 @@ class LoadNotPayable(Exception):
         super().__init__(f"Load must be in one of: {', '.join(PAYABLE_STATUSES)}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(NamedTuple):
     """An amount in a currency, which is an ISO 4217 numeric code, or 0 for the load's own."""
 
     amount: Decimal
     currency: int
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """A customer payment as a load keeps it.
+class Payment(NamedTuple):
+    """A customer payment.
 
-    `reference` is the sender's and identifies the payment within its load; `id` is ours and
-    identifies it everywhere. `date` is the sender's instant in RFC 3339, as sent (A15).
+    `reference` is the sender's and identifies the payment within its load; `id` is ours, is given
+    when the payment is recorded, and identifies it everywhere. `date` is the sender's instant in
+    RFC 3339, as sent (A15).
     """
 
-    id: str
     reference: str
     amount: Money
     date: str
@@ -55,6 +54,14 @@ class Payment:
     method: str | None = None
     check_number: str | None = None
     note: str | None = None
+    id: str = ""
+
+
+class Stamp(NamedTuple):
+    """What recording gives to a payment: its id, and the instant."""
+
+    id: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,8 @@ class Load:
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
-    def record(self, payment: Payment, at: datetime) -> "Load":
-        """The load after `payment`, recorded at the instant `at`.
+    def record(self, payment: Payment, stamp: Callable[[], Stamp]) -> "Load":
+        """The load after `payment`; `stamp` is asked only if there is something to record.
 
         A reference that the load already has changes nothing, whatever else the payment says and
         whatever status the load is in by now (R6, A6, A7, A10). Otherwise the load must be payable
@@ -91,7 +98,8 @@ class Load:
             return self
         if self.status not in PAYABLE_STATUSES:
             raise LoadNotPayable
-        after = self.with_payment(payment, at)
+        given = stamp()
+        after = self.with_payment(payment._replace(id=given.id), given.at)
         settled = self.billed and after.total_paid and after.total_paid.amount >= self.billed.amount
         return replace(after, status=SETTLED_STATUS) if settled else after
 

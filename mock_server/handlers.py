@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.domain import Load, LoadNotFound
 from mock_server.ledger import Ledger, LoadFilter
@@ -10,8 +10,7 @@ from mock_server.shapes import Facts
 from mock_server.wire import LOAD, PAGE, instant, payment_from_wire
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request that its schemas have accepted: the JSON body and the query."""
 
     body: Mapping[str, Any]

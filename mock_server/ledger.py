@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+from uuid import uuid4
 
-from mock_server.domain import Load, LoadNotFound, Payment
+from mock_server.domain import Load, LoadNotFound, Payment, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,11 @@ class MemoryLedger:
         before = self._loads.get(number)
         if before is None:
             raise LoadNotFound(f"the number {number}")
-        after = self._loads[number] = before.record(payment, self._clock())
+        after = self._loads[number] = before.record(payment, self._stamp)
         return after
+
+    def _stamp(self) -> Stamp:
+        return Stamp(str(uuid4()), self._clock())
 
     async def search(self, wanted: LoadFilter) -> list[Load]:
         if wanted.numbers:

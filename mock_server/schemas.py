@@ -47,14 +47,24 @@ class Checker:
             {**schema, "components": components}, validate_formats=True
         )
         self._whole = whole
-        self.accepts = self._validator.is_valid
+        self._is_valid = self._validator.is_valid
+
+    def accepts(self, document: object) -> bool:
+        """Whether the document has no fault."""
+        try:
+            return self._is_valid(document)
+        except ValueError:  # too deep for the validator
+            return False
 
     def faults(self, document: object) -> dict[str, list[str]]:
         """Every fault: member -> sentences. Nested members are joined by dots (`Amount.Amount`)."""
         faults: dict[str, list[str]] = {}
-        for error in self._validator.iter_errors(document):
-            for member, sentence in self._sentences(error, document):
-                faults.setdefault(member, []).append(sentence)
+        try:
+            for error in self._validator.iter_errors(document):
+                for member, sentence in self._sentences(error, document):
+                    faults.setdefault(member, []).append(sentence)
+        except ValueError:
+            return {WHOLE_BODY: [f"The {self._whole} is nested too deeply."]}
         return faults
 
     def _sentences(self, error: jsonschema_rs.ValidationError, document: object) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,12 @@
 """The wire's names for loads and payments, in both directions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from operator import attrgetter
-from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import Raw
 
@@ -35,20 +34,23 @@ def instant_text(at: datetime) -> str:
 
 def money_from_wire(money: JsonObject) -> Money:
     """Money from `{Amount, Currency}`."""
-    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+    amount, currency = money["Amount"], money["Currency"]
+    return Money(
+        amount if type(amount) is Decimal else Decimal(amount),
+        currency if type(currency) is int else int(currency),
+    )
 
 
-def payment_from_wire(body: JsonObject, id: str | None = None) -> Payment:
-    """A payment from the members of a request, or of a payment in a fixture; with a new id."""
+def payment_from_wire(body: JsonObject) -> Payment:
+    """A payment from the members of a request; its id is still to be given."""
     return Payment(
-        id=id or str(uuid4()),
-        reference=body["ReferenceNumber"],
-        amount=money_from_wire(body["Amount"]),
-        date=body["PaymentDate"],
-        invoice_number=body.get("InvoiceNumber"),
-        method=body.get("PaymentMethod"),
-        check_number=body.get("CheckNumber"),
-        note=body.get("Note"),
+        body["ReferenceNumber"],
+        money_from_wire(body["Amount"]),
+        body["PaymentDate"],
+        body.get("InvoiceNumber"),
+        body.get("PaymentMethod"),
+        body.get("CheckNumber"),
+        body.get("Note"),
     )
 
 
@@ -82,7 +84,7 @@ def load_from_wire(document: JsonObject) -> Load:
     )
     for payment in document["payments"] or ():
         paid_at = instant(document["paidAt"] or payment["PaymentDate"])
-        load = load.with_payment(payment_from_wire(payment, payment["Id"]), paid_at)
+        load = load.with_payment(payment_from_wire(payment)._replace(id=payment["Id"]), paid_at)
     return load
 
 
@@ -90,8 +92,7 @@ class _PaymentsWriter:
     """Writes the payments of a load as one JSON text.
 
     Payments are only ever added, so the text of a load is kept and grows: a load with thousands of
-    payments costs no more than its bytes. What is kept is trusted as long as the last payment it
-    holds is the very object that the load has in that place.
+    payments costs no more than its bytes.
     """
 
     def __init__(self, write_payment: Picker) -> None:
@@ -99,29 +100,30 @@ class _PaymentsWriter:
         self._kept: dict[str, _Kept] = {}
 
     def __call__(self, load: Load) -> Raw:
-        payments = load.payments.values()
-        kept = self._kept.get(load.number)
-        if kept and len(payments) >= kept.count:
-            newer = list(islice(reversed(payments), len(payments) - kept.count + 1))
-            if newer[-1] is kept.last:
-                if len(newer) > 1:
-                    kept = self._keep(load, newer[-2::-1], kept.text + b",")
-                return Raw(b"[" + kept.text + b"]")
-        return Raw(b"[" + self._keep(load, list(payments), b"").text + b"]") if payments else Raw(b"[]")
+        kept = self._kept.get(load.number, _NOTHING)
+        if kept.payments is load.payments:
+            return kept.text
+        # Written already, if what was last written last is still in its place.
+        since = max(len(load.payments) - len(kept.payments), 0) + 1
+        newer = list(islice(reversed(load.payments.values()), since))
+        if kept.last is None or not newer or newer.pop() is not kept.last:
+            newer, kept = list(reversed(load.payments.values())), _NOTHING
+        added = b",".join(encode(self._write_payment(payment)) for payment in reversed(newer))
+        separator = b"," if added and kept.payments else b""
+        text = b"%b%b%b]" % (bytes(kept.text)[:-1], separator, added)
+        kept = self._kept[load.number] = _Kept(load.payments, newer[0] if newer else kept.last, Raw(text))
+        return kept.text
 
-    def _keep(self, load: Load, added: list[Payment], text: bytes) -> "_Kept":
-        text += b",".join(encode(self._write_payment(payment)) for payment in added)
-        kept = self._kept[load.number] = _Kept(len(load.payments), added[-1], text)
-        return kept
+
+class _Kept(NamedTuple):
+    """The payments that the text has, and the last of them."""
+
+    payments: dict[str, Payment]
+    last: Payment | None
+    text: Raw
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """How many payments the text has, the last of them, and the text."""
-
-    count: int
-    last: Payment
-    text: bytes
+_NOTHING = _Kept({}, None, Raw(b"[]"))
 
 
 _MONEY = Facts(plain={"amount": attrgetter("amount"), "currency": attrgetter("currency")})
@@ -140,6 +142,7 @@ _PAYMENT = Facts(
 
 LOAD = Facts(
     plain={
+        "loadnumber": attrgetter("number"),
         "status": attrgetter("status"),
         "paidat": lambda load: load.paid_at and instant_text(load.paid_at),
     },
