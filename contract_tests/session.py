@@ -105,8 +105,9 @@ def finish(session: pytest.Session, exit_status: int) -> None:
     parts = [*config.stash[PARTS], *([] if run is None else [Results.of(run)])]
     if cannot is not None:
         parts.append(Results(stopped=(cannot.sentence.rstrip("."), cannot.status), target=settings.target))
-    if not parts and config.stash[FAILURES]:
-        parts.append(Results(stopped=("the suites could not run", COULD_NOT_TEST), target=settings.target))
+    if not parts and (config.stash[FAILURES] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
+        why = "the suites could not run" if config.stash[FAILURES] else "no test was selected"
+        parts.append(Results(stopped=(why, COULD_NOT_TEST), target=settings.target))
     if not parts:
         return
     results = Results.merged(parts)
