@@ -262,9 +262,14 @@ class OnlyLongVersionsAreTaken(Service):
 
 @defect("protocol", "R1", shown=version("1.0", 200))
 class DefaultVersionIsNotFound(Service):
-    """The page's default version is not found."""
+    """A payment to the page's default version is not found."""
 
-    versions = ("1", "2", "2.0")
+    @override
+    def route(self, path: str) -> tuple[str, str]:
+        version, operation = super().route(path)
+        if (version, operation) == ("1.0", "invoices/customer-payments"):
+            raise Refusal(404, {"$": ["There is nothing here."]})
+        return version, operation
 
 
 @defect("protocol", "Q8", shown=witness(Ask("PUT", PAYMENTS), sees=lambda a: a[0].status, correct=405))
