@@ -1,1 +1,5 @@
+<<<<<<< HEAD
 """The measurements that the README quotes."""
+=======
+"""The measurements that the README quotes: `make bench`."""
+>>>>>>> main

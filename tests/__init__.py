@@ -1,1 +1,0 @@
-"""White-box tests: is the mock well made, and does the suite catch defects."""

@@ -1,11 +1,12 @@
 """Each safety of the money guard, by trying to get around it: what reached the server is what counts."""
 
+import gzip
 import json
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +112,13 @@ def test_with_consent_a_nominated_load_is_paid_and_no_other(server: CountingServ
                 client.send(stranger)
     assert len(server.received) == 1
     assert [kept.id for kept in record.payments] == ["id-1"]
+
+
+def test_with_consent_a_body_that_hides_its_load_is_refused(server: CountingServer) -> None:
+    hidden = replace(payment(must_be_refused=True), headers={**MEDIA_TYPE, "Content-Encoding": "gzip"})
+    with guarded(server.url) as (client, _, _), pytest.raises(Refused, match="hides"):
+        client.send(replace(hidden, content=gzip.compress(body(STRANGER))))
+    assert server.received == []
 
 
 def test_payments_wait_until_the_nominated_loads_were_read(server: CountingServer) -> None:
@@ -496,7 +504,8 @@ def test_the_record_of_a_killed_run_names_what_was_under_way(server: CountingSer
     server.answer = lambda _: LOST
     with guarded(server.url, record=Record(path)) as (client, _, _), pytest.raises(Stop):
         client.send(payment())
-    assert [kept.outcome for kept in Record(path).payments] == ["unknown"]
+    with closing(Record(path)) as record:
+        assert [kept.outcome for kept in record.payments] == ["unknown"]
 
 
 def test_a_resumed_payment_is_a_repeat(server: CountingServer) -> None:

@@ -45,7 +45,7 @@ LONGEST_EXPONENT = 400
 Faults = dict[str, list[str]]
 
 
-class Refusal(Exception):  # noqa: N818 - named after the fact, not after the mechanism
+class Refusal(Exception):
     """The request is refused with this status, because of these members (`$` is the whole)."""
 
     def __init__(self, status: int, faults: Mapping[str, Sequence[str]]) -> None:
