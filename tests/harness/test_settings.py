@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import click
+import httpx2
 import pytest
 
 from contract_tests.cli import main
