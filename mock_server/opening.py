@@ -21,14 +21,16 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` requires is filled
     with plausible values, the rest with null. FixtureError, UnreadableDocument.
     """
-    filler = _Filler(spec)
+    with spec.in_use():
+        filler = _Filler(spec)
     origins: dict[str, str] = {}
     ids: dict[str, str] = {}
     loads = []
     for path in paths:
         for scenario, fixture in _fixtures(path):
             origin = f"{path}, {scenario}"
-            load = filler.load(origin, fixture)
+            with spec.in_use():
+                load = filler.load(origin, fixture)
             for what, key, seen in (("LoadNumber", load.number, origins), ("Id", load.id, ids)):
                 if key in seen:
                     raise FixtureError(f"{origin}: {what} {key!r} is already that of {seen[key]}")
