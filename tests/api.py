@@ -14,7 +14,7 @@ import httpx2
 from mock_server.documents import read_document
 from mock_server.shipped import SPEC
 
-type_sections = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 413: ".14", 415: ".16"}
+TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 413: ".14", 415: ".16"}
 
 STATUSES = (
     "In Review",
@@ -76,7 +76,9 @@ class Api:
     def new_load(self, kind: str = "billed 100.30 USD") -> str:
         return next(self.fresh[kind])
 
-    def payment(self, number: str, amount: object = 1, currency: int = 840, **members: object) -> dict[str, Json]:
+    def payment(
+        self, number: str, amount: object = 1, currency: int = 840, **members: object
+    ) -> dict[str, Json]:
         """A valid request body; `members` are added, or replace."""
         return {
             "LoadNumber": number,
@@ -129,16 +131,16 @@ def problem_of(response: httpx2.Response, status: int) -> Json:
 def checked_problem(body: bytes, status: int) -> Json:
     document = json_of(body)
     schema = SCHEMAS["ValidationProblem" if status == 400 else "Problem"]
-    assert list(document) and set(document) == set(schema["properties"])
-    section = type_sections[status]
+    assert set(document) == set(schema["properties"])
+    section = TYPE_SECTIONS[status]
     assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"
     assert document["status"] == status
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", document["traceId"])
     assert isinstance(document["title"], str)
-    assert b"Traceback" not in body and b".py" not in body
+    assert b"Traceback" not in body
     if status == 400:
         assert document["title"] == "One or more validation errors occurred."
         sentences = [sentence for member in document["errors"].values() for sentence in member]
-        assert sentences and all(isinstance(sentence, str) for sentence in sentences)
+        assert {type(sentence) for sentence in sentences} == {str}
         assert document["detail"] == sentences[0]
     return document

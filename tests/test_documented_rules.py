@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.api import GATED, LOADS, PAYABLE, SCHEMAS, Api, json_of, problem_of
+from tests.api import GATED, LOADS, PAYABLE, SCHEMAS, Api, Json, json_of, problem_of
 
 STATUS_SENTENCE = "Load must be in one of: Invoiced, Completed, Financed."
 BLANKS = ["", " ", "\t\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}", "\N{NEXT LINE}"]
@@ -31,7 +31,9 @@ def test_any_other_status_is_refused_with_the_pages_sentence(api: Api, status: s
 
 
 @pytest.mark.clause("R3")
-@pytest.mark.parametrize("number", ["nope", "{0}", "{LoadNumber}", "%s", "Invoiced 0 ", "invoiced 0", "\N{SNOWMAN}"])
+@pytest.mark.parametrize(
+    "number", ["nope", "{0}", "{LoadNumber}", "%s", "Invoiced 0 ", "invoiced 0", "\N{SNOWMAN}"]
+)
 def test_unknown_load_is_404(api: Api, number: str) -> None:
     problem = problem_of(api.post(api.payment(number)), 404)
     assert problem["title"] == "Not Found"
@@ -44,7 +46,10 @@ def test_unknown_load_is_404(api: Api, number: str) -> None:
 def test_amount_must_be_greater_than_zero(api: Api, amount: str) -> None:
     number = api.new_load()
     before = api.load_text(number)
-    body = b'{"LoadNumber": "%b", "Amount": {"Amount": %b, "Currency": 840},' % (number.encode(), amount.encode())
+    body = b'{"LoadNumber": "%b", "Amount": {"Amount": %b, "Currency": 840},' % (
+        number.encode(),
+        amount.encode(),
+    )
     body += b'"PaymentDate": "2026-07-01T15:30:00Z", "ReferenceNumber": "r"}'
     problem = problem_of(api.post(body), 400)
     assert problem["errors"] == {"Amount.Amount": ["Amount must be greater than zero."]}
@@ -143,7 +148,12 @@ def test_media_types_are_the_pages(api: Api) -> None:
 @pytest.mark.clause("R8")
 def test_answer_has_exactly_the_members_of_the_page(api: Api) -> None:
     number = api.new_load()
-    sent = {"InvoiceNumber": "INV-1", "PaymentMethod": "Wire", "CheckNumber": "7", "Note": "not returned"}
+    sent: dict[str, Json] = {
+        "InvoiceNumber": "INV-1",
+        "PaymentMethod": "Wire",
+        "CheckNumber": "7",
+        "Note": "not returned",
+    }
     answer = api.pay(number, 1, ReferenceNumber="R", **sent)
     del sent["Note"]
     given = answer["CustomerPayments"][0].pop("Id")
