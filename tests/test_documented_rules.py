@@ -96,7 +96,7 @@ def test_repeat_returns_the_original(api: Api) -> None:
 @pytest.mark.clause("R6", "A22")
 def test_fifty_at_once_record_one_payment(api: Api) -> None:
     number = api.new_load()
-    body = api.payment(number, Decimal("0.1").__float__())
+    body = api.payment(number, 0.1)
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: api.post(body), range(50)))
     assert {answer.status_code for answer in answers} == {200}
