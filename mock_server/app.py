@@ -47,7 +47,8 @@ def create_app(spec: Spec, ledger: Ledger, max_body: int = DEFAULT_MAX_BODY) -> 
     paths: dict[str, dict[str, _Endpoint]] = {}
     for operation in spec.operations:
         handler = HANDLERS[operation.id]
-        shape = compile_shape(spec, operation.success, handler.returns, operation.id)
+        with spec.in_use():
+            shape = compile_shape(spec, operation.success, handler.returns, operation.id)
         endpoint = _Endpoint(operation, handler, shape, ledger, max_body)
         paths.setdefault(operation.path, {})[operation.method] = endpoint
     routes = [_Route(path, _Path(endpoints)) for path, endpoints in paths.items()]

@@ -23,11 +23,12 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. FixtureError, UnreadableDocument.
     """
-    filler = _Filler(spec)
+    with spec.in_use():
+        filler = _Filler(spec)
     origins: dict[str, _Origin] = {}
     numbers: dict[str, str] = {}
     loads = []
-    with _without_collecting():
+    with spec.in_use(), _without_collecting():
         for path in paths:
             for scenario, fixture in _fixtures(path):
                 origin = (path, scenario)

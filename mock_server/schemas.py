@@ -98,7 +98,7 @@ class Checker:
             return
         told = [
             errors for errors in branches if (errors[0].kind.name, errors[0].kind.value) != ("type", ["null"])
-        ]
+        ] or branches
         for error in told[0]:
             yield from self._sentences(error, document)
 
@@ -139,7 +139,7 @@ def _limit(keyword: str, limit: Any) -> str:
         case "type":
             return " or ".join(_TYPES[name] for name in limit if name != "null")
         case "enum":
-            return ", ".join(limit)
+            return ", ".join(map(str, limit))
         case "exclusiveMinimum" if limit == 0:
             return "zero"
         case _:
