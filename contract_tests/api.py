@@ -99,7 +99,7 @@ class Api:
             self._views.pop(number, None)
             self._pending.pop(number, None)
 
-    def pay(
+    def pay(  # noqa: PLR0913 - how a payment is sent, and what the caller alone knows of it
         self,
         body: Mapping[str, object] | bytes,
         *,
@@ -115,7 +115,9 @@ class Api:
         """
         content = body if isinstance(body, bytes) else encode_json(body)
         sent = {"Content-Type": MEDIA_TYPE} if headers is None else headers
-        return self.post(Request("POST", path, headers=sent, content=content), look=look, doubts=doubts, nominal=nominal)
+        return self.post(
+            Request("POST", path, headers=sent, content=content), look=look, doubts=doubts, nominal=nominal
+        )
 
     def post(
         self, request: Request, *, look: bool = True, doubts: Iterable[str] = (), nominal: str | None = None
@@ -178,7 +180,9 @@ class Api:
         Prefers one with something left to pay, then the one with the fewest payments.
         """
         wanted, excluded = statuses or PAYABLE_STATUSES, set(but)
-        found = [view for view in self._offered_payable() if view.status in wanted and view.number not in excluded]
+        found = [
+            view for view in self._offered_payable() if view.status in wanted and view.number not in excluded
+        ]
         return min(found, key=lambda view: (not has_room(view), len(view.payments)), default=None)
 
     def _offered_payable(self) -> Iterator[LoadView]:
@@ -190,7 +194,9 @@ class Api:
 
     def not_payable(self) -> list[LoadView]:
         """The offered loads that take no payment, one for each status."""
-        numbers = [numbers[0] for status, numbers in self.loads.items() if status not in PAYABLE_STATUSES and numbers]
+        numbers = [
+            numbers[0] for status, numbers in self.loads.items() if status not in PAYABLE_STATUSES and numbers
+        ]
         views = [self.view(number) for number in numbers]
         return [view for view in views if view is not None and view.status not in PAYABLE_STATUSES]
 
@@ -249,7 +255,7 @@ def has_room(view: LoadView) -> bool:
 
 def is_impossible(number: str) -> bool:
     """Whether no load can have this number, or no read can ask for it."""
-    blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)  # noqa: PLR2004
+    blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)
     return blank or number.startswith(IMPOSSIBLE_PREFIX) or len(number) > _LONGEST_NUMBER
 
 

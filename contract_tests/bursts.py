@@ -32,7 +32,7 @@ class Call:
 
     @property
     def won(self) -> bool:
-        """Whether the payment in the answer is the one that was sent, not that of another with its reference."""
+        """Whether the answer's payment is the one that was sent, not another's of the same reference."""
         attempt = attempt_of(self.exchange.request)
         rows = self.answer.payments if self.answer else {}
         return any(attempt is not None and rows[key].amount.amount == attempt.amount for key in self.own)
