@@ -38,6 +38,12 @@ class Call:
         return any(attempt is not None and rows[key].amount.amount == attempt.amount for key in self.own)
 
     @property
+    def was_refused(self) -> bool:
+        """Whether the answer is a 4xx."""
+        status = self.exchange.response.status
+        return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
     def own(self) -> frozenset[str]:
         """The ids that the answer gives to the payment that was sent; one, or something is wrong."""
         rows = self.answer.payments.items() if self.answer else ()
@@ -86,8 +92,12 @@ def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[st
     """
     calls = send_branches(api.send_unjudged, branches)
     api.forget(load.number)
+    paid = {one.reference for one in calls if one.answer is not None}
     for one in sorted(calls, key=lambda one: (not one.won, one.ended)):
-        api.take(api.oracle.judge_payment(one.exchange, load, None, alone=False))
+        if one.was_refused and one.reference in paid:
+            api.take(api.oracle.judge(one.exchange))  # what the loser of a race is told is open (A22)
+        else:
+            api.take(api.oracle.judge_payment(one.exchange, load, None, alone=False))
     after = api.load(load.number)
     verdict = Verdict(exchanges=tuple(one.exchange for one in calls))
     _judge_together(verdict, calls, load, after)

@@ -391,6 +391,8 @@ class Oracle:
         verdict.require("P9", not fixed, "the load's other members as before", f"changed: {_listed(fixed)}")
         same = case.before.paid_at == case.after.paid_at
         verdict.observe("A16b", "unchanged" if same else "the time of the repeat")
+        if answer.payments.keys() == case.after.payments.keys() and len(answer.payments) > 1:
+            verdict.observe("Q1", _order(list(answer.payments), list(case.before.payments)))
         current = (answer.payments.keys(), answer.status) == (case.after.payments.keys(), case.after.status)
         what = "the current" if current else "another"
         verdict.observe("A6", f"200, the original in {what} list and status")
@@ -538,6 +540,9 @@ def _judge_values(verdict: Verdict, attempt: Attempt, row: Row) -> None:
         verdict.require("D2", row.amount.currency == attempt.currency, expected, f"{row.amount.currency}")
     for name in TEXT_MEMBERS:
         _judge_text(verdict, name, attempt.text(name), row.members[name])
+    verdict.require(
+        "D1", row.members.get("Note") is None, "no Note in a payment", f"{row.members.get('Note')!r}"
+    )
     date = row.members["PaymentDate"]
     if isinstance(date, str) and attempt.date is not None:
         _judge_date(verdict, attempt, date)
@@ -566,7 +571,7 @@ def _judge_text(verdict: Verdict, name: str, sent: str | None, got: object) -> N
         verdict.observe("Q18", "stored empty" if got == "" else "stored as null")
         verdict.require("D2", not got, f"{name} empty", repr(got))
     elif sent is None:
-        verdict.require("D2", not got, f"{name} null", repr(got))
+        verdict.require("D2", got is None, f"{name} null", repr(got))
     elif sent != sent.strip() and got == sent.strip():
         verdict.observe("Q19", "trimmed")
     else:
@@ -644,8 +649,13 @@ def _judge_paid_at(verdict: Verdict, exchange: Exchange, before: LoadView, after
     if after.paid_at != before.paid_at:
         verdict.require("R7", near_now, "paidAt, the time of recording", f"paidAt {after.paid_at}")
         verdict.observe("A16a", "the time of recording")
-    elif not near_now:
+    elif not near_now or _is_fine(recorded):
         verdict.observe("A16a", "unchanged")
+
+
+def _is_fine(recorded: Decimal | None) -> bool:
+    """Whether a time tells microseconds, so that two payments cannot share it."""
+    return recorded is not None and bool(recorded * 1000 % 1)
 
 
 def _now(exchange: Exchange) -> Decimal:
@@ -677,6 +687,12 @@ def summary(response: Response) -> str:
 
 def _listed(items: Iterable[str]) -> str:
     return ", ".join(items) or "nothing"
+
+
+def _order(shown: list[str], recorded: list[str]) -> str:
+    if shown == recorded:
+        return "oldest first"
+    return "newest first" if shown == recorded[::-1] else "some other"
 
 
 def _row_members(view: LoadView) -> str:

@@ -253,3 +253,17 @@ def _with_rest(api: Api) -> list[LoadView]:
         and view.billed
         and (view.total.amount if view.total else Decimal(0)) < view.billed.amount
     ]
+
+
+@documented("R3")
+@pytest.mark.parametrize("form", ["{}-x", "{}0", "order", "id", "beginning"])
+def test_only_the_load_number_names_a_load(api: Api, reference: References, form: str) -> None:
+    load = need_payable(api, ("R3",))
+    order = str(load.members["OrderNumber"])
+    number = {"order": order, "id": load.id, "beginning": load.number[:-1]}.get(
+        form, form.format(load.number)
+    )
+    if not number.strip() or number == load.number:
+        pytest.skip("the load has no such name")
+    api.pay(payment(number, reference()))
+    api.read(load.number)
