@@ -14,7 +14,7 @@ from contract_tests.intent import IMPOSSIBLE_PREFIX
 from contract_tests.model import near
 from contract_tests.oracle import Oracle, Verdict, summary
 from contract_tests.values import encode_json
-from contract_tests.views import LoadView
+from contract_tests.views import LoadView, UnexpectedFormError, document_of, payment_answer_of
 
 PAYMENTS_PATH = "/api/p/v1.0/invoices/customer-payments"
 LOADS_PATH = "/api/p/v1.0/loads"
@@ -138,7 +138,9 @@ class Api:
         verdict = self.oracle.judge_payment(
             exchange, before, after, exists=exists, doubts=doubts, nominal=nominal
         )
-        if before is not None and after is None:
+        if before is not None and after is None and _adds(exchange, before):
+            self.forget(before.number)
+        elif before is not None and after is None:
             clause = verdict.held[-1] if verdict.held else "R1"
             self._pending.setdefault(before.number, []).append((clause, exchange))
         self.take(verdict)
@@ -243,6 +245,15 @@ class Api:
         for one in violations:
             if (one.clause, one.expected) not in kept:
                 self.findings.violates(one.clause, one.expected, one.got, *one.exchanges)
+
+
+def _adds(exchange: Exchange, before: LoadView) -> bool:
+    """Whether an answer shows payments that the load did not have, so that it must be read afresh."""
+    try:
+        answer = payment_answer_of(document_of(exchange.response))
+    except UnexpectedFormError:
+        return False
+    return bool(answer.payments.keys() - before.payments.keys())
 
 
 def has_room(view: LoadView) -> bool:

@@ -119,7 +119,8 @@ def _judge_together(verdict: Verdict, calls: Sequence[Call], before: LoadView, a
         wanted = paid
         for amount in money:
             wanted = EXACT.add(wanted, amount)
-        verdict.require("R7", nearly(total, wanted, *money), f"totalPaid {wanted}", f"totalPaid {total}")
+        if verdict.require("R7", nearly(total, wanted, *money), f"totalPaid {wanted}", f"totalPaid {total}"):
+            verdict.observe("A20d", "exact" if total == wanted else "off by less than a cent")
     for reference in references:
         same = [one for one in calls if one.reference == reference]
         if len(same) > 1:

@@ -535,7 +535,9 @@ def _judge_values(verdict: Verdict, attempt: Attempt, row: Row) -> None:
     verdict.require("D2", got == sent or got == sent.strip(), f"ReferenceNumber {sent!r}", repr(got))
     if attempt.amount is not None:
         _judge_amount(verdict, attempt, row.amount.amount)
-    if attempt.currency:
+    if attempt.currency == 0:
+        verdict.observe("A14d", str(row.amount.currency))
+    elif attempt.currency is not None:
         expected = f"Currency {attempt.currency}"
         verdict.require("D2", row.amount.currency == attempt.currency, expected, f"{row.amount.currency}")
     for name in TEXT_MEMBERS:
