@@ -454,3 +454,9 @@ def test_hundreds_of_connections_are_answered(api: Api) -> None:
     for connection in connections:
         with connection:
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("depth", [300, 900])
+def test_nested_item_is_400(untouched: Api, depth: int) -> None:
+    deep = b'{"Status": [%b]}' % (b"[" * depth + b"]" * depth)
+    assert "nested too deeply" in problem_of(untouched.post(deep, path=SEARCH), 400)["detail"]
