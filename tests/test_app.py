@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 import httpx2
 import pytest
@@ -22,7 +23,7 @@ PAYMENT = {
 }
 
 
-def posted(ledger: MemoryLedger, *bodies: dict[str, object]) -> list[httpx2.Response]:
+def posted(ledger: MemoryLedger, *bodies: Mapping[str, object]) -> list[httpx2.Response]:
     """The answers to requests that one event loop serves at the same time."""
 
     async def post_all() -> list[httpx2.Response]:
