@@ -106,6 +106,7 @@ class _Endpoint:
         self, operation: Operation, handler: Handler, shape: Picker, ledger: Ledger, max_body: int
     ) -> None:
         self.operation = operation
+        self._takes = operation.media_types.take
         self._handle = handler.handle
         self._shape = shape
         self._ledger = ledger
@@ -147,7 +148,7 @@ class _Endpoint:
                 length = int(value)
             elif name == b"transfer-encoding":
                 length = 1
-        if (content_type is not None or length) and not self.operation.media_types.take(content_type or b""):
+        if (content_type is not None or length) and not self._takes(content_type or b""):
             raise UnsupportedMediaType(self.operation.media_types.names)
         if length > self._max_body:
             raise ContentTooLarge(self._max_body)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _RFC_3339 = re.compile(
     r"([0-9]{4})-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(?:\.[0-9]+)?"
@@ -35,8 +36,12 @@ def instant(text: str) -> datetime:
     return at if 1 < at.year < _LAST.year else _in_utc(at)
 
 
+@lru_cache(maxsize=256)
 def is_instant(text: str) -> bool:
-    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17)."""
+    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17).
+
+    The payments of a batch share their date, so the latest answers are kept.
+    """
     try:
         instant(text)
     except ValueError:

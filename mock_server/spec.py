@@ -106,6 +106,10 @@ class Spec:
         """Compiles a schema of this document."""
         return Checker(schema, self._components, whole)
 
+    def example(self, schema: Mapping[str, Any]) -> object:
+        """The first example that a schema gives, or None."""
+        return next(iter(self.resolve(schema).get("examples", ())), None)
+
     def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         """The node itself, or what its `$ref` points to with the node's own members on top."""
         if "$ref" not in node:

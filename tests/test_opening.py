@@ -120,7 +120,7 @@ ONE = "one: {LoadNumber: X, Status: Paid"
         (ONE + ", payments: [{ReferenceNumber: A}]}", "payments[0].Amount: The Amount field is"),
         (
             ONE + ", payments: [{Reference: A}]}",
-            "one, payments: Reference is no member; did you mean ReferenceNumber?",
+            "one: payments: Reference is no member; did you mean ReferenceNumber?",
         ),
         (
             ONE + f", payments: [{PAYMENT}, {PAYMENT}]}}",

@@ -45,7 +45,7 @@ def test_schema_picks_the_members_and_their_spelling() -> None:
 
 
 def test_rest_finds_every_other_member_by_its_exact_name() -> None:
-    facts = Facts(rest=lambda name: lambda thing: thing.get(name))
+    facts = Facts(rest=lambda name, _example: lambda thing: thing.get(name))
     pick = compile_shape(SPEC, {"properties": {"A": {}, "a": {}}, "required": ["a"]}, facts, "here")
     assert pick({"A": 1}) == {"A": 1, "a": None}
 

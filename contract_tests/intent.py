@@ -1,0 +1,286 @@
+"""What a request would do at a lenient server, read from its bytes and from nothing else.
+
+The reader errs on the side of money: whatever some server might take for a load number or an amount
+counts, in every encoding, under every repeated member, in a query, and in text that is no JSON at all.
+"""
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Final
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+IMPOSSIBLE_PREFIX: Final = "ct-no-such-load-"
+"""No load has a number that starts like this; the prefix is this suite's own."""
+
+_READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_OVERRIDES: Final = ("x-http-method", "x-http-method-override", "x-method-override", "x-method")
+_PAYMENTS: Final = re.compile(r"/api/p/v[^/]*/invoices/customer-payments")
+_SEARCH: Final = re.compile(r"/api/p/v[^/]*/loads/search")
+_LOAD_KEY: Final = re.compile(r"load[\W_]*number", re.IGNORECASE)
+_AFTER_KEY: Final = re.compile(r"""[^\w<&,}\]-]*([^"'&<,}\]\r\n\\]{0,200})""")
+_AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&-]*(-?[0-9][0-9.]*(?:e[+-]?[0-9]{1,5})?)", re.IGNORECASE)
+_DIGITS: Final = 12
+"""A currency with more digits than this is not kept."""
+_ENDLESS: Final = Decimal("Infinity")
+
+
+class Action(Enum):
+    """What kind of request it is."""
+
+    READ = "read"
+    PAYMENT = "payment"
+    OTHER = "other"
+    """Neither: a write elsewhere, or a method that the path does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a request would do. `opaque` says that its body could hide something from this reader.
+
+    `loads` are all numbers that it might name, `amount` is the largest that it might mean (0 if none),
+    `reference` is its one ReferenceNumber, or None when it has none or several.
+    """
+
+    action: Action
+    method: str
+    loads: frozenset[str] = frozenset()
+    amount: Decimal = Decimal(0)
+    currency: int | None = None
+    reference: str | None = None
+    empty: bool = True
+    opaque: bool = False
+
+    @property
+    def possible_loads(self) -> frozenset[str]:
+        """The named loads that could exist."""
+        return frozenset(load for load in self.loads if not is_impossible(load))
+
+    @property
+    def cannot_record(self) -> bool:
+        """Whether nothing can come of it: every load it names is impossible, or it can name none."""
+        if self.action is Action.READ:
+            return True
+        if self.opaque or self.possible_loads:
+            return False
+        if self.action is Action.PAYMENT:
+            return self.method != "DELETE" or bool(self.loads)
+        return bool(self.loads) or (self.empty and self.method != "DELETE")
+
+
+def is_impossible(load_number: str) -> bool:
+    """Whether no load can have this number, because it starts with the suite's own prefix."""
+    return unicodedata.normalize("NFKC", load_number).strip().casefold().startswith(IMPOSSIBLE_PREFIX)
+
+
+def intent_of(method: str, raw_path: bytes, headers: Mapping[str, str], content: bytes) -> Intent:
+    """Reads a request as it goes over the wire: `raw_path` holds the query, header names any case."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    path, _, query = raw_path.partition(b"?")
+    methods = {method.upper()} | {lowered[name].strip().upper() for name in _OVERRIDES if name in lowered}
+    writes = sorted(methods - _READ_METHODS)
+    if not writes:
+        return Intent(Action.READ, method.upper())
+    action = _action(writes, path)
+    if action is Action.READ:
+        return Intent(Action.READ, writes[0])
+    body = _read_body(content, lowered.get("content-type", ""))
+    named = body.loads | _in_query(query)
+    references = set(body.references)
+    return Intent(
+        action,
+        writes[0],
+        loads=frozenset(named),
+        amount=max(body.amounts, default=Decimal(0)),
+        currency=body.currencies[0] if body.currencies else None,
+        reference=references.pop() if len(references) == 1 else None,
+        empty=not content.strip(),
+        opaque=body.opaque or _is_coded(lowered),
+    )
+
+
+def _action(writes: list[str], path: bytes) -> Action:
+    plain = _normalised(path)
+    if "customer-payment" in plain or "customerpayment" in plain:
+        return Action.PAYMENT if _PAYMENTS.fullmatch(plain) else Action.OTHER
+    if writes == ["POST"] and _SEARCH.fullmatch(plain) and not re.search(rb"[%;\\]|\.\.|//", path):
+        return Action.READ
+    return Action.OTHER
+
+
+def _normalised(path: bytes) -> str:
+    """The path as a forgiving router sees it: decoded, one slash, no dots, no parameters, lowercase."""
+    for _ in range(5):
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            break
+        path = decoded
+    text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold().replace("\\", "/")
+    segments: list[str] = []
+    for segment in (part.partition(";")[0].strip() for part in text.split("/")):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in {"", "."}:
+            segments.append(segment)
+    joined = "/" + "/".join(segments)
+    start = joined.find("/api/p/")
+    return joined[max(start, 0) :]
+
+
+def _is_coded(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}
+
+
+def _in_query(query: bytes) -> set[str]:
+    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=False)
+    return {value.strip() for name, value in pairs if _is_member(name, "loadnumber") and value.strip()}
+
+
+def _is_member(name: str, wanted: str) -> bool:
+    """Compares the way forgiving readers do: no case, and no punctuation (`load_number`)."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold() == wanted
+
+
+@dataclass(slots=True)
+class _Body:
+    loads: set[str]
+    amounts: list[Decimal]
+    currencies: list[int]
+    references: list[str]
+    opaque: bool = False
+
+
+class _Members:
+    """A JSON object with every member it was written with, repeated ones too."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        self.pairs = pairs
+
+
+def _read_body(content: bytes, media_type: str) -> _Body:
+    body = _Body(set(), [], [], [])
+    if not content.strip():
+        return body
+    texts, body.opaque = _decodings(content, media_type)
+    for text in texts:
+        tree = _parsed(text)
+        if tree is _NO_JSON:
+            _read_text(text, body)
+        else:
+            _read_tree(tree, body)
+    return body
+
+
+_NO_JSON: Final = object()
+
+
+def _parsed(text: str) -> object:
+    """The tree that a lenient JSON reader makes of the text, or _NO_JSON."""
+    decoder: Callable[[str], object] = json.JSONDecoder(
+        object_pairs_hook=_Members,
+        parse_float=_decimal,
+        parse_int=_decimal,
+        parse_constant=lambda _name: _ENDLESS,
+        strict=False,
+    ).decode
+    try:
+        tree = decoder(text.lstrip("\ufeff").strip("\x00 \t\r\n"))
+    except (ValueError, RecursionError):
+        return _NO_JSON
+    return _NO_JSON if isinstance(tree, str) else tree
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return _ENDLESS
+
+
+def _decodings(content: bytes, media_type: str) -> tuple[list[str], bool]:
+    """Every text that the bytes may stand for, and whether there may be one we cannot read."""
+    texts = [content.decode("utf-8", "replace")]
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", media_type, re.IGNORECASE)
+    opaque = False
+    names = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"] if b"\x00" in content[:8] else []
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        names.append("utf-16")
+    if charset is not None and charset[1].lower() not in {"utf-8", "utf8"}:
+        names.append(charset[1])
+    for name in names:
+        try:
+            texts.append(content.decode(name, "replace"))
+        except (LookupError, UnicodeError, ValueError):
+            opaque = True
+    return texts, opaque
+
+
+def _read_tree(tree: object, body: _Body) -> None:
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, _Members):
+            _read_members(node, body)
+            pending.extend(value for _, value in node.pairs)
+
+
+def _read_members(members: _Members, body: _Body) -> None:
+    patches = any(_is_member(str(v), "loadnumber") for n, v in members.pairs if _is_member(n, "path"))
+    for name, value in members.pairs:
+        if _is_member(name, "loadnumber") or (patches and _is_member(name, "value")):
+            body.loads.update(filter(None, (text.strip(" \t\r\n") for text in _scalars(value))))
+        elif _is_member(name, "amount"):
+            if not isinstance(value, _Members):
+                body.amounts.extend(_numbers(value))
+        elif _is_member(name, "currency") and isinstance(value, Decimal) and value.adjusted() < _DIGITS:
+            body.currencies.append(int(value))
+        elif _is_member(name, "referencenumber"):
+            body.references.extend(_scalars(value))
+
+
+def _scalars(value: object) -> Iterator[str]:
+    """The texts and numbers in a value, however deep."""
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, _Members):
+            pending.extend(inner for _, inner in node.pairs)
+        elif isinstance(node, str):
+            yield node
+        elif isinstance(node, Decimal):
+            yield str(node)
+
+
+def _numbers(value: object) -> Iterator[Decimal]:
+    for text in _scalars(value):
+        try:
+            number = Decimal(text.strip().replace(",", ""))
+        except InvalidOperation:
+            continue
+        yield _ENDLESS if number.is_nan() else number
+
+
+def _read_text(text: str, body: _Body) -> None:
+    plain = _unescaped(text)
+    for version in {text, plain, plain.replace("\x00", "")}:
+        for key in _LOAD_KEY.finditer(version):
+            value = _AFTER_KEY.match(version, key.end())
+            if value is not None and value[1].strip():
+                body.loads.add(value[1].strip())
+        body.amounts.extend(_numbers(_AMOUNT_IN_TEXT.findall(version)))
+
+
+def _unescaped(text: str) -> str:
+    """The text with the escapes of JSON, forms and XML undone."""
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    text = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "replace")).decode("utf-8", "replace")
+    return unicodedata.normalize("NFKC", html.unescape(text)).replace("\\", "")

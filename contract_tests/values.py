@@ -1,0 +1,123 @@
+"""Values as the wire carries them, compared by what they mean: JSON, instants, money."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal
+from typing import TypeAlias
+
+import msgspec
+
+Json: TypeAlias = "bool | Decimal | str | list[Json] | dict[str, Json] | None"
+"""A JSON document whose numbers are all decimals, so that `==` compares values (10 and 1E+1)."""
+
+EXACT = Context(prec=4000)
+"""Adds and subtracts amounts without rounding: wide enough for any two doubles."""
+
+
+class NotJsonError(ValueError):
+    """The bytes are no JSON document."""
+
+
+def _refuse(constant: str) -> Json:
+    raise NotJsonError(f"{constant} is no JSON number")
+
+
+def parse_json(content: bytes) -> Json:
+    """The document in `content`; NotJsonError if there is none. Of repeated members the last counts."""
+    try:
+        document: Json = json.loads(
+            content.decode(), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(str(error)) from error
+    return document
+
+
+def has_repeated_members(content: bytes) -> bool:
+    """Whether an object of the document in `content` has a member twice."""
+    repeated = False
+
+    def members(pairs: list[tuple[str, object]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(content, object_pairs_hook=members, parse_int=str, parse_float=str)
+    return repeated
+
+
+def strings_in(document: Json) -> list[str]:
+    """Every string value of the document, in order, member names left out."""
+    if isinstance(document, str):
+        return [document]
+    if isinstance(document, dict):
+        document = list(document.values())
+    if isinstance(document, list):
+        return [text for item in document for text in strings_in(item)]
+    return []
+
+
+_DATE_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
+)
+
+
+def instant(text: str) -> Decimal | None:
+    """The seconds since the first of January of year 1 in UTC, exactly; None if `text` is no RFC 3339."""
+    match = _DATE_TIME.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction, sign, offset_hours, offset_minutes = match.groups()[6:]
+    offset = (int(offset_hours or 0) * 60 + int(offset_minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        days = date(year, month, day).toordinal()
+    except ValueError:
+        return None
+    if hour > 23 or minute > 59 or second > 59 or abs(offset) > 24 * 60 - 1 or int(offset_minutes or 0) > 59:
+        return None
+    whole = days * 86400 + hour * 3600 + minute * 60 + second - offset * 60
+    return EXACT.add(Decimal(whole), Decimal(fraction or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in a currency, which is an ISO 4217 numeric code."""
+
+    amount: Decimal
+    currency: Decimal
+
+    @staticmethod
+    def of(value: Json) -> "Money | None":
+        """What `{Amount, Currency}` says, extra members allowed; None if it is something else."""
+        if not isinstance(value, dict):
+            return None
+        amount, currency = value.get("Amount"), value.get("Currency")
+        if not isinstance(amount, Decimal) or not isinstance(currency, Decimal) or currency % 1:
+            return None
+        return Money(amount, currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount} in currency {self.currency}"
+
+
+def grain(*amounts: Decimal) -> Decimal:
+    """How far a sum of these may be off when doubles added it: never a cent for ordinary money."""
+    widest = max((abs(amount) for amount in amounts), default=Decimal(0))
+    size = float(min(widest, Decimal(10) ** 300))
+    return Decimal(4 * math.ulp(size))
+
+
+def nearly(one: Decimal, other: Decimal, *scale: Decimal) -> bool:
+    """Whether two amounts are the same but for what doubles lose."""
+    return abs(EXACT.subtract(one, other)) <= grain(one, other, *scale)
+
+
+def encode_json(value: object) -> bytes:
+    """A document as JSON; decimals are numbers, as written (`Decimal('0.10')` is `0.10`)."""
+    return _encoder.encode(value)
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
