@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from decimal import Decimal
 
 import httpx2
 import pytest
 
 from mock_server.app import create_app
-from mock_server.domain import Load, Payment
+from mock_server.domain import Load, Money, Payment
 from mock_server.ledger import MemoryLedger
 from mock_server.opening import opening_loads
 from mock_server.shipped import FIXTURES, SPEC
@@ -53,7 +54,7 @@ def test_interleaved_payments_are_all_recorded() -> None:
     posted(ledger, *({**PAYMENT, "ReferenceNumber": f"R-{i}"} for i in range(100)))
     load = asyncio.run(ledger.load(number="LD-1001"))
     assert len(load.payments) == 100
-    assert load.total_paid == (100, 840)
+    assert load.total_paid == Money(Decimal(100), 840)
 
 
 class BrokenLedger(MemoryLedger):
