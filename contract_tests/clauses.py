@@ -121,6 +121,7 @@ QUESTIONS: dict[str, Question] = {
         ("A9b", "A reference that differs in outer white space is", "another payment"),
         ("A9c", "A reference of only white space", "400"),
         ("A9d", "A reference that differs in Unicode normal form is", "another payment"),
+        ("A9e", "A reference with white space around is returned", "as sent"),
         ("A10a", "Unknown version before media type", "404"),
         ("A10b", "Wrong method before media type", "405"),
         ("A10c", "Media type before body", "415"),

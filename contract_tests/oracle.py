@@ -533,6 +533,8 @@ def _judge_values(verdict: Verdict, attempt: Attempt, row: Row) -> None:
     """D2, with room for what is open: outer white space, empty texts, digits beyond cents, currency 0."""
     sent, got = attempt.reference or "", row.reference or ""
     verdict.require("D2", got == sent or got == sent.strip(), f"ReferenceNumber {sent!r}", repr(got))
+    if sent != sent.strip():
+        verdict.observe("A9e", "as sent" if got == sent else "trimmed")
     if attempt.amount is not None:
         _judge_amount(verdict, attempt, row.amount.amount)
     if attempt.currency == 0:

@@ -51,7 +51,8 @@ def load(*rows: Tree, status: str = "Invoiced", **members: object) -> Tree:
     return {
         "Id": "l1", "LoadNumber": "L-1", "OrderNumber": "O-1", "CustomerId": "C-1", "Status": status,
         "CustomerType": [], "Stops": [], "InvoiceAs": "Customer", "Notes": [],
-        "CreatedAt": "2026-01-01T00:00:00Z", "CreatedBy": "x", "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
+        "CreatedAt": "2026-01-01T00:00:00Z", "CreatedBy": "x",
+        "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
         "paidAt": "2026-06-02T00:00:00Z" if rows else None,
         "totalPaid": {"Amount": total, "Currency": 840} if rows else None,
         "payments": list(rows) or None,
