@@ -216,8 +216,7 @@ class Client:
         )
         wire.extensions = dict(sent.wire.extensions)
         if token is not None:
-            text = token.reveal() if isinstance(token, Secret) else token
-            wire.headers["Authorization"] = f"Bearer {text}"
+            wire.headers["Authorization"] = _bearer(token)
         started, clock = now(), time.perf_counter()
         try:
             answer = self._http.send(wire)
@@ -253,6 +252,11 @@ class Client:
         if seconds > _LONGEST_WAIT_SECONDS:
             raise self._guard.stop(f"the target asks to wait {seconds:.0f} seconds", _COULD_NOT_TEST)
         self._sleep(seconds)
+
+
+def _bearer(token: Secret | str) -> str:
+    """The header's value, never kept in a variable: a traceback may show those."""
+    return f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
 
 
 def _succeeded(response: Response) -> bool:

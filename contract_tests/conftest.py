@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from contract_tests import session as kept
 from contract_tests.api import ViolatedError
 from contract_tests.client import Client
 from contract_tests.findings import Findings
+from contract_tests.grades import ids_of
 from contract_tests.guard import Refused, Stop
 from contract_tests.options import OPTIONS, Kind, OptionError
 from contract_tests.preflight import WRONG_USE
@@ -23,6 +25,7 @@ from contract_tests.telling import tell
 _ACTIONS = {Kind.VALUE: "store", Kind.FLAG: "store_true", Kind.LIST: "append"}
 _EXPLAINED = (ViolatedError, Stop, pytest.exit.Exception)
 """A violation is kept once, however many tests meet it; a stop has its own line in the report."""
+_REFUSALS_BEFORE = pytest.StashKey[int]()
 _VIOLATIONS_BEFORE = pytest.StashKey[int]()
 
 
@@ -96,8 +99,9 @@ def reference(run: Run) -> Callable[[], str]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Ends the session after the test in which the guard stopped the run."""
-    findings = _findings(item.config)
-    item.stash[_VIOLATIONS_BEFORE] = 0 if findings is None else len(findings.violations)
+    run = item.config.stash.get(kept.RUN, None)
+    item.stash[_VIOLATIONS_BEFORE] = 0 if run is None else len(run.findings.violations)
+    item.stash[_REFUSALS_BEFORE] = 0 if run is None else run.guard.refusals
     done = yield
     guard = item.config.stash.get(kept.GUARD, None)
     if guard is not None and guard.stopped is not None:
@@ -107,12 +111,26 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """A test whose request the guard refused tested nothing."""
-    del item
+    """A test whose requests the guard refused, all that mattered of them, tested nothing."""
     try:
         yield
     except Refused as refused:
-        pytest.skip(f"not tested: {refused.reason}")
+        _not_tested(item, refused.reason)
+    except Exception as error:
+        run = item.config.stash.get(kept.RUN, None)
+        refused_now = run is not None and run.guard.refusals > item.stash[_REFUSALS_BEFORE]
+        # By its name, because Hypothesis takes longer to import than the shorter suites to run.
+        if type(error).__name__ != "Unsatisfiable" or run is None or not refused_now:
+            raise
+        _not_tested(item, run.guard.last_refusal)
+
+
+def _not_tested(item: pytest.Item, reason: str) -> NoReturn:
+    run = item.config.stash.get(kept.RUN, None)
+    if run is not None:
+        for clause in ids_of(item):
+            run.findings.cannot_test(clause, reason)
+    pytest.skip(f"not tested: {reason}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -122,8 +140,8 @@ def pytest_runtest_makereport(
     """Notes whether a failed test has a violation to show for it."""
     report = yield
     if report.failed:
-        findings = _findings(item.config)
-        found = findings is not None and len(findings.violations) > item.stash[_VIOLATIONS_BEFORE]
+        run = item.config.stash.get(kept.RUN, None)
+        found = run is not None and len(run.findings.violations) > item.stash[_VIOLATIONS_BEFORE]
         known = call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
         vars(report)["alvys_explained"] = found or known
     return report
@@ -164,8 +182,3 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(config: pytest.Config) -> None:
     """Shows the report under pytest's own output."""
     tell(config, Console())
-
-
-def _findings(config: pytest.Config) -> Findings | None:
-    run = config.stash.get(kept.RUN, None)
-    return None if run is None else run.findings

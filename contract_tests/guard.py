@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -59,14 +59,15 @@ class Policy:
 class Permit:
     """The guard's leave to send one request.
 
-    `is_payment`: it may record, and was counted as a payment, or repeats one that was. `may_record`: the
-    target could record something for it, whatever the contract says.
+    `may_record`: the target could record something for it, whatever the contract says. `is_payment`: it
+    should, or repeats what was sent before; then `is_repeat` holds too, and it was not counted again.
     """
 
     intent: Intent
-    may_record: bool
-    is_payment: bool
-    must_be_refused: bool
+    may_record: bool = False
+    is_payment: bool = False
+    is_repeat: bool = False
+    must_be_refused: bool = False
 
     @property
     def is_read(self) -> bool:
@@ -87,6 +88,8 @@ class Guard:
         self.requests = 0
         self.payments = 0
         self.amount = Decimal(0)
+        self.refusals = 0
+        self.last_refusal = ""
 
     @property
     def stopped(self) -> Stop | None:
@@ -122,15 +125,25 @@ class Guard:
         Raises Refused when it may not, and Stop once the run was stopped.
         """
         with self._lock:
-            self._check_stopped()
-            _check_headers(headers)
-            permit = self._permit(intent, must_be_refused=must_be_refused)
-            resolution = 1 if permit.may_record and not self._policy.is_mock else 0
-            self._check_requests(1 + resolution)
-            if permit.is_payment and not self._is_repeat(intent):
-                self._reserve(intent)
-            self.requests += 1
-            return permit
+            try:
+                return self._admit(intent, headers, must_be_refused=must_be_refused)
+            except Refused as refused:
+                self.refusals += 1
+                self.last_refusal = refused.reason
+                raise
+
+    def _admit(self, intent: Intent, headers: Mapping[str, str], *, must_be_refused: bool) -> Permit:
+        self._check_stopped()
+        _check_headers(headers)
+        permit = self._permit(intent, must_be_refused=must_be_refused)
+        resolution = 1 if permit.may_record and not self._policy.is_mock else 0
+        self._check_requests(1 + resolution)
+        if permit.is_payment:
+            permit = replace(permit, is_repeat=self._is_repeat(intent))
+        if permit.is_payment and not permit.is_repeat:
+            self._reserve(intent)
+        self.requests += 1
+        return permit
 
     def admit_again(self, permit: Permit) -> None:
         """Counts another transmission of an admitted request.
@@ -168,12 +181,12 @@ class Guard:
 
     def _permit(self, intent: Intent, *, must_be_refused: bool) -> Permit:
         if intent.action is Action.READ:
-            return Permit(intent, may_record=False, is_payment=False, must_be_refused=must_be_refused)
+            return Permit(intent, must_be_refused=must_be_refused)
         if self._policy.is_mock:
             payment = intent.action is Action.PAYMENT and bool(intent.possible_loads) and not must_be_refused
             return Permit(intent, may_record=True, is_payment=payment, must_be_refused=must_be_refused)
         if intent.cannot_record:
-            return Permit(intent, may_record=False, is_payment=False, must_be_refused=must_be_refused)
+            return Permit(intent, must_be_refused=must_be_refused)
         self._check_payment(intent, must_be_refused=must_be_refused)
         return Permit(
             intent, may_record=True, is_payment=not must_be_refused, must_be_refused=must_be_refused

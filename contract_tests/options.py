@@ -98,7 +98,7 @@ OPTIONS = (
         "target that is not on loopback.",
         "N/UNIT",
     ),
-    Option("max-requests", "At most so many requests in all (default 300; on loopback 20000).", "N"),
+    Option("max-requests", "At most so many requests in all (default 600; on loopback 20000).", "N"),
     Option(
         "suite",
         "Run this suite; may be given several times. Default: everything against the mock, reads against "

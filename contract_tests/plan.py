@@ -48,7 +48,9 @@ def _line(request: Request, permit: Permit) -> str:
             body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
         )
         parts.append("".join(char if char.isprintable() else "·" for char in shown))
-    if permit.is_payment:
+    if permit.is_repeat:
+        parts.append("[repeat]")
+    elif permit.is_payment:
         parts.append(f"[payment of {permit.intent.amount}]")
     elif permit.intent.possible_loads and not permit.is_read:
         parts.append("[must be refused]")

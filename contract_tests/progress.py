@@ -5,6 +5,7 @@ from collections.abc import Generator
 import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from contract_tests.guard import Guard
@@ -16,7 +17,7 @@ class _Left(ProgressColumn):
     """Requests and payments: sent, and left in the budget."""
 
     def __init__(self, config: pytest.Config) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self._config = config
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - the budget is the run's
@@ -26,7 +27,7 @@ class _Left(ProgressColumn):
 
 def _left(guard: Guard) -> str:
     def of(sent: int, most: int | None, what: str) -> str:
-        return f"{sent} {what}" if most is None else f"{most - sent} of {most} {what} left"
+        return f"{sent} {what}" if most is None else f"{most - sent} {what} left"
 
     requests = of(guard.requests, guard.budget.requests, "requests")
     return f"{requests}, {of(guard.payments, guard.budget.payments, 'payments')}"
@@ -50,7 +51,7 @@ class ProgressBar:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Starts the bar; under pytest-xdist the length is not known here."""
         self._progress = Progress(
-            BarColumn(),
+            BarColumn(bar_width=14),
             MofNCompleteColumn(),
             _Left(session.config),
             TimeRemainingColumn(),

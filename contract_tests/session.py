@@ -26,6 +26,8 @@ REPORT = pytest.StashKey[Report]()
 FAILURES = pytest.StashKey[list[Failure]]()
 PARTS = pytest.StashKey[list[Results]]()
 
+_GENERATING: Final = frozenset({"model", "fuzz"})
+"""The suites that generate examples with Hypothesis."""
 _OUTPUT: Final = "alvys_contract"
 
 
@@ -45,7 +47,9 @@ def start(config: pytest.Config, settings: Settings) -> None:
     config.stash[FAILURES] = []
     config.stash[PARTS] = []
     config.option.alvys_seed = str(settings.seed)
-    config.option.hypothesis_seed = str(settings.seed)
+    if _GENERATING & set(settings.suites):
+        # Only then, because the option alone makes Hypothesis' plugin import all of it.
+        config.option.hypothesis_seed = str(settings.seed)
     if settings.is_mock:
         config.option.alvys_run_id = settings.run_id
     elif _is_spread(config):
@@ -105,8 +109,9 @@ def finish(session: pytest.Session, exit_status: int) -> None:
     parts = [*config.stash[PARTS], *([] if run is None else [Results.of(run)])]
     if cannot is not None:
         parts.append(Results(stopped=(cannot.sentence.rstrip("."), cannot.status), target=settings.target))
-    if not parts and config.stash[FAILURES]:
-        parts.append(Results(stopped=("the suites could not run", COULD_NOT_TEST), target=settings.target))
+    if not parts and (config.stash[FAILURES] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
+        why = "the suites could not run" if config.stash[FAILURES] else "no test was selected"
+        parts.append(Results(stopped=(why, COULD_NOT_TEST), target=settings.target))
     if not parts:
         return
     results = Results.merged(parts)

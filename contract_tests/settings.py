@@ -109,7 +109,7 @@ def _origin(target: str) -> Origin:
 def _requests(origin: Origin | None) -> int | None:
     if origin is None:
         return None
-    return 20_000 if origin.on_loopback else 300
+    return 20_000 if origin.on_loopback else 600
 
 
 def _default_suites(origin: Origin | None, *, consent: bool, max_payments: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from contract_tests import session as kept
 from contract_tests.summary import show
@@ -12,7 +13,10 @@ def tell(config: pytest.Config, console: Console) -> None:
     settings = config.stash[kept.SETTINGS]
     report = config.stash.get(kept.REPORT, None)
     run = config.stash.get(kept.RUN, None)
+    cannot = config.stash.get(kept.CANNOT, None)
     if report is not None:
         show(report, console, list_payments=not settings.is_mock)
+    elif cannot is not None:
+        console.print(Text(cannot.sentence, style="bold red"), soft_wrap=True)
     elif run is not None and settings.plan:
         run.plan.show(console, settings.target, run.guard.payments, run.guard.amount, settings.rate)

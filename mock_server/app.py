@@ -59,7 +59,9 @@ class _Route(Route):
 
     def __init__(self, path: str, app: "_Path") -> None:
         super().__init__(path, app)
-        self.path_regex = re.compile(self.path_regex.pattern, re.IGNORECASE)
+        # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
+        pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
+        self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
         self._accepts = app.path_parameters.accepts
         # The same few paths come again and again.
         self._match = lru_cache(maxsize=64)(self._match_path)

@@ -97,9 +97,10 @@ def main(  # noqa: PLR0913 - one for each option
         log_level,
         on_start=lambda: say(_greeting(url_of(listener), read, ledger)),
     )
-    # uvicorn ends in good order on both signals, and then raises them again for us.
+    # uvicorn ends in good order on both signals, and then raises them again for us. One that comes
+    # before it listens to them ends it too.
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: None)
+        signal.signal(ending, server.handle_exit)
     server.run([listener])
     say("Stopped.")
 

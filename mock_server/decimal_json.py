@@ -11,7 +11,16 @@ class NotJson(ValueError):
     """The bytes are not JSON that can be trusted; the message says why."""
 
 
-def _number(text: str) -> Decimal:
+def number(text: str) -> int | Decimal:
+    """The number in a JSON text: an `int` if it is written as one, else a `Decimal`.
+
+    Beyond the range of a double it is the decimal NaN, which no schema accepts.
+    """
+    decimal = _decimal(text)
+    return decimal if decimal.is_nan() or not text.removeprefix("-").isdigit() else int(text)
+
+
+def _decimal(text: str) -> Decimal:
     # A double is the widest number that every JSON reader shares (RFC 8259, section 6). What it
     # can't hold becomes a number that no schema accepts; what it can't tell from zero is zero.
     # Without this, a sum with 1e-999999999 would have a billion digits.
@@ -25,7 +34,7 @@ _INFINITIES = (float("inf"), float("-inf"))
 _BEYOND = Decimal("NaN")
 _ZERO = Decimal(0)
 
-_decoder = msgspec.json.Decoder(float_hook=_number)
+_decoder = msgspec.json.Decoder(float_hook=_decimal)
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _LONGEST_INTEGER = 308
@@ -50,7 +59,7 @@ def decode(body: bytes) -> object:
             or b"\\" in body
             or (len(body) > _LONGEST_INTEGER and _LONG_INTEGER.search(body))
         ):
-            return json.loads(body, object_pairs_hook=_members, parse_float=_number, parse_int=_integer)
+            return json.loads(body, object_pairs_hook=_members, parse_float=_decimal, parse_int=number)
     except UnicodeDecodeError as error:
         raise NotJson("it is not UTF-8") from error
     except RecursionError as error:
@@ -58,11 +67,6 @@ def decode(body: bytes) -> object:
     except msgspec.DecodeError as error:
         raise NotJson(str(error)) from error
     return document
-
-
-def _integer(text: str) -> int | Decimal:
-    number = _number(text)
-    return number if number.is_nan() else int(text)
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from mock_server.decimal_json import NotJson, decode
+from mock_server.decimal_json import NotJson, decode, number
 
 
 class UnreadableDocument(Exception):
@@ -17,8 +17,12 @@ class UnreadableDocument(Exception):
 class _JsonLoader(yaml.CSafeLoader):
     """YAML with the scalars of JSON only: a bare date, `NO` and `1_000` stay strings."""
 
-    # Of this class alone: PyYAML keeps its resolvers on the class.
+    # Of this class alone: PyYAML keeps its resolvers and constructors on the class.
     yaml_implicit_resolvers = {}  # noqa: RUF012
+    yaml_constructors = {  # noqa: RUF012 - what JSON has no value for, is refused
+        tag: yaml.CSafeLoader.yaml_constructors[tag]
+        for tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", None)
+    }
 
     def construct_members(self, node: yaml.MappingNode) -> dict[str, object]:
         members: dict[str, object] = {}
@@ -30,9 +34,11 @@ class _JsonLoader(yaml.CSafeLoader):
             members[name] = self.construct_object(value, deep=True)
         return members
 
+    def construct_boolean(self, node: yaml.ScalarNode) -> bool:
+        return self.construct_scalar(node) == "true"
+
     def construct_number(self, node: yaml.ScalarNode) -> int | Decimal:
-        text = str(self.construct_scalar(node))
-        return int(text) if re.fullmatch(r"-?[0-9]+", text) else Decimal(text)
+        return number(str(self.construct_scalar(node)))
 
 
 for _tag, _pattern, _first in (
@@ -42,6 +48,7 @@ for _tag, _pattern, _first in (
 ):
     _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 _JsonLoader.add_constructor("tag:yaml.org,2002:map", _JsonLoader.construct_members)
+_JsonLoader.add_constructor("tag:yaml.org,2002:bool", _JsonLoader.construct_boolean)
 _JsonLoader.add_constructor("tag:yaml.org,2002:number", _JsonLoader.construct_number)
 
 
@@ -50,18 +57,18 @@ def read_document(path: Path) -> object:
     text = _bytes(path)
     try:
         return decode(text) if path.suffix == ".json" else yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
-    except (NotJson, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise UnreadableDocument(f"{path} can't be read: {' '.join(str(error).split())}") from error
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, object]]:
     """The values in a JSON Lines file, each with its line number; blank lines are passed over."""
-    for number, line in enumerate(_bytes(path).splitlines(), start=1):
+    for line_number, line in enumerate(_bytes(path).splitlines(), start=1):
         if line.strip():
             try:
-                yield number, decode(line)
+                yield line_number, decode(line)
             except NotJson as error:
-                raise UnreadableDocument(f"{path}, line {number}, can't be read: {error}") from error
+                raise UnreadableDocument(f"{path}, line {line_number}, can't be read: {error}") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mock_server.domain import Load, LoadNotFound
+from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.shapes import Facts
-from mock_server.wire import LOAD, PAGE, instant, payment_from_wire
+from mock_server.wire import LOAD, PAGE, payment_from_wire
 
 
 class Call(NamedTuple):

@@ -1,5 +1,6 @@
 """Serves an ASGI app with uvicorn, on a socket that is known to be free."""
 
+import re
 import socket
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mock_server.problems import MEDIA_TYPE, InvalidRequest, problem
 from mock_server.schemas import WHOLE_BODY
 
+_OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
 
 class PortTaken(Exception):
     """Nothing can listen on the address; the message says why."""
@@ -17,6 +20,11 @@ class PortTaken(Exception):
 
 class _Protocol(HttpToolsProtocol):
     """HTTP/1.1 whose own refusals are problem documents too."""
+
+    def data_received(self, data: bytes) -> None:
+        # The parser leaves out the body of a request that offers another protocol, as Java's
+        # HttpClient does by default. A server may pass over the offer: it is not shown to the parser.
+        super().data_received(_OFFER.sub(b"\r\nIgnored:", data) if b"pgrade:" in data else data)
 
     def send_400_response(self, msg: str) -> None:
         status, _, body = problem(InvalidRequest({WHOLE_BODY: [msg]}))
@@ -59,7 +67,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise PortTaken(f"{host}:{port} can't be listened on: {error}") from error
 
 

@@ -16,13 +16,14 @@ class Facts:
 
     `plain` facts are JSON values; `things` lead to another kind, whose own facts the schema picks
     from; `lists` lead to many of one kind, in a container of which the second part makes one JSON
-    value. `rest` finds every other fact by its exact name.
+    value. `rest` finds every other fact by its exact name, and is given the example that the schema has for
+    one that is not known.
     """
 
     plain: Mapping[str, Picker] = field(default_factory=dict)
     things: Mapping[str, tuple[Picker, "Facts"]] = field(default_factory=dict)
     lists: Mapping[str, tuple["ListWriter", "Facts"]] = field(default_factory=dict)
-    rest: Callable[[str], Picker] | None = None
+    rest: Callable[[str, object], Picker] | None = None
 
 
 ListWriter = Callable[[Picker], Picker]
@@ -49,7 +50,7 @@ def compile_shape(spec: Spec, schema: Mapping[str, Any], facts: Facts, where: st
         elif key in facts.plain:
             members.append((name, facts.plain[key]))
         elif facts.rest:
-            members.append((name, facts.rest(name)))
+            members.append((name, facts.rest(name, spec.example(member))))
         elif name in schema.get("required", ()):
             raise SpecError(f"{spec.name}: {where} requires {name}, which nothing fills")
 

@@ -14,7 +14,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
-    rf"\s*({_NAME}/{_NAME})((?:\s*;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\"))?)*)\s*"
+    # White space belongs to what it follows: a choice would cost exponential time.
+    rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
@@ -94,6 +95,10 @@ class Spec:
     def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
         """Compiles a schema of this document."""
         return Checker(schema, self._components, whole)
+
+    def example(self, schema: Mapping[str, Any]) -> object:
+        """The first example that a schema gives, or None."""
+        return next(iter(self.resolve(schema).get("examples", ())), None)
 
     def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         """The node itself, or what its `$ref` points to with the node's own members on top."""

@@ -22,12 +22,14 @@ MEDIA_TYPE = {"Content-Type": "application/json-patch+json"}
 
 def body(load: str = NOMINATED, reference: str = "ct-run-1", amount: str = "0.10") -> bytes:
     """A payment as JSON; the amount is written as it stands."""
-    text = json.dumps({
-        "LoadNumber": load,
-        "Amount": {"Amount": 0, "Currency": 840},
-        "PaymentDate": "2026-07-01T00:00:00Z",
-        "ReferenceNumber": reference,
-    })
+    text = json.dumps(
+        {
+            "LoadNumber": load,
+            "Amount": {"Amount": 0, "Currency": 840},
+            "PaymentDate": "2026-07-01T00:00:00Z",
+            "ReferenceNumber": reference,
+        }
+    )
     return text.replace('"Amount": 0', f'"Amount": {amount}').encode()
 
 

@@ -31,12 +31,14 @@ class Issuer:
 
     @property
     def credentials(self) -> Credentials:
-        return Credentials.from_environment({
-            "ALVYS_CLIENT_ID": "client",
-            "ALVYS_CLIENT_SECRET": SECRET,
-            "ALVYS_TOKEN_URL": f"{self.server.url}/oauth/token",
-            "ALVYS_AUDIENCE": "https://api.alvys.com/public/",
-        })
+        return Credentials.from_environment(
+            {
+                "ALVYS_CLIENT_ID": "client",
+                "ALVYS_CLIENT_SECRET": SECRET,
+                "ALVYS_TOKEN_URL": f"{self.server.url}/oauth/token",
+                "ALVYS_AUDIENCE": "https://api.alvys.com/public/",
+            }
+        )
 
 
 @pytest.fixture
@@ -58,7 +60,11 @@ def authorization(server: CountingServer) -> list[str | None]:
 
 
 def test_a_fixed_token_is_sent(server: CountingServer) -> None:
-    with guarded(server.url, credentials=Credentials.from_environment({"ALVYS_TOKEN": SECRET})) as (client, _, _):
+    with guarded(server.url, credentials=Credentials.from_environment({"ALVYS_TOKEN": SECRET})) as (
+        client,
+        _,
+        _,
+    ):
         client.send(READ)
     assert authorization(server) == [f"Bearer {SECRET}"]
 
@@ -218,7 +224,10 @@ def test_a_secret_that_the_target_echoes_is_not_kept(server: CountingServer, iss
 def test_no_secret_is_logged(
     server: CountingServer, issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG), guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+    with (
+        caplog.at_level(logging.DEBUG),
+        guarded(server.url, credentials=issuer.credentials) as (client, _, _),
+    ):
         client.send(READ)
         client.send(payment())
     assert caplog.records

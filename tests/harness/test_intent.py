@@ -22,7 +22,7 @@ MULTIPART = b'--b\r\nContent-Disposition: form-data; name="LoadNumber"\r\n\r\nLD
         (b'{"loadnumber": "LD-1"}', "application/json"),
         (b'{"load_number": "LD-1"}', "application/json"),
         (b'{"\\u004coadNumber": "LD-1"}', "application/json"),
-        ('{"ＬoadNumber": "LD-1"}'.encode(), "application/json"),
+        ('{"\uff2coadNumber": "LD-1"}'.encode(), "application/json"),
         (b'{"LoadNumber": ["LD-1"]}', "application/json"),
         (b'{"LoadNumber": {"Value": "LD-1"}}', "application/json"),
         (b'{"LoadNumber": " LD-1 "}', "application/json"),
@@ -122,7 +122,14 @@ def test_a_payment_is_seen_behind_every_spelling_of_the_path(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [f"{PAYMENTS}/LD-1", "/api/p/invoices/customer-payments", f"{SEARCH}/x", f"{SEARCH};x", f"{SEARCH}%2Fx", "/"],
+    [
+        f"{PAYMENTS}/LD-1",
+        "/api/p/invoices/customer-payments",
+        f"{SEARCH}/x",
+        f"{SEARCH};x",
+        f"{SEARCH}%2Fx",
+        "/",
+    ],
 )
 def test_a_write_to_any_other_path_is_neither_payment_nor_read(path: str) -> None:
     assert intent_of("POST", path.encode(), {}, REAL).action is Action.OTHER
@@ -158,7 +165,10 @@ def test_a_read_that_asks_to_be_a_write_is_one(header: str) -> None:
     ],
 )
 def test_a_method_that_the_path_does_not_take_is_harmless_only_without_a_load(
-    method: str, path: str, content: bytes, harmless: bool  # noqa: FBT001 - a column of the table
+    method: str,
+    path: str,
+    content: bytes,
+    harmless: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert intent_of(method, path.encode(), {}, content).cannot_record is harmless
 

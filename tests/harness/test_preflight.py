@@ -40,7 +40,10 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
         (lambda _: Reply(404), "Load LD-1 cannot be read: the target answers 404."),
         (lambda _: Reply(200, b"no JSON"), "has the status None"),
         (load(Status="Dispatched"), "has the status 'Dispatched', but the loads file says Invoiced."),
-        (load(payments=[{"ReferenceNumber": "ct-old-1"}]), "already carries a payment of this suite (ct-old-1)"),
+        (
+            load(payments=[{"ReferenceNumber": "ct-old-1"}]),
+            "already carries a payment of this suite (ct-old-1)",
+        ),
         (load(Payments=[{"PaymentReference": "CT-old-1"}]), "already carries a payment"),
         (load(payments=[{"ReferenceNumber": "ct-run-1"}]), "already carries a payment"),
     ],
@@ -65,9 +68,12 @@ def test_a_resumed_run_meets_its_own_payments() -> None:
     [(LOST, "cannot be reached"), (Reply(401), "wants a token"), (Reply(403), "wants a token")],
 )
 def test_a_target_that_cannot_be_asked_ends_the_run(reply: Reply, sentence: str) -> None:
-    with counting_server(lambda _: reply) as server, guarded(server.url) as (client, _, _):
-        with pytest.raises(CannotRun, match=sentence) as reason:
-            probe(client.send, TARGET)
+    with (
+        counting_server(lambda _: reply) as server,
+        guarded(server.url) as (client, _, _),
+        pytest.raises(CannotRun, match=sentence) as reason,
+    ):
+        probe(client.send, TARGET)
     assert reason.value.status == 3
 
 
@@ -111,8 +117,9 @@ def test_the_environment_of_the_user_reaches_no_mock() -> None:
 
 
 def test_credentials_that_cannot_work_end_the_run() -> None:
-    with pytest.raises(CannotRun, match="ALVYS_CLIENT_SECRET") as reason, open_run(
-        resolve({}, {}), {"ALVYS_CLIENT_ID": "a"}
+    with (
+        pytest.raises(CannotRun, match="ALVYS_CLIENT_SECRET") as reason,
+        open_run(resolve({}, {}), {"ALVYS_CLIENT_ID": "a"}),
     ):
         pass
     assert reason.value.status == 2

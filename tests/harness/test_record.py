@@ -1,6 +1,7 @@
 """The record of payments survives the run, and can be read back."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,16 @@ from contract_tests.record import RECORDED, REFUSED, SENDING, UNKNOWN, Payment, 
 SENT = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, SENDING)
 
 
+def read_back(path: Path) -> list[Payment]:
+    with closing(Record(path)) as record:
+        return record.payments
+
+
 def test_every_line_names_time_load_reference_amount_status_and_id(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    record = Record(path)
-    record.write(SENT)
-    record.write(settled(SENT, RECORDED, 200, "id-1"))
+    with closing(Record(path)) as record:
+        record.write(SENT)
+        record.write(settled(SENT, RECORDED, 200, "id-1"))
     before, after = (json.loads(line) for line in path.read_text().splitlines())
     assert before == {
         "time": SENT.time,
@@ -32,9 +38,10 @@ def test_every_line_names_time_load_reference_amount_status_and_id(tmp_path: Pat
 def test_a_reference_cannot_break_a_line(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     odd = Payment(SENT.time, "LD-1", "ct-run-1\n\u2028\ud800", "1", None, UNKNOWN)
-    Record(path).write(odd)
+    with closing(Record(path)) as record:
+        record.write(odd)
     assert path.read_bytes().count(b"\n") == 1
-    assert Record(path).payments == [odd]
+    assert read_back(path) == [odd]
 
 
 def test_a_refused_payment_is_none() -> None:
@@ -44,8 +51,8 @@ def test_a_refused_payment_is_none() -> None:
     assert record.payments == []
 
 
-def test_a_repeat_does_not_change_what_was_recorded(tmp_path: Path) -> None:
-    record = Record(tmp_path / "record.jsonl")
+def test_a_repeat_does_not_change_what_was_recorded() -> None:
+    record = Record()
     first = settled(SENT, RECORDED, 200, "id-1")
     for line in (SENT, first, SENT, settled(SENT, RECORDED, 200, "id-1"), SENT, settled(SENT, REFUSED, 400)):
         record.write(line)
@@ -62,10 +69,9 @@ def test_a_repeat_without_an_answer_stays_in_doubt() -> None:
 
 def test_an_earlier_run_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    record = Record(path)
-    record.write(settled(SENT, RECORDED, 200, "id-1"))
-    record.close()
-    assert [payment.id for payment in Record(path).payments] == ["id-1"]
+    with closing(Record(path)) as record:
+        record.write(settled(SENT, RECORDED, 200, "id-1"))
+    assert [payment.id for payment in read_back(path)] == ["id-1"]
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"time": 1}', "null"])

@@ -27,8 +27,14 @@ CLAUSES = {
     "R3": Clause("R3", "documented", "An unknown load is 404."),
     "P1": Clause("P1", "published", "A load is read."),
 }
-QUESTIONS = {"A6": Question("A6", "A repeat answers", "200"), "A7": Question("A7", "New values", "are ignored")}
+QUESTIONS = {
+    "A6": Question("A6", "A repeat answers", "200"),
+    "A7": Question("A7", "New values", "are ignored"),
+}
 PAID = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
+_CURL_THAT_PRINTS_ITS_BODY = """
+curl() { if [ "${@: -1}" = "@-" ]; then cat; else printf %s "${@: -1}"; fi; }
+"""
 NASTY = "<script>alert(1)</script>{{ 7 * 7 }}'\"\ud800"
 
 
@@ -41,7 +47,9 @@ def exchange(text: str = "x", status: int = 200) -> Exchange:
 
 
 def results(findings: Findings, **facts: object) -> Results:
-    whole = Results(findings, requests=57, payments=[PAID], target="https://target", base_url="https://target")
+    whole = Results(
+        findings, requests=57, payments=[PAID], target="https://target", base_url="https://target"
+    )
     for name, value in facts.items():
         setattr(whole, name, value)
     return whole
@@ -90,7 +98,8 @@ def test_what_nobody_judged_is_not_tested_and_never_holds() -> None:
 
 def test_the_first_line_is_verdict_target_and_counts() -> None:
     assert shown(mixed()).splitlines()[0] == (
-        "VIOLATED · https://target · 57 requests, 1 payment worth 0.10, 1 clause held, 1 violated, 2 not tested"
+        "VIOLATED · https://target · 57 requests, 1 payment worth 0.10, 1 clause held, 1 violated, "
+        "2 not tested"
     )
 
 
@@ -148,7 +157,15 @@ def test_the_json_report_has_exactly_the_promised_members(tmp_path: Path) -> Non
     path = tmp_path / "report.json"
     write_json(mixed(), path)
     content = json.loads(path.read_text())
-    assert list(content) == ["target", "started", "verdict", "requests", "payments", "clauses", "observations"]
+    assert list(content) == [
+        "target",
+        "started",
+        "verdict",
+        "requests",
+        "payments",
+        "clauses",
+        "observations",
+    ]
     assert content["payments"] == [
         {
             "time": PAID.time,
@@ -211,17 +228,22 @@ def test_the_results_of_several_processes_are_one() -> None:
     assert whole.findings.observed == {"A6": {"200": 2}}
     assert whole.findings.untested == {"R3": "no load"}
     assert len(whole.findings.violations) == 1
-    assert (whole.requests, len(whole.payments), whole.stopped, whole.target) == (114, 2, ("x", 1), "https://target")
+    assert (whole.requests, len(whole.payments), whole.stopped, whole.target) == (
+        114,
+        2,
+        ("x", 1),
+        "https://target",
+    )
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"{}", b"it's", b"@file", b"a\nb", b"\x00\xff%s\\n'", "Ünï ☃".encode(), b"", b"$HOME `id` \"x\"", b"-d x"],
+    [b"{}", b"it's", b"@file", b"a\nb", b"\x00\xff%s\\n'", "Ünï ☃".encode(), b"", b'$HOME `id` "x"', b"-d x"],
 )
 def test_a_curl_line_sends_the_same_bytes(content: bytes) -> None:
     line = curl(Request("POST", "/a b", (("q", "'&"),), {"X": "it's"}, content), "http://h", with_token=False)
     got = subprocess.run(  # noqa: S603 - the line under test, with curl replaced
-        ["/bin/bash", "-c", f'curl() {{ if [ "${{@: -1}}" = "@-" ]; then cat; else printf %s "${{@: -1}}"; fi; }}; {line}'],
+        ["/bin/bash", "-c", f"{_CURL_THAT_PRINTS_ITS_BODY}\n{line}"],
         capture_output=True,
         check=True,
     )

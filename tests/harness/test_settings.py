@@ -36,7 +36,7 @@ def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
     assert settings.suites == ("reads",)
     assert settings.rate == Rate(10, 60)
     assert not settings.record_payments
-    assert (settings.max_payments, settings.max_amount, settings.max_requests) == (8, Decimal("3.00"), 300)
+    assert (settings.max_payments, settings.max_amount, settings.max_requests) == (8, Decimal("3.00"), 600)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080", "127.9.9.9"])
@@ -163,6 +163,8 @@ def test_a_base_url_has_one_form(text: str, printed: str) -> None:
     assert str(Origin.parse(text)) == printed
 
 
-@pytest.mark.parametrize(("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)])
+@pytest.mark.parametrize(
+    ("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)]
+)
 def test_the_time_at_a_rate_is_known(requests: int, seconds: int) -> None:
     assert Rate(10, 60).time_for(requests) == pytest.approx(seconds, rel=0.03)

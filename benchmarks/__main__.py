@@ -1,0 +1,180 @@
+"""Measures the mock beside a bare ASGI function under the same uvicorn.
+
+Machines are noisy, so both are measured in turns and the ratio is what counts. CPU time and memory
+are the operating system's own figures for the server process.
+"""
+
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+import httpx2
+import psutil
+
+from benchmarks.load import requests_answered
+
+PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
+JSON_PATCH = {"Content-Type": "application/json-patch+json"}
+
+
+def payment(load_number: str, reference: str) -> bytes:
+    """The body of a payment of 0.01."""
+    return json.dumps(
+        {
+            "LoadNumber": load_number,
+            "Amount": {"Amount": 0.01, "Currency": 840},
+            "PaymentDate": "2026-07-01T15:30:00Z",
+            "ReferenceNumber": reference,
+            "InvoiceNumber": "INV-1001",
+            "PaymentMethod": "ACH",
+            "CheckNumber": None,
+            "Note": "A payment as long as they usually are",
+        }
+    ).encode()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Served:
+    """A running server, and how long it took until its first answer."""
+
+    def __init__(self, process: psutil.Popen, url: str, first_answer: float) -> None:
+        self.process = process
+        self.url = url
+        self.first_answer = first_answer
+
+    def cpu(self) -> float:
+        """Seconds of CPU spent so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def memory(self) -> float:
+        """Resident memory in MiB."""
+        return float(self.process.memory_info().rss) / 2**20
+
+
+@contextmanager
+def serving(module: str, port: int, *arguments: str) -> Iterator[Served]:
+    """Starts a server, waits for its first answer, and ends it."""
+    url = f"http://127.0.0.1:{port}"
+    started = time.perf_counter()
+    process = psutil.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                httpx2.get(f"{url}/")
+            except httpx2.ConnectError:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{module} ended at once") from None
+                continue
+            break
+        yield Served(process, url, time.perf_counter() - started)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def mock(*arguments: str) -> Iterator[Served]:
+    """The mock, without its line for each call."""
+    port = free_port()
+    with serving("mock_server", port, "--quiet", "--port", str(port), *arguments) as served:
+        yield served
+
+
+@contextmanager
+def bare(answer: bytes) -> Iterator[Served]:
+    """A bare ASGI function that answers with these bytes."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(answer)
+        with serving("benchmarks.bare", port, str(port), file.name) as served:
+            yield served
+
+
+def micros_per_request(served: Served, body: bytes, connections: int, seconds: int) -> float:
+    """CPU time that the server spends per answered payment, in microseconds."""
+    request = httpx2.Request("POST", served.url + PAYMENTS, headers=JSON_PATCH, content=body)
+    before = served.cpu()
+    answered = requests_answered(request, connections, seconds)
+    return (served.cpu() - before) / answered * 1e6
+
+
+def compare(what: str, ours: Served, theirs: Served, *, bodies: tuple[bytes, bytes], **load: int) -> None:
+    """Measures two servers in turns, and prints both and the ratio, pair by pair."""
+    rounds = load.pop("rounds")
+    pairs = [
+        (micros_per_request(ours, bodies[0], **load), micros_per_request(theirs, bodies[1], **load))
+        for _ in range(rounds)
+    ]
+    our_cost, their_cost = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratios = sorted(a / b for a, b in pairs)
+    print(
+        f"{what:58} {our_cost:7.1f} : {their_cost:7.1f} us CPU, ratio {statistics.median(ratios):.2f}"
+        f" ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+        flush=True,
+    )
+
+
+def post(url: str, body: bytes) -> bytes:
+    """Posts a payment; the bytes of the answer."""
+    answer = httpx2.post(url + PAYMENTS, content=body, headers=JSON_PATCH)
+    answer.raise_for_status()
+    return answer.content
+
+
+def many_loads(path: Path, count: int) -> None:
+    """Writes that many loads as JSON Lines."""
+    loads = ({"LoadNumber": f"B-{n}", "Status": "Invoiced"} for n in range(count))
+    path.write_text("\n".join(map(json.dumps, loads)), encoding="utf-8")
+
+
+@click.command()
+@click.option("--rounds", default=7, show_default=True, help="How often each pair is measured.")
+@click.option("--seconds", default=2, show_default=True, help="How long each measurement takes.")
+def main(*, rounds: int, seconds: int) -> None:
+    """Measure the mock beside a bare ASGI function."""
+    usual = payment("LD-1001", "BENCH-1")
+    with ExitStack() as stack:
+        ours = stack.enter_context(mock())
+        print(f"{'start to first answer':58} {ours.first_answer:7.2f} s", flush=True)
+        print(f"{'resident memory, idle':58} {ours.memory():7.1f} MiB", flush=True)
+        theirs = stack.enter_context(bare(post(ours.url, usual)))
+        for connections in (16, 64):
+            what = f"a replayed payment, {connections} connections: mock : bare"
+            load = {"connections": connections, "seconds": seconds, "rounds": rounds}
+            compare(what, ours, theirs, bodies=(usual, usual), **load)
+
+        for number in range(2_000):
+            answer = post(ours.url, payment("LD-1004", f"MANY-{number}"))
+        many = payment("LD-1004", "MANY-0")
+        theirs = stack.enter_context(bare(answer))
+        load = {"connections": 16, "seconds": seconds, "rounds": rounds}
+        what = f"on a load with 2,000 payments ({len(answer) // 1000} kB): mock : bare"
+        compare(what, ours, theirs, bodies=(many, many), **load)
+
+        with tempfile.TemporaryDirectory() as folder:
+            few, lots = Path(folder) / "few.jsonl", Path(folder) / "lots.jsonl"
+            many_loads(few, 10)
+            many_loads(lots, 100_000)
+            small, large = (stack.enter_context(mock("--fixtures", str(file))) for file in (few, lots))
+            print(f"{'100,000 loads: start to first answer':58} {large.first_answer:7.2f} s", flush=True)
+            body = payment("B-7", "BENCH-1")
+            what = "a replayed payment: 100,000 loads : 10 loads"
+            compare(what, large, small, bodies=(body, body), **load)
+
+
+if __name__ == "__main__":
+    main()

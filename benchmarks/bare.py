@@ -1,0 +1,25 @@
+"""The least that a server can do: reads the body, returns bytes from a file. For comparison.
+
+python -m benchmarks.bare PORT FILE
+"""
+
+import sys
+from pathlib import Path
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+PORT, ANSWER = int(sys.argv[1]), Path(sys.argv[2]).read_bytes()
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
+
+
+async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers every request with the same bytes."""
+    while (await receive())["more_body"]:
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": ANSWER})
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=PORT, http="httptools", lifespan="off", log_level="warning", access_log=False)
