@@ -1,5 +1,4 @@
 """Payments at the same time: one reference is one payment, and no payment is lost."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 import random
 from decimal import Decimal

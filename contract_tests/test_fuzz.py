@@ -1,5 +1,4 @@
 """Schemathesis over openapi.yaml: its checks and the oracle judge what it generates."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 import contextlib
 from typing import Any

@@ -1,5 +1,4 @@
 """A state machine over several loads: whatever the order of requests, the oracle's model explains it."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 from decimal import Decimal
 

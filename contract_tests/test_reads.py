@@ -1,5 +1,4 @@
 """Loads are read and searched. Nothing is written."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 from collections.abc import Sequence
 from decimal import Decimal

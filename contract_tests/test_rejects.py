@@ -1,5 +1,4 @@
 """What must be refused is refused and leaves no trace. Every request here records nothing."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 from collections.abc import Callable
 

@@ -1,5 +1,4 @@
 """One script for a real tenant: at most 60 requests and 8 payments, and nearly every semantic defect."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal

@@ -1,5 +1,4 @@
 """The long list: what a payment may be, what comes back, and what it does to its load."""
-# ruff: noqa: D103 - the name of a test is its sentence
 
 from decimal import Decimal
 

@@ -47,7 +47,8 @@ def create_app(spec: Spec, ledger: Ledger, max_body: int = DEFAULT_MAX_BODY) -> 
     paths: dict[str, dict[str, _Endpoint]] = {}
     for operation in spec.operations:
         handler = HANDLERS[operation.id]
-        shape = compile_shape(spec, operation.success, handler.returns, operation.id)
+        with spec.in_use():
+            shape = compile_shape(spec, operation.success, handler.returns, operation.id)
         endpoint = _Endpoint(operation, handler, shape, ledger, max_body)
         paths.setdefault(operation.path, {})[operation.method] = endpoint
     routes = [_Route(path, _Path(endpoints)) for path, endpoints in paths.items()]
@@ -105,6 +106,7 @@ class _Endpoint:
         self, operation: Operation, handler: Handler, shape: Picker, ledger: Ledger, max_body: int
     ) -> None:
         self.operation = operation
+        self._takes = operation.media_types.take
         self._handle = handler.handle
         self._shape = shape
         self._ledger = ledger
@@ -146,7 +148,7 @@ class _Endpoint:
                 length = int(value)
             elif name == b"transfer-encoding":
                 length = 1
-        if (content_type is not None or length) and not self.operation.media_types.take(content_type or b""):
+        if (content_type is not None or length) and not self._takes(content_type or b""):
             raise UnsupportedMediaType(self.operation.media_types.names)
         if length > self._max_body:
             raise ContentTooLarge(self._max_body)

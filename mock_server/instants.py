@@ -13,7 +13,6 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=256)
 def instant(text: str) -> datetime:
     """The instant in an RFC 3339 text; ValueError if it is none.
 
@@ -37,8 +36,12 @@ def instant(text: str) -> datetime:
     return at if 1 < at.year < _LAST.year else _in_utc(at)
 
 
+@lru_cache(maxsize=256)
 def is_instant(text: str) -> bool:
-    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17)."""
+    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17).
+
+    The payments of a batch share their date, so the latest answers are kept.
+    """
     try:
         instant(text)
     except ValueError:

@@ -1,0 +1,59 @@
+# serve · test · check · contract · defects · mutants · bench. Needs Python 3.11 or newer, and make.
+
+PYTHON ?= python3
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format contract defects mutants bench
+
+help:
+	@echo "make serve     the sandbox on http://127.0.0.1:8080 (ARGS='--port 9000' and so on)"
+	@echo "make test      all tests, with coverage of the mock"
+	@echo "make check     formatter, linter and type checker"
+	@echo "make contract  the contract suite against the mock (ARGS='--target https://...')"
+	@echo "make defects   the contract suite against every seeded defect"
+	@echo "make mutants   the contract suite against generic mutants of the rules"
+	@echo "make bench     the figures of the README"
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+# Each stamp is as new as what it was installed from: nothing is installed twice.
+.venv/serve.stamp: .venv/bin/python pyproject.toml constraints.txt
+	.venv/bin/python -m pip install -q -c constraints.txt -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
+	.venv/bin/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/serve.stamp
+
+serve: .venv/serve.stamp
+	@exec .venv/bin/alvys-mock $(ARGS)
+
+test: .venv/dev.stamp
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest tests $(ARGS)
+	.venv/bin/coverage combine -q
+	.venv/bin/coverage report
+
+check: .venv/dev.stamp
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: .venv/dev.stamp
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+contract: .venv/dev.stamp
+	@.venv/bin/alvys-contract $(ARGS)
+
+defects: .venv/dev.stamp
+	.venv/bin/python -m tests.defects $(ARGS)
+
+mutants: .venv/dev.stamp
+	.venv/bin/python -m tests.mutants $(ARGS)
+
+bench: .venv/dev.stamp
+	.venv/bin/python -m benchmarks $(ARGS)
