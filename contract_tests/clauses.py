@@ -100,6 +100,7 @@ QUESTIONS: dict[str, Question] = {
         ("A2f", "Problem document of a 405", PROBLEM_405),
         ("A2g", "Problem document of a 415", PROBLEM_415),
         ("A2h", "Where is a missing member named?", "errors, by its name"),
+        ("A2i", "traceId of two refusals", "differs"),
         ("A3", "Media type of errors", "application/problem+json"),
         ("A4a", "Media type application/json", "accepted"),
         ("A4b", "Media type text/json", "accepted"),
