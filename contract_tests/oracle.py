@@ -236,10 +236,12 @@ class Oracle:
             plausible = response.status in _BUSINESS_REFUSALS
             if verdict.require("R1", plausible, "200, or a refusal of the amount", summary(response)):
                 verdict.observe("A13", str(response.status))
-        if attempted := case.attempt.reference:
-            number = case.attempt.load
-            if number is not None and case.kind in (Kind.NEW, Kind.ELSEWHERE):
-                self.model.load(number).refused.add(attempted)
+        self._remember_refused(case)
+
+    def _remember_refused(self, case: "_Case") -> None:
+        number, reference = case.attempt.load, case.attempt.reference
+        if number is not None and reference and case.kind in (Kind.NEW, Kind.ELSEWHERE):
+            self.model.load(number).refused.add(reference)
 
     def _judge_valid_refused(self, verdict: Verdict, case: "_Case") -> None:
         response = case.exchange.response
