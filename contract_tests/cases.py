@@ -173,14 +173,22 @@ def _bodies_refused() -> list[Case]:
     def literally(name: str, question: str, content: bytes) -> Case:
         return Case(f"a body that is {name}", "documented", ("D7",), lambda _load, _ref: content, question)
 
-    def broken(name: str, damage: Callable[[bytes], bytes], question: str = "Q5") -> Case:
+    def broken(name: str, damage: Callable[[bytes], bytes]) -> Case:
         return Case(
             f"a body that {name}",
             "documented",
             ("D7",),
             lambda load, ref: damage(encode_json(payment(load, ref))),
-            question,
+            "Q5",
         )
+
+    def nowhere(name: str, amount: bytes) -> Case:
+        """For no load that exists: to a lenient reader the amount is endless, and no budget allows it."""
+
+        def make(_load: LoadView, ref: str) -> Body:
+            return encode_json(payment(UNKNOWN_LOAD, ref)).replace(b"0.01", amount)
+
+        return Case(f"a body that {name}", "documented", ("D7",), make, "Q29")
 
     return [
         literally("empty", "Q7", b""),
@@ -214,8 +222,9 @@ def _bodies_refused() -> list[Case]:
         broken("has single quotes", lambda text: text.replace(b'"', b"'")),
         broken("has a comment", lambda text: b"// payment\n" + text),
         broken("is UTF-16", lambda text: text.decode().encode("utf-16")),
-        broken("has NaN as amount", lambda text: text.replace(b"0.01", b"NaN"), "Q29"),
-        broken("has Infinity as amount", lambda text: text.replace(b"0.01", b"Infinity"), "Q29"),
+        nowhere("has NaN as amount", b"NaN"),
+        nowhere("has Infinity as amount", b"Infinity"),
+        nowhere("has minus Infinity as amount", b"-Infinity"),
         broken("has an amount with a plus sign", lambda text: text.replace(b"0.01", b"+0.01")),
         broken("has an amount with a leading zero", lambda text: text.replace(b"0.01", b"00.01")),
         broken("has an amount without a whole part", lambda text: text.replace(b"0.01", b".01")),

@@ -1,9 +1,10 @@
 """What is read before anything is written: can the target be tested, are the loads as nominated."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from contract_tests.api import LOADS_PATH, SEARCH_PATH
 from contract_tests.client import NO_ANSWER
 from contract_tests.exchange import Exchange, Request
 from contract_tests.intent import IMPOSSIBLE_PREFIX
@@ -15,6 +16,7 @@ COULD_NOT_TEST: Final = 3
 _OK: Final = 200
 _REFUSED: Final = frozenset({401, 403})
 _OURS: Final = "ct-"
+_MOST_IN_A_SEARCH: Final = 150
 
 
 class CannotRun(Exception):
@@ -38,42 +40,73 @@ def probe(send: Callable[[Request], Exchange], target: Target) -> None:
 
 
 def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed: bool) -> None:
-    """Reads every nominated load; raises CannotRun for the first that is not as nominated."""
-    for status, numbers in target.loads.items():
-        for number in numbers:
-            response = send(_read(number)).response
-            if response.status != _OK:
-                sentence = f"Load {number} cannot be read: the target answers {response.status}."
-                raise CannotRun(sentence, WRONG_USE)
-            load = _json_object(response.content)
-            actual = load.get("status")
-            # A payment of the run that is resumed may have changed the status of a payable load.
-            if actual != status and not (resumed and list(_references(load))):
-                sentence = f"Load {number} has the status {actual!r}, but the loads file says {status}."
-                raise CannotRun(sentence, WRONG_USE)
-            _check_payments(number, load, f"{_OURS}{target.run_id}-" if resumed else None)
+    """Reads every nominated load; raises CannotRun for the first that is not as nominated.
 
-
-def _check_payments(number: str, load: dict[str, object], ours: str | None) -> None:
-    for reference in _references(load):
-        if ours is None or not reference.startswith(ours.casefold()):
-            sentence = (
-                f"Load {number} already carries a payment of this suite ({reference}); nominate another "
-                "load, or resume that run with --run-id."
-            )
+    A search shows many loads at the price of one request. What it does not show whole, or shows
+    otherwise than nominated, is read by itself: a search may lag behind.
+    """
+    ours = f"{_OURS}{target.run_id}-".casefold() if resumed else None
+    numbers = target.load_numbers
+    shown = _search(send, numbers) if len(numbers) > 1 else {}
+    for status, number in ((status, number) for status, each in target.loads.items() for number in each):
+        if number in shown and _fault(number, shown[number], status, ours) is None:
+            continue
+        response = send(_read(number)).response
+        if response.status != _OK:
+            sentence = f"Load {number} cannot be read: the target answers {response.status}."
             raise CannotRun(sentence, WRONG_USE)
+        fault = _fault(number, _named_in_lowercase(_json(response.content)), status, ours)
+        if fault is not None:
+            raise CannotRun(fault, WRONG_USE)
+
+
+def _search(send: Callable[[Request], Exchange], numbers: Sequence[str]) -> dict[str, dict[str, object]]:
+    """The loads that a search shows whole, by number."""
+    shown = {}
+    for first in range(0, len(numbers), _MOST_IN_A_SEARCH):
+        wanted = numbers[first : first + _MOST_IN_A_SEARCH]
+        body = {"Page": 0, "PageSize": len(wanted), "LoadNumbers": list(wanted)}
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        content = json.dumps(body).encode()
+        response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
+        items = _named_in_lowercase(_json(response.content)).get("items")
+        for load in map(_named_in_lowercase, items if isinstance(items, list) else []):
+            number, payments = load.get("loadnumber"), load.get("payments")
+            whole = isinstance(payments, list) or (payments is None and load.get("totalpaid", 0) is None)
+            if isinstance(number, str) and whole:
+                shown[number] = load
+    return shown
+
+
+def _fault(number: str, load: dict[str, object], status: str, ours: str | None) -> str | None:
+    """What speaks against paying the load, as a sentence. `ours` begins the references of a resumed run."""
+    references = list(_references(load))
+    actual = load.get("status")
+    # A payment of the run that is resumed may have changed the status of a payable load.
+    if actual != status and not (ours and references):
+        return f"Load {number} has the status {actual!r}, but the loads file says {status}."
+    strange = [reference for reference in references if ours is None or not reference.startswith(ours)]
+    if strange:
+        return (
+            f"Load {number} already carries a payment of this suite ({strange[0]}); nominate another "
+            "load, or resume that run with --run-id."
+        )
+    return None
 
 
 def _read(load_number: str) -> Request:
-    return Request("GET", "/api/p/v1.0/loads", (("loadNumber", load_number),), {"Accept": "application/json"})
+    return Request("GET", LOADS_PATH, (("loadNumber", load_number),), {"Accept": "application/json"})
 
 
-def _json_object(content: bytes) -> dict[str, object]:
-    """The members of a JSON object, with names in lowercase, because targets differ in that."""
+def _json(content: bytes) -> object:
     try:
-        tree = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
-        return {}
+        return None
+
+
+def _named_in_lowercase(tree: object) -> dict[str, object]:
+    """The members of a JSON object, with names in lowercase, because targets differ in that."""
     return {name.lower(): value for name, value in tree.items()} if isinstance(tree, dict) else {}
 
 

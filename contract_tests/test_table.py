@@ -1,5 +1,6 @@
 """The long list: what a payment may be, what comes back, and what it does to its load."""
 
+import zlib
 from decimal import Decimal
 
 import pytest
@@ -266,3 +267,11 @@ def test_only_the_load_number_names_a_load(api: Api, reference: References, form
         pytest.skip("the load has no such name")
     api.pay(payment(number, reference()))
     api.read(load.number)
+
+
+@documented("D2")
+def test_a_reference_of_digits_keeps_its_zeros(api: Api, reference: References) -> None:
+    load = need_payable(api, ("D2",))
+    digits = f"00{zlib.crc32(reference().encode())}"
+    for form in (digits, digits[1:], f"{digits}0", digits):
+        api.pay(payment(load, form))

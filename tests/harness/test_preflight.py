@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,46 @@ def test_a_load_that_is_not_as_nominated_ends_the_run(
         checked(answer)
     assert sentence in reason.value.sentence
     assert reason.value.status == 2
+
+
+THREE = replace(TARGET, loads={"Invoiced": ["LD-1", "LD-2"], "Paid": ["LD-3"]})
+
+
+def three_checked(items: list[dict[str, object]]) -> list[str]:
+    """Where the requests went, on a target whose search shows these items."""
+
+    def answer(request: Received) -> Reply:
+        if request.method == "POST":
+            return Reply(body=json.dumps({"Items": items}).encode())
+        number = request.path.rsplit("=", 1)[1]
+        return load(LoadNumber=number, Status="Paid" if number == "LD-3" else "Invoiced")(request)
+
+    with counting_server(answer) as server, guarded(server.url) as (client, _, _):
+        check_loads(client.send, THREE, resumed=False)
+    return [request.path for request in server.received]
+
+
+def item(number: str, status: str, **members: object) -> dict[str, object]:
+    return {"LoadNumber": number, "Status": status, "payments": [], **members}
+
+
+def test_one_search_shows_all_nominated_loads() -> None:
+    items = [item("LD-1", "Invoiced"), item("LD-2", "Invoiced"), item("LD-3", "Paid")]
+    assert three_checked(items) == ["/api/p/v1.0/loads/search"]
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        item("LD-2", "Dispatched"),
+        item("LD-2", "Invoiced", payments=None),
+        item("LD-2", "Invoiced", payments=[{"ReferenceNumber": "ct-old-1"}]),
+        item("LD-9", "Invoiced"),
+    ],
+)
+def test_what_a_search_does_not_show_as_nominated_is_read(doubtful: dict[str, object]) -> None:
+    items = [item("LD-1", "Invoiced", payments=None, totalPaid=None), doubtful, item("LD-3", "Paid")]
+    assert three_checked(items)[1:] == ["/api/p/v1.0/loads?loadNumber=LD-2"]
 
 
 def test_a_resumed_run_meets_its_own_payments() -> None:
