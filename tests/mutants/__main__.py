@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from tests.mutants.explanations import explanations
+from tests.mutants.explanations import Explanations
 from tests.mutants.mutation import MODULES, Mutant, mutants
 from tests.mutants.trial import (
     NOTHING_TESTABLE,
@@ -43,7 +43,10 @@ def main(jobs: int, sample: int | None, seed: int, only: str, *, only_list: bool
     A mutant is killed by a violated clause or a broken run, seen by an observation that the mock does
     not give, or survives. Exit status 1 if one survives that explained.toml does not explain.
     """
-    wanted = [mutant for mutant in mutants() if only in mutant.change]
+    reasons = Explanations.read()
+    asked = [mutant for mutant in mutants() if only in mutant.change]
+    wanted = [mutant for mutant in asked if mutant.definition not in reasons.by_definition]
+    left_out = len(asked) - len(wanted)
     if sample is not None and sample < len(wanted):
         wanted = random.Random(seed).sample(wanted, sample)  # noqa: S311 - nothing secret
     if only_list:
@@ -51,9 +54,18 @@ def main(jobs: int, sample: int | None, seed: int, only: str, *, only_list: bool
             CONSOLE.print(mutant.change, markup=False, soft_wrap=True)
         return
     started = time.perf_counter()
+    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = list(_outcomes(wanted, jobs, Path(folder)))
-    sys.exit(_report(outcomes, time.perf_counter() - started))
+        for outcome in _outcomes(wanted, jobs, Path(folder)):
+            outcomes.append(outcome)
+            _print(outcome, reasons)
+    _print_summary(outcomes)
+    CONSOLE.print(f"left out, in {', '.join(reasons.by_definition)}: {left_out}")
+    unexplained = [one for one in outcomes if one.fate == "survived" and reasons.of(one.mutant) is None]
+    CONSOLE.print(
+        f"survived without an explanation: {len(unexplained)}; {time.perf_counter() - started:.0f} s"
+    )
+    sys.exit(1 if unexplained else 0)
 
 
 def _outcomes(wanted: Sequence[Mutant], jobs: int, folder: Path) -> Iterator[Outcome]:
@@ -77,20 +89,21 @@ def _judge_in_a_free_tree(
         trees.put(tree)
 
 
-def _report(outcomes: Sequence[Outcome], seconds: float) -> int:
-    """Prints what was found; the exit status."""
-    reasons = explanations()
-    survived = [outcome for outcome in outcomes if outcome.fate == "survived"]
-    unexplained = [outcome for outcome in survived if outcome.mutant.change not in reasons]
-    for outcome in survived:
-        why = reasons.get(outcome.mutant.change, "NOT EXPLAINED")
-        CONSOLE.print(f"{outcome.mutant.change}\n  {why}\n", markup=False, soft_wrap=True)
-    for outcome in outcomes:
-        if outcome.fate == "seen":
-            seen = f"seen in {', '.join(outcome.questions)}"
-            CONSOLE.print(f"{outcome.mutant.change}\n  {seen}\n", markup=False, soft_wrap=True)
-        elif outcome.fate == "killed" and outcome.mutant.change in reasons:
-            CONSOLE.print(f"{outcome.mutant.change}\n  is explained, but killed\n", markup=False)
+def _print(outcome: Outcome, reasons: Explanations) -> None:
+    """Prints a mutant that was not killed, or that need not have been explained."""
+    why = reasons.of(outcome.mutant)
+    if outcome.fate == "survived":
+        note = why or "NOT EXPLAINED"
+    elif outcome.fate == "seen":
+        note = f"seen in {', '.join(outcome.questions)}"
+    elif outcome.mutant.change in reasons.by_change:
+        note = "is explained, but killed"
+    else:
+        return
+    CONSOLE.print(f"{outcome.mutant.change}\n  {note}\n", markup=False, soft_wrap=True)
+
+
+def _print_summary(outcomes: Sequence[Outcome]) -> None:
     for module in (*MODULES, ""):
         _print_counts(module or "all", [each for each in outcomes if module in ("", each.mutant.module)])
     killed = [outcome for outcome in outcomes if outcome.fate == "killed"]
@@ -99,8 +112,6 @@ def _report(outcomes: Sequence[Outcome], seconds: float) -> int:
         CONSOLE.print(f"killed by {', '.join(suites)}: {by_stage[suites]}")
     broken = [outcome for outcome in killed if outcome.status not in (VIOLATED, NOTHING_TESTABLE)]
     CONSOLE.print(f"of these, the mock did not start or did not end: {len(broken)}")
-    CONSOLE.print(f"survived without an explanation: {len(unexplained)}; {seconds:.0f} s")
-    return 1 if unexplained else 0
 
 
 def _print_counts(name: str, outcomes: Sequence[Outcome]) -> None:

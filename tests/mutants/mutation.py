@@ -27,6 +27,11 @@ class Mutant:
     change: str
     source: str
 
+    @property
+    def definition(self) -> str:
+        """The module and the definition that is changed."""
+        return self.change.partition("\n")[0]
+
 
 def mutants() -> list[Mutant]:
     """All of them, in the order of the modules."""
@@ -35,7 +40,7 @@ def mutants() -> list[Mutant]:
 
 def mutants_of(module: str) -> Iterator[Mutant]:
     """The mutants of one module. Annotations, decorators and docstrings are left alone."""
-    source = source_of(module)
+    source = (ROOT / "mock_server" / f"{module}.py").read_text("utf-8")
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = MetadataWrapper(libcst.parse_module(source)).visit(visitor)
     definitions = _definitions(ast.parse(source))
@@ -43,11 +48,6 @@ def mutants_of(module: str) -> Iterator[Mutant]:
         changed = tree.deep_replace(mutation.original_node, mutation.mutated_node)
         if isinstance(changed, libcst.Module) and changed.code != source:
             yield Mutant(module, _change(module, definitions, source, changed.code), changed.code)
-
-
-def source_of(module: str) -> str:
-    """The module as it is."""
-    return (ROOT / "mock_server" / f"{module}.py").read_text("utf-8")
 
 
 def _change(module: str, definitions: list[tuple[range, str]], before: str, after: str) -> str:

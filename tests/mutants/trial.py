@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.mutants.mutation import MODULES, ROOT, Mutant, source_of
+from tests.mutants.mutation import MODULES, ROOT, Mutant
 
 STAGES = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
 """The suites that run together. A mutant meets a stage only if the ones before it did not kill it."""
@@ -69,6 +69,7 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         """Takes a folder that `copy` has filled."""
         self.folder = folder
+        self._sources = {module: self._path(module).read_text("utf-8") for module in MODULES}
 
     @classmethod
     def copy(cls, origin: Path, folder: Path) -> "Tree":
@@ -83,9 +84,13 @@ class Tree:
 
     def write(self, module: str, source: str) -> None:
         """Changes a module, and forgets how it was compiled: a mutant may have its size and second."""
-        (self.folder / "mock_server" / f"{module}.py").write_text(source, "utf-8")
+        self._path(module).write_text(source, "utf-8")
         for compiled in (self.folder / "mock_server" / "__pycache__").glob(f"{module}.*"):
             compiled.unlink()
+
+    def restore(self, module: str) -> None:
+        """Makes a module what it was."""
+        self.write(module, self._sources[module])
 
     def run(self, suites: Sequence[str], *, compiles: bool = False) -> Run:
         """Runs the suites in a process of their own, against the mock of this tree."""
@@ -112,6 +117,9 @@ class Tree:
             return Run(None, time.perf_counter() - started, "")
         observed = _observed(report) if report.exists() else {}
         return Run(ended.returncode, time.perf_counter() - started, ended.stdout, observed)
+
+    def _path(self, module: str) -> Path:
+        return self.folder / "mock_server" / f"{module}.py"
 
     def _environment(self, *, compiles: bool) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ALVYS_")}
@@ -144,8 +152,7 @@ def prepare(folder: Path) -> tuple[Tree, list[Baseline]]:
     tree.write("domain", "raise RuntimeError\n")
     if tree.run(STAGES[0]).status == HOLDS:
         raise RuntimeError("a mock that cannot be imported passes: another one is under test")
-    for module in MODULES:
-        tree.write(module, source_of(module))
+    tree.restore("domain")
     return tree, baselines
 
 
@@ -162,6 +169,6 @@ def judge(mutant: Mutant, tree: Tree, baselines: Sequence[Baseline]) -> Outcome:
                 return Outcome(mutant, "killed", suites, run.status, seconds=seconds)
             seen += baseline.differing(run)
     finally:
-        tree.write(mutant.module, source_of(mutant.module))
+        tree.restore(mutant.module)
     questions = tuple(dict.fromkeys(seen))
     return Outcome(mutant, "seen" if seen else "survived", questions=questions, seconds=seconds)
