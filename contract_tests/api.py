@@ -53,6 +53,7 @@ class Api:
         self.oracle = oracle
         self.findings = findings
         self.loads = loads
+        self._offered = {number for numbers in loads.values() for number in numbers}
         self._views: dict[str, LoadView | None] = {}
         self._pending: dict[str, list[tuple[str, Exchange]]] = {}
 
@@ -67,7 +68,7 @@ class Api:
     def read(self, number: str, *key: str) -> LoadView | None:
         """The load as it is now; None if the target has none. It must be as it was last seen.
 
-        `key` names it otherwise, for example ("id", "…").
+        A load that the target offers must be there. `key` names it otherwise, for example ("id", "…").
         """
         known, earlier = self._views.get(number), self._pending.pop(number, [])
         request = Request("GET", LOADS_PATH, ((key[0], key[1]),)) if key else _read_request(number)
@@ -77,7 +78,7 @@ class Api:
         if view is not None:
             self.oracle.model.see(view)
         self.take(verdict)
-        if view is None and known is not None:
+        if view is None and (known is not None or number in self._offered):
             verdict.require("P1", holds=False, expected=f"load {number}", got=str(exchange.response.status))
             self.take(verdict)
         return view
@@ -171,8 +172,7 @@ class Api:
         return view
 
     def _resembles_a_load(self, number: str) -> bool:
-        offered = {near(one) for numbers in self.loads.values() for one in numbers}
-        return near(number) in offered
+        return near(number) in {near(one) for one in self._offered}
 
     # --- loads ------------------------------------------------------------------------------------
 

@@ -198,5 +198,6 @@ QUESTIONS: dict[str, Question] = {
         ("Q29", "NaN or Infinity", "400"),
         ("Q30", "Allow of a 405", "POST"),
         ("Q31", "A generated request that openapi.yaml forbids", "refused"),
+        ("Q32", "A load by a DateRange that starts and ends when it was created", "found"),
     )
 }

@@ -1,6 +1,7 @@
 """A pytest plugin: every test has one grade, its clauses and its suite; its violations are kept."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,20 +73,40 @@ def ids_of(item: pytest.Item) -> tuple[str, ...]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Keeps what a fixture found violated."""
+    with _kept(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Keeps what a test found violated, and says what the guard did not let it test."""
-    api = pyfuncitem.funcargs.get("api")
-    if not isinstance(api, Api):
+    with _kept(pyfuncitem):
         return (yield)
+
+
+@contextmanager
+def _kept(item: pytest.Item) -> Iterator[None]:
     try:
-        return (yield)
+        yield
     except ViolatedError as violated:
-        api.record(violated.violations)
+        api = _api_of(item)
+        if api is not None:
+            api.record(violated.violations)
         raise
     except Refused as refused:
-        for clause in ids_of(pyfuncitem):
+        api = _api_of(item)
+        if api is None:
+            raise
+        for clause in ids_of(item):
             api.findings.cannot_test(clause, refused.reason)
         pytest.skip(refused.reason)
+
+
+def _api_of(item: pytest.Item) -> Api | None:
+    api = item.funcargs.get("api") if isinstance(item, pytest.Function) else None
+    return api if isinstance(api, Api) else None
 
 
 @pytest.fixture(scope="session")

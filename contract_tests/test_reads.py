@@ -118,6 +118,9 @@ def test_a_blank_key_names_no_load(api: Api, key: str, value: str) -> None:
 def test_keys_of_different_loads(api: Api, load: LoadView) -> None:
     api.observe("Q15", get(api, ("id", UNKNOWN_LOAD), ("loadNumber", load.number)))
     api.observe("Q15", get(api, ("loadNumber", load.number), ("orderNumber", UNKNOWN_LOAD)))
+    other = next((one for some in api.loads.values() for one in some if one != load.number), None)
+    if other is not None:
+        api.observe("Q15", get(api, ("id", load.id), ("loadNumber", other)))
 
 
 @assumed("Q16")
@@ -168,6 +171,45 @@ def test_a_search_by_order_number_and_customer(api: Api, load: LoadView) -> None
     exchange = search(api, Page=0, PageSize=10, OrderNumbers=[order], CustomerId=customer)
     numbers = [hit.number for hit in _hits(api, exchange)]
     api.require("P5", exchange, load.number in numbers, f"load {load.number} among the hits")
+
+
+@published("P5")
+def test_a_search_by_purchase_order_finds_the_load(api: Api, load: LoadView) -> None:
+    order = load.members.get("PONumber")
+    if not isinstance(order, str) or not order.strip():
+        pytest.skip("the load has no PONumber")
+    exchange = search(api, Page=0, PageSize=100, PONumbers=[order])
+    numbers = [hit.number for hit in _hits(api, exchange)]
+    api.require("P5", exchange, load.number in numbers, f"load {load.number} among the hits")
+
+
+@published("P5")
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"OrderNumbers": [UNKNOWN_LOAD]}, id="order number"),
+        pytest.param({"PONumbers": [UNKNOWN_LOAD]}, id="purchase order"),
+        pytest.param({"CustomerId": UNKNOWN_LOAD}, id="customer"),
+        pytest.param(
+            {"DateRange": {"Start": "1970-01-01T00:00:00Z", "End": "1970-01-02T00:00:00Z"}}, id="long ago"
+        ),
+        pytest.param(
+            {"DateRange": {"Start": "2100-01-01T00:00:00Z", "End": "2100-01-02T00:00:00Z"}}, id="far ahead"
+        ),
+    ],
+)
+def test_a_load_that_one_filter_excludes_is_no_hit(
+    api: Api, load: LoadView, members: dict[str, object]
+) -> None:
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], **members)
+    api.require("P5", exchange, not _hits(api, exchange), "no hit")
+
+
+@assumed("Q32")
+def test_the_date_that_a_search_looks_at(api: Api, load: LoadView) -> None:
+    span = {"Start": load.members["CreatedAt"], "End": load.members["CreatedAt"]}
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], DateRange=span)
+    api.findings.observes("Q32", "found" if _hits(api, exchange) else "not found")
 
 
 @published("P6")

@@ -32,6 +32,7 @@ TITLE_OF = {
     415: "Unsupported Media Type",
     500: "Internal Server Error",
 }
+CREATED_AT = "2026-06-01T08:00:00Z"
 CURRENCIES = (840, 124, 484, 978, 826)
 PATH = r"/api/p/v(?P<version>[^/]*)/(?P<operation>invoices/customer-payments|loads/search|loads)"
 INSTANT = re.compile(
@@ -541,7 +542,7 @@ class Service:
             "InvoicedAmount": money,
             "Notes": [],
             "References": [],
-            "CreatedAt": "2026-06-01T08:00:00Z",
+            "CreatedAt": CREATED_AT,
             "CreatedBy": "dispatch",
         }
         if self.free.extra_members:
@@ -611,7 +612,8 @@ class Service:
             raise Refusal(400, {"$": ["At least one filter is needed."]})
         if len(lists["LoadNumbers"]) > 150 or any(one not in STATUSES for one in lists["Status"]):
             raise Refusal(400, {"$": ["A filter is not valid."]})
-        hits = [load for load in self.loads.values() if self.matches(load, lists, customer)]
+        spanned = self.is_created_in(body.get("DateRange"))
+        hits = [load for load in self.loads.values() if spanned and self.matches(load, lists, customer)]
         shown = self.page_of(hits, page, size)
         if not shown and self.free.empty_search == 404:
             raise Refusal(404, {"$": ["There is no hit."]})
@@ -627,6 +629,12 @@ class Service:
             return all(end is None or (isinstance(end, str) and instant(end)) for end in ends)
         except ValueError:
             return False
+
+    def is_created_in(self, span: Json) -> bool:
+        """Whether the loads were created in a valid span, both ends included."""
+        ends = span if isinstance(span, Mapping) else {}
+        start, end = (ends.get(name) or CREATED_AT for name in ("Start", "End"))
+        return instant(str(start)) <= instant(CREATED_AT) <= instant(str(end))
 
     def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
         """Whether the load passes every filter that is given."""

@@ -1,0 +1,1 @@
+"""Generic mutants of the rules of the mock, judged by the contract suites alone."""
