@@ -86,7 +86,6 @@ class Script:
             payment(load, ref, Currency=OMITTED),
             payment(load, ref, PaymentDate=OMITTED),
             payment(load, ref, PaymentDate="yesterday"),
-            payment(load, ref, PaymentDate=1782920000),
             payment(load, ref, CheckNumber=420),
             payment(UNKNOWN_LOAD, ref),
             b"[" + whole + b"]",
