@@ -87,7 +87,7 @@ class Script:
             payment(load, ref, PaymentDate=OMITTED),
             payment(load, ref, PaymentDate="yesterday"),
             payment(load, ref, CheckNumber=420),
-            payment(UNKNOWN_LOAD, ref),
+            payment(f"{load.number}-{UNKNOWN_LOAD}", ref),
             b"[" + whole + b"]",
             nowhere.replace(b":0.01", b":1e400"),
             nowhere[:-1],
