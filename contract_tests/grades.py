@@ -82,10 +82,26 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     except ViolatedError as violated:
         api.record(violated.violations)
         raise
+    except BaseExceptionGroup as group:
+        # What Hypothesis could not repeat; on a service with state that is no excuse.
+        violated, _ = group.split(ViolatedError)
+        for one in _leaves(violated):
+            api.record(one.violations)
+        raise
     except Refused as refused:
         for clause in ids_of(pyfuncitem):
             api.findings.cannot_test(clause, refused.reason)
         pytest.skip(refused.reason)
+
+
+def _leaves(group: BaseExceptionGroup[ViolatedError] | None) -> list[ViolatedError]:
+    if group is None:
+        return []
+    return [
+        leaf
+        for one in group.exceptions
+        for leaf in ([one] if isinstance(one, ViolatedError) else _leaves(one))
+    ]
 
 
 @pytest.fixture(scope="session")
