@@ -84,8 +84,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         raise
     except BaseExceptionGroup as group:
         # What Hypothesis could not repeat; on a service with state that is no excuse.
-        violated, _ = group.split(ViolatedError)
-        for one in _leaves(violated):
+        for one in _leaves(group.subgroup(ViolatedError)):
             api.record(one.violations)
         raise
     except Refused as refused:
