@@ -79,7 +79,8 @@ class Api:
             self.oracle.model.see(view)
         self.take(verdict)
         if view is None and (known is not None or number in self._offered):
-            verdict.require("P1", holds=False, expected=f"load {number}", got=str(exchange.response.status))
+            expected = f"load {number}" if known else f"load {number}, which is nominated"
+            verdict.require("P1", holds=False, expected=expected, got=str(exchange.response.status))
             self.take(verdict)
         return view
 

@@ -98,8 +98,9 @@ def _kept(item: pytest.Item) -> Iterator[None]:
     except BaseExceptionGroup as group:
         # What Hypothesis could not repeat; on a service with state that is no excuse.
         api = _api_of(item)
-        for one in _leaves(group.subgroup(ViolatedError)) if api is not None else ():
-            api.record(one.violations)
+        if api is not None:
+            for one in _leaves(group.subgroup(ViolatedError)):
+                api.record(one.violations)
         raise
     except Refused as refused:
         api = _api_of(item)

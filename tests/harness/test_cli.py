@@ -107,6 +107,14 @@ def test_a_service_that_answers_everything_alike_violates_the_contract(run: Shel
     assert json.loads((run.folder / "r.json").read_text())["verdict"] == "violated"
 
 
+def test_a_nominated_load_that_cannot_be_read_is_a_violation(run: Shell, mock: MockServer) -> None:
+    (run.folder / "loads.yaml").write_text("Invoiced: LD-9999")
+    ended = run("--target", mock.url, "--loads", "loads.yaml", "--suite", "reads")
+    assert ended.status == 1
+    assert ended.first_line.startswith(f"VIOLATED · {mock.url}")
+    assert "load LD-9999, which is nominated" in ended.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

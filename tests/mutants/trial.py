@@ -17,7 +17,7 @@ STAGES = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
 """The suites that run together. A mutant meets a stage only if the ones before it did not kill it."""
 NEEDED = ("mock_server", "contract_tests", "fixtures", "openapi.yaml")
 HOLDS, VIOLATED, NOTHING_TESTABLE = 0, 1, 3
-LONGEST_RUN = 120.0
+LONGEST_RUN = 300.0
 
 Fate = Literal["killed", "seen", "survived"]
 """Killed by a violated clause or a broken run; seen as an observation that the mock does not give."""
