@@ -83,6 +83,9 @@ class Checker:
             yield from self._of_branches(kind.value, path, document)
         elif kind.name == "required":
             yield _member([*path, kind.value]), _required(kind.value)
+        elif kind.name == "additionalProperties":
+            for name in kind.unexpected:
+                yield _member([*path, name]), "There is no such field."
         else:
             names = [step for step in path if isinstance(step, str)]
             field = names[-1] if names else self._whole
@@ -139,7 +142,7 @@ def _limit(keyword: str, limit: Any) -> str:
         case "type":
             return " or ".join(_TYPES[name] for name in limit if name != "null")
         case "enum":
-            return ", ".join(limit)
+            return ", ".join(map(str, limit))
         case "exclusiveMinimum" if limit == 0:
             return "zero"
         case _:

@@ -31,7 +31,7 @@ class _Protocol(HttpToolsProtocol):
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
         )
-        self.transport.write(head.encode() + b"content-type: " + MEDIA_TYPE + b"\r\n\r\n" + body)
+        self.transport.write(f"{head}content-type: {MEDIA_TYPE}\r\n\r\n".encode() + body)
         self.transport.close()
 
 

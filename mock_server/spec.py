@@ -11,6 +11,7 @@ from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+FORM = "application/x-www-form-urlencoded"
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
@@ -32,7 +33,8 @@ class Operation:
     body: None if there is none. `query_names` are the query parameters by their lowercase names.
     `example` is a request body that
     the document gives, `example_path` the path with default parameters, `success` the schema of the
-    200 answer.
+    200 answer. `scopes` are what an access token must have, None if the operation needs no token.
+    `rate_limit` is what the document says under `x-rate-limit`.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Operation:
     example: Mapping[str, Any] | None
     example_path: str
     success: Mapping[str, Any]
+    scopes: tuple[str, ...] | None
+    rate_limit: Mapping[str, int] | None
 
 
 class MediaTypes:
@@ -112,6 +116,20 @@ class Spec:
         own = {name: value for name, value in node.items() if name != "$ref"}
         return {**self.resolve(target), **own}
 
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The whole document."""
+        return self._document
+
+    def granted_scopes(self) -> tuple[str, ...]:
+        """Every scope that the document's security schemes name."""
+        flows = [
+            flow
+            for scheme in self._components.get("securitySchemes", {}).values()
+            for flow in scheme.get("flows", {}).values()
+        ]
+        return tuple(dict.fromkeys(scope for flow in flows for scope in flow["scopes"]))
+
     def _operations(self) -> Iterator[Operation]:
         for path, item in self._document["paths"].items():
             for method in METHODS:
@@ -137,7 +155,9 @@ class Spec:
         in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
         one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
         query = _object_of(in_query) | (one_of if one_of["anyOf"] else {})
-        examples = [example["value"] for media in content.values() for example in media["examples"].values()]
+        examples = [
+            example["value"] for media in content.values() for example in media.get("examples", {}).values()
+        ]
         return Operation(
             id=node["operationId"],
             method=method.upper(),
@@ -149,10 +169,19 @@ class Spec:
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
             example_path=re.sub(
-                r"\{(.+?)\}", lambda match: _object_of(in_path)["properties"][match[1]]["default"], path
+                r"\{(.+?)\}",
+                lambda match: _object_of(in_path)["properties"][match[1]].get("default", match[0]),
+                path,
             ),
             success=success,
+            scopes=self._scopes(node),
+            rate_limit=node.get("x-rate-limit"),
         )
+
+    def _scopes(self, node: Mapping[str, Any]) -> tuple[str, ...] | None:
+        # Of several ways in, the first that asks for anything: `{}` is for a service that checks nothing.
+        ways = node.get("security", self._document.get("security", ()))
+        return next((tuple(*way.values()) for way in ways if way), None)
 
     def _refuse_unknown_keywords(self, schema: Mapping[str, Any], where: str, seen: frozenset[str]) -> None:
         # A keyword that is passed over would be a rule that nobody checks.
