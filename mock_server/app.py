@@ -38,7 +38,7 @@ Check = Callable[[Scope], None]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-Wrap = Callable[[ASGIApp, Mapping[str, str]], ASGIApp]
+Wrap = Callable[[ASGIApp, Mapping[str, Operation]], ASGIApp]
 """Puts an app around the app of one path, whose operations it is given by method."""
 
 
@@ -92,12 +92,12 @@ def route(
         secured = any(endpoint.operation.scopes is not None for endpoint in endpoints.values())
         app: ASGIApp = _Path(
             {method: _gated(endpoint, gates, endpoint.operation) for method, endpoint in endpoints.items()},
-            _gated(_NoMethod(endpoints), gates if secured else (), None),
+            _gated(_no_method(endpoints), gates if secured else (), None),
         )
         if wrap is not None:
-            app = wrap(app, {method: endpoint.operation.id for method, endpoint in endpoints.items()})
+            app = wrap(app, {method: endpoint.operation for method, endpoint in endpoints.items()})
         routes.append(_Route(path, app, next(iter(endpoints.values())).operation.path_parameters))
-    return Router(routes, redirect_slashes=False, default=_Path({}, _gated(_Nowhere(), gates, None)))
+    return Router(routes, redirect_slashes=False, default=_Path({}, _gated(_NOWHERE, gates, None)))
 
 
 def _shape(spec: Spec, operation: Operation, handlers: Mapping[str, BoundHandler]) -> Picker:
@@ -184,25 +184,24 @@ def _gated(endpoint: _Answers, gates: Sequence[Gate], operation: Operation | Non
     return _Gated(endpoint, checks) if checks else endpoint
 
 
-class _NoMethod:
-    """A method that the path does not have."""
+class _Refusing:
+    """Where there is no operation: what every request gets."""
 
-    id, headers, refuse = None, (), staticmethod(problem)
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = allowed
+    def __init__(self, error: Callable[[Scope], Exception]) -> None:
+        self.id: str | None = None
+        self.headers: Headers = ()
+        self.refuse: Callable[[Exception], Refusal] = problem
+        self._error = error
 
     async def answer(self, scope: Scope, _receive: Receive) -> bytes:
-        raise MethodNotAllowed(scope["method"], self._allowed)
+        raise self._error(scope)
 
 
-class _Nowhere:
-    """A path that no operation has."""
+_NOWHERE = _Refusing(lambda _: UnknownPath("There is no such path, or not in this version of the API."))
 
-    id, headers, refuse = None, (), staticmethod(problem)
 
-    async def answer(self, _scope: Scope, _receive: Receive) -> bytes:
-        raise UnknownPath("There is no such path, or not in this version of the API.")
+def _no_method(allowed: Iterable[str]) -> _Refusing:
+    return _Refusing(lambda scope: MethodNotAllowed(scope["method"], allowed))
 
 
 class _Endpoint:
@@ -211,7 +210,7 @@ class _Endpoint:
     def __init__(self, operation: Operation, handler: BoundHandler, shape: Picker, max_body: int) -> None:
         self.id: str | None = operation.id
         self.operation = operation
-        self.headers = tuple(_encoded({"content-type": "application/json", **handler.headers}))
+        self.headers: Headers = _encoded({"content-type": "application/json", **handler.headers})
         self.refuse = handler.refuse
         self._takes = operation.media_types.take
         self._parsed = _form_or_json if FORM in operation.media_types.names else _json
@@ -269,6 +268,7 @@ class _Endpoint:
             if len(body) > self._max_body:
                 raise ContentTooLarge(self._max_body)
         return body
+
 
 def _json(_scope: Scope, body: bytes) -> object:
     try:

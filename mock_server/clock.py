@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Tells the time. One clock serves a whole mock, so moving it ages tokens, limits and all else at once."""
+    """Tells the time. One clock serves a whole mock: moving it ages everything at once."""
 
     def __init__(self) -> None:
-        self.reset()
+        self._stopped_at: datetime | None = None
+        self._ahead = timedelta()
 
     @property
     def frozen(self) -> bool:
@@ -45,5 +46,5 @@ class Clock:
 
     def reset(self) -> None:
         """Goes by the real time again."""
-        self._stopped_at: datetime | None = None
+        self._stopped_at = None
         self._ahead = timedelta()

@@ -13,10 +13,6 @@ from mock_server.problems import RateLimitExceeded
 from mock_server.spec import Operation
 from mock_server.tokens import authorization_of
 
-DOCUMENTED = "documented"
-"""The limits that the spec's operations name."""
-OFF = "off"
-
 _UNITS = {"second": 1, "minute": 60}
 _RATE = re.compile(r"([1-9][0-9]{0,5})/(second|minute)")
 _MOST_CALLERS = 10_000
@@ -39,7 +35,9 @@ class RateLimit:
         """Reads `10/second` or `600/minute`. NotARate."""
         match = _RATE.fullmatch(text)
         if match is None:
-            raise NotARate(f"{text!r} is no rate limit; write it as 10/second or 600/minute, documented or off.")
+            raise NotARate(
+                f"{text!r} is no rate limit; write it as 10/second or 600/minute, documented or off."
+            )
         return cls(int(match[1]), _UNITS[match[2]])
 
 
@@ -60,10 +58,11 @@ class Limits:
 
     def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
         """The check for one operation; raises RateLimitExceeded."""
-        limit = operation and self._limit_of(operation)
-        if operation is None or limit is None:
+        if operation is None:
             return None
-        name = operation.id
+        name, limit = operation.id, self._limit_of(operation)
+        if limit is None:
+            return None
 
         def check(scope: Scope) -> None:
             key = name, authorization_of(scope) or str((scope["client"] or [""])[0])
@@ -105,8 +104,10 @@ class _Caller:
             item = RateItem("request", now)
             if self._bucket.put(item):
                 return
-            wait = self._blocked_for or self._bucket.waiting(item)
-            self._blocked_until = now + wait
             if self._blocked_for:
                 self._bucket.flush()
+                self._blocked_until = now + self._blocked_for
+            else:
+                wait = self._bucket.waiting(item)
+                self._blocked_until = now + (wait if isinstance(wait, int) else 0)
         raise RateLimitExceeded(max(1, math.ceil((self._blocked_until - now) / 1000)))

@@ -23,7 +23,7 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. FixtureError, UnreadableDocument.
     """
-    filler = _Filler(spec)
+    filler = Filler(spec)
     origins: dict[str, _Origin] = {}
     numbers: dict[str, str] = {}
     loads = []
@@ -76,7 +76,7 @@ def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
     yield from document.items()
 
 
-class _Filler:
+class Filler:
     """Completes a fixture to a whole load, and checks it, by the spec's own schema of a load."""
 
     def __init__(self, spec: Spec) -> None:
@@ -87,6 +87,7 @@ class _Filler:
         self._blank_payment: dict[str, object] = dict.fromkeys(payment["properties"])
 
     def load(self, fixture: object) -> Load:
+        """The load that a fixture describes; FixtureError names the member."""
         if not isinstance(fixture, dict):
             raise FixtureError("a load must be an object")
         self._refuse_unknown(fixture, self._blank)

@@ -51,6 +51,17 @@ class RateLimitExceeded(Exception):
         super().__init__(f"Too many requests. Try again in {retry_after} seconds.")
 
 
+class UnknownFault(Exception):
+    """No fault has the id."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"There is no fault {id}.")
+
+
+class SwitchedOff(Exception):
+    """What is asked about was switched off at the start; the message says what."""
+
+
 class UnsupportedMediaType(Exception):
     """The body's Content-Type is none that the operation takes."""
 
@@ -78,6 +89,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     LoadNotPayable: HTTPStatus.BAD_REQUEST,
     LoadNotFound: HTTPStatus.NOT_FOUND,
     LoadIdTaken: HTTPStatus.CONFLICT,
+    SwitchedOff: HTTPStatus.CONFLICT,
+    UnknownFault: HTTPStatus.NOT_FOUND,
     TokenRefused: HTTPStatus.UNAUTHORIZED,
     ScopeMissing: HTTPStatus.FORBIDDEN,
     RateLimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,

@@ -84,7 +84,7 @@ class Checker:
         elif kind.name == "required":
             yield _member([*path, kind.value]), _required(kind.value)
         elif kind.name == "additionalProperties":
-            for name in kind.unexpected:
+            for name in kind.as_dict()["unexpected"]:
                 yield _member([*path, name]), "There is no such field."
         else:
             names = [step for step in path if isinstance(step, str)]

@@ -97,7 +97,9 @@ class Tokens:
         if asked["audience"] != AUDIENCE:
             raise TokenDenied(HTTPStatus.FORBIDDEN, "access_denied", f"The audience must be {AUDIENCE}.")
         if not set((asked.get("scope") or "").split()) <= set(client.scopes):
-            raise TokenDenied(HTTPStatus.FORBIDDEN, "access_denied", "A scope is asked for that is not granted.")
+            raise TokenDenied(
+                HTTPStatus.FORBIDDEN, "access_denied", "A scope is asked for that is not granted."
+            )
         return {
             "access_token": self.token_for(client),
             "token_type": "Bearer",
@@ -203,12 +205,7 @@ def _denied(error: Exception) -> Refusal:
 
 _issue = Handler(
     issue_token,
-    Facts(
-        plain={
-            name: itemgetter(name)
-            for name in ("access_token", "token_type", "expires_in", "scope")
-        }
-    ),
+    Facts(plain={name: itemgetter(name) for name in ("access_token", "token_type", "expires_in", "scope")}),
     refuse=_denied,
     headers={"cache-control": "no-store"},
 )
