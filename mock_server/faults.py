@@ -48,7 +48,7 @@ class Fault:
 
     def concerns(self, operation: str) -> bool:
         """Whether it could strike that operation at all."""
-        return self.document.get("operation", operation) == operation
+        return "operation" not in self.document or operation == self.document["operation"]
 
     def strikes(self, load: object, reference: object) -> bool:
         """Whether it strikes a request, which is counted if it is one of those that it is meant for."""
