@@ -14,7 +14,7 @@ from contract_tests.intent import IMPOSSIBLE_PREFIX
 from contract_tests.model import near
 from contract_tests.oracle import Oracle, Verdict, summary
 from contract_tests.values import encode_json
-from contract_tests.views import LoadView
+from contract_tests.views import LoadView, UnexpectedFormError, document_of, payment_answer_of
 
 PAYMENTS_PATH = "/api/p/v1.0/invoices/customer-payments"
 LOADS_PATH = "/api/p/v1.0/loads"
@@ -99,7 +99,7 @@ class Api:
             self._views.pop(number, None)
             self._pending.pop(number, None)
 
-    def pay(
+    def pay(  # noqa: PLR0913 - how a payment is sent, and what the caller alone knows of it
         self,
         body: Mapping[str, object] | bytes,
         *,
@@ -115,7 +115,9 @@ class Api:
         """
         content = body if isinstance(body, bytes) else encode_json(body)
         sent = {"Content-Type": MEDIA_TYPE} if headers is None else headers
-        return self.post(Request("POST", path, headers=sent, content=content), look=look, doubts=doubts, nominal=nominal)
+        return self.post(
+            Request("POST", path, headers=sent, content=content), look=look, doubts=doubts, nominal=nominal
+        )
 
     def post(
         self, request: Request, *, look: bool = True, doubts: Iterable[str] = (), nominal: str | None = None
@@ -136,7 +138,9 @@ class Api:
         verdict = self.oracle.judge_payment(
             exchange, before, after, exists=exists, doubts=doubts, nominal=nominal
         )
-        if before is not None and after is None:
+        if before is not None and after is None and _adds(exchange, before):
+            self.forget(before.number)
+        elif before is not None and after is None:
             clause = verdict.held[-1] if verdict.held else "R1"
             self._pending.setdefault(before.number, []).append((clause, exchange))
         self.take(verdict)
@@ -178,7 +182,9 @@ class Api:
         Prefers one with something left to pay, then the one with the fewest payments.
         """
         wanted, excluded = statuses or PAYABLE_STATUSES, set(but)
-        found = [view for view in self._offered_payable() if view.status in wanted and view.number not in excluded]
+        found = [
+            view for view in self._offered_payable() if view.status in wanted and view.number not in excluded
+        ]
         return min(found, key=lambda view: (not has_room(view), len(view.payments)), default=None)
 
     def _offered_payable(self) -> Iterator[LoadView]:
@@ -190,7 +196,9 @@ class Api:
 
     def not_payable(self) -> list[LoadView]:
         """The offered loads that take no payment, one for each status."""
-        numbers = [numbers[0] for status, numbers in self.loads.items() if status not in PAYABLE_STATUSES and numbers]
+        numbers = [
+            numbers[0] for status, numbers in self.loads.items() if status not in PAYABLE_STATUSES and numbers
+        ]
         views = [self.view(number) for number in numbers]
         return [view for view in views if view is not None and view.status not in PAYABLE_STATUSES]
 
@@ -239,6 +247,15 @@ class Api:
                 self.findings.violates(one.clause, one.expected, one.got, *one.exchanges)
 
 
+def _adds(exchange: Exchange, before: LoadView) -> bool:
+    """Whether an answer shows payments that the load did not have, so that it must be read afresh."""
+    try:
+        answer = payment_answer_of(document_of(exchange.response))
+    except UnexpectedFormError:
+        return False
+    return bool(answer.payments.keys() - before.payments.keys())
+
+
 def has_room(view: LoadView) -> bool:
     """Whether enough of the load is still open for small payments not to change what it is."""
     if view.billed is None:
@@ -249,7 +266,7 @@ def has_room(view: LoadView) -> bool:
 
 def is_impossible(number: str) -> bool:
     """Whether no load can have this number, or no read can ask for it."""
-    blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)  # noqa: PLR2004
+    blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)
     return blank or number.startswith(IMPOSSIBLE_PREFIX) or len(number) > _LONGEST_NUMBER
 
 

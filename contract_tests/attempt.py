@@ -95,7 +95,11 @@ def attempt_of(request: Request) -> Attempt | None:
 
 def _read_envelope(attempt: Attempt, request: Request, version: str) -> None:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    if version != "1.0" or not request.path.startswith("/api/p/v") or not request.path.endswith("invoices/customer-payments"):
+    if (
+        version != "1.0"
+        or not request.path.startswith("/api/p/v")
+        or not request.path.endswith("invoices/customer-payments")
+    ):
         attempt.doubts.append("the version or the path is not the documented one")
     if media_type_of(headers) != MEDIA_TYPE or ";" in headers["content-type"]:
         attempt.doubts.append("the media type is not the documented one")
@@ -181,7 +185,7 @@ def _read_amount(attempt: Attempt, amount: Json) -> None:
 
 
 def _is_ordinary(amount: Decimal) -> bool:
-    return -3 < amount.adjusted() and amount <= LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
+    return amount.adjusted() > -3 and amount <= LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
 
 
 def _is_number_text(value: Json) -> bool:
@@ -201,9 +205,6 @@ def _read_date(attempt: Attempt) -> None:
                 attempt.doubts.append("PaymentDate is an unusual date-time")
             else:
                 _wrong(attempt, "PaymentDate", "a date-time")
-    elif isinstance(value, Decimal):
-        attempt.doubts.append("PaymentDate is a number")
-        attempt.vague = True
     elif value is not None:
         _wrong(attempt, "PaymentDate", "a string")
 
@@ -244,8 +245,13 @@ def _read_optional(attempt: Attempt) -> None:
 
 
 def _doubt_text(attempt: Attempt, name: str, text: str) -> None:
-    if len(text) > LONGEST_PLAIN_TEXT or any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in text):  # fmt: skip
+    unusual = any(ord(character) < _SPACE or 0xD800 <= ord(character) < 0xE000 for character in text)
+    if unusual or len(text) > LONGEST_PLAIN_TEXT:
         attempt.doubts.append(f"{name} is very long or holds unusual characters")
+
+
+_SPACE = 0x20
+"""Below it are control characters; from U+D800 to U+DFFF are halves of characters, which stand alone."""
 
 
 def _under_known_names(

@@ -136,6 +136,7 @@ QUESTIONS: dict[str, Question] = {
         ("A14a", "A payment in another currency", "accepted"),
         ("A14b", "In the total, a payment in another currency", "does not count"),
         ("A14c", "In the total, a payment in currency 0", "counts"),
+        ("A14d", "Currency of a payment that was sent with 0", "0"),
         ("A15", "PaymentDate in the answer", "as sent"),
         ("A16a", "paidAt after a further payment", "the time of recording"),
         ("A16b", "paidAt after a repeat", "unchanged"),

@@ -8,11 +8,11 @@ from typing import NoReturn
 import pytest
 from rich.console import Console
 
+from contract_tests import grades
 from contract_tests import session as kept
 from contract_tests.api import ViolatedError
 from contract_tests.client import Client
 from contract_tests.findings import Findings
-from contract_tests.grades import ids_of
 from contract_tests.guard import Refused, Stop
 from contract_tests.options import OPTIONS, Kind, OptionError
 from contract_tests.preflight import WRONG_USE
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except OptionError as error:
         pytest.exit(str(error), WRONG_USE)
     kept.start(config, settings)
-    config.pluginmanager.import_plugin("contract_tests.grades")
+    config.pluginmanager.register(grades)
     config.pluginmanager.register(_Failures(config.stash[kept.FAILURES]))
 
 
@@ -128,7 +128,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def _not_tested(item: pytest.Item, reason: str) -> NoReturn:
     run = item.config.stash.get(kept.RUN, None)
     if run is not None:
-        for clause in ids_of(item):
+        for clause in grades.ids_of(item):
             run.findings.cannot_test(clause, reason)
     pytest.skip(f"not tested: {reason}")
 

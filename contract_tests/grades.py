@@ -7,12 +7,12 @@ import pytest
 
 from contract_tests.api import Api, ViolatedError
 from contract_tests.clauses import CLAUSES, GRADES, QUESTIONS
+from contract_tests.client import Client
 from contract_tests.findings import Findings
 from contract_tests.guard import Refused
 from contract_tests.oracle import Oracle
 from contract_tests.settings import SUITES, Settings
 from contract_tests.target import Target
-from contract_tests.client import Client
 
 _HERE = Path(__file__).parent
 
@@ -20,7 +20,9 @@ _HERE = Path(__file__).parent
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the marks."""
     for grade in GRADES:
-        config.addinivalue_line("markers", f"{grade}(*ids): why the test is true, with its clauses or questions")
+        config.addinivalue_line(
+            "markers", f"{grade}(*ids): why the test is true, with its clauses or questions"
+        )
     config.addinivalue_line("markers", "suite(name): the suite that the test belongs to")
 
 

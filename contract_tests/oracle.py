@@ -103,7 +103,9 @@ class Oracle:
         verdict = Verdict(exchanges=(exchange,))
         response = exchange.response
         status = response.status
-        verdict.require("D8", status == 200 or 400 <= status < 500, "200 or a refusal (4xx)", summary(response))
+        verdict.require(
+            "D8", status == 200 or 400 <= status < 500, "200 or a refusal (4xx)", summary(response)
+        )
         media_type = media_type_of(response.headers)
         if status == 200 and exchange.request.method != "HEAD":
             verdict.require("R8", media_type == "application/json", "application/json", media_type or "none")
@@ -180,8 +182,8 @@ class Oracle:
         status = exchange.response.status
         if attempt is None or status >= 500 or not (status == 200 or status >= 400):
             return verdict
-        case = _Case(exchange, attempt, before, after, self._kind(attempt), alone)
-        case.faults = attempt.faults + _load_faults(before.status if before else nominal, exists=exists)
+        case = _Case(exchange, attempt, before, after, self._kind(attempt), alone, nominal)
+        case.faults = attempt.faults + _load_faults(case.status, exists=exists)
         case.doubts = [*attempt.doubts, *doubts, *_doubts_about(attempt, before)]
         if status == 200:
             self._judge_accepted(verdict, case)
@@ -216,9 +218,8 @@ class Oracle:
             if not case.attempt.doubts:
                 verdict.observe("A7", f"{response.status}")
         elif any(NOT_PAYABLE in text for text in texts_of(response)):
-            status = case.before.status if case.before else "not known"
-            expected = f"200, because the load's status is {status}"
-            verdict.require("R1", case.before is None, expected, summary(response))
+            expected = f"200, because the load's status is {case.status or 'not known'}"
+            verdict.require("R1", case.status is None, expected, summary(response))
         elif not case.doubts and case.kind in (Kind.NEW, Kind.REFUSED_BEFORE, Kind.NEAR, Kind.ELSEWHERE):
             self._judge_valid_refused(verdict, case)
         elif case.doubts == [_OVERPAID] and response.status not in _BUSINESS_REFUSALS:
@@ -338,10 +339,14 @@ class Oracle:
         known = self.model.load(case.attempt.load).rows
         for row in answer.payments.values():
             changed = row.differences(known.get(row.id, row))
-            verdict.require("D4", not changed, "the payments as they were before", f"changed: {_listed(changed)}")
+            verdict.require(
+                "D4", not changed, "the payments as they were before", f"changed: {_listed(changed)}"
+            )
         if case.before is not None and case.kind not in _MAYBE_REPEATS and case.alone and not self._resumed:
             lost = case.before.payments.keys() - answer.payments.keys()
-            verdict.require("D4", not lost, "the payments recorded before", f"without {_listed(sorted(lost))}")
+            verdict.require(
+                "D4", not lost, "the payments recorded before", f"without {_listed(sorted(lost))}"
+            )
 
     # --- a repeat ---------------------------------------------------------------------------------
 
@@ -352,7 +357,9 @@ class Oracle:
         returned = answer.payments.get(original.id)
         if case.before is not None and case.alone:
             verdict.require("R6", not new, "no duplicate", f"a new payment {new[0].id if new else ''}")
-        if verdict.require("R6", returned, f"the original payment {original.id}", summary(case.exchange.response)):
+        if verdict.require(
+            "R6", returned, f"the original payment {original.id}", summary(case.exchange.response)
+        ):
             changed = original.differences(returned or original)
             verdict.require("R6", not changed, f"the original {original.members}", f"{returned}")
         if case.kind is Kind.CHANGED_REPEAT:
@@ -384,6 +391,8 @@ class Oracle:
         verdict.require("P9", not fixed, "the load's other members as before", f"changed: {_listed(fixed)}")
         same = case.before.paid_at == case.after.paid_at
         verdict.observe("A16b", "unchanged" if same else "the time of the repeat")
+        if answer.payments.keys() == case.after.payments.keys() and len(answer.payments) > 1:
+            verdict.observe("Q1", _order(list(answer.payments), list(case.before.payments)))
         current = (answer.payments.keys(), answer.status) == (case.after.payments.keys(), case.after.status)
         what = "the current" if current else "another"
         verdict.observe("A6", f"200, the original in {what} list and status")
@@ -414,7 +423,9 @@ class Oracle:
         before, after = case.before, case.after
         if before is None or after is None:
             return
-        verdict.require("D3", answer.status == after.status, f"Status {after.status}", f"Status {answer.status}")
+        verdict.require(
+            "D3", answer.status == after.status, f"Status {after.status}", f"Status {answer.status}"
+        )
         listed = after.payments.keys()
         verdict.require(
             "R7",
@@ -426,7 +437,9 @@ class Oracle:
             changed = old.differences(after.payments.get(key, old))
             verdict.require("R7", not changed, f"payment {key} as before", f"changed: {_listed(changed)}")
         changed = row.differences(after.payments.get(row.id, row))
-        verdict.require("R7", not changed, "the payment as the answer shows it", f"changed: {_listed(changed)}")
+        verdict.require(
+            "R7", not changed, "the payment as the answer shows it", f"changed: {_listed(changed)}"
+        )
         fixed = before.fixed_changes(after)
         verdict.require("P9", not fixed, "the load's other members as before", f"changed: {_listed(fixed)}")
         if not case.attempt.vague:
@@ -445,13 +458,14 @@ class _Case:
     after: LoadView | None
     kind: Kind
     alone: bool
+    nominal: str | None
     faults: list[Fault] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> str | None:
-        """The load's status before."""
-        return self.before.status if self.before else None
+        """The load's status before, as it was read or is nominated."""
+        return self.before.status if self.before else self.nominal
 
 
 _REPEATS = (Kind.REPEAT, Kind.CHANGED_REPEAT)
@@ -488,7 +502,11 @@ def _differs(attempt: Attempt, original: Row) -> bool:
     date = original.members.get("PaymentDate")
     return (
         money != original.amount
-        or any((attempt.text(name) or None) != (original.members.get(name) or None) for name in TEXT_MEMBERS if name in original.members)
+        or any(
+            (attempt.text(name) or None) != (original.members.get(name) or None)
+            for name in TEXT_MEMBERS
+            if name in original.members
+        )
         or not isinstance(date, str)
         or instant(attempt.date or "") != instant(date)
     )
@@ -517,11 +535,16 @@ def _judge_values(verdict: Verdict, attempt: Attempt, row: Row) -> None:
     verdict.require("D2", got == sent or got == sent.strip(), f"ReferenceNumber {sent!r}", repr(got))
     if attempt.amount is not None:
         _judge_amount(verdict, attempt, row.amount.amount)
-    if attempt.currency:
+    if attempt.currency == 0:
+        verdict.observe("A14d", str(row.amount.currency))
+    elif attempt.currency is not None:
         expected = f"Currency {attempt.currency}"
         verdict.require("D2", row.amount.currency == attempt.currency, expected, f"{row.amount.currency}")
     for name in TEXT_MEMBERS:
         _judge_text(verdict, name, attempt.text(name), row.members[name])
+    verdict.require(
+        "D1", row.members.get("Note") is None, "no Note in a payment", f"{row.members.get('Note')!r}"
+    )
     date = row.members["PaymentDate"]
     if isinstance(date, str) and attempt.date is not None:
         _judge_date(verdict, attempt, date)
@@ -550,7 +573,7 @@ def _judge_text(verdict: Verdict, name: str, sent: str | None, got: object) -> N
         verdict.observe("Q18", "stored empty" if got == "" else "stored as null")
         verdict.require("D2", not got, f"{name} empty", repr(got))
     elif sent is None:
-        verdict.require("D2", not got, f"{name} null", repr(got))
+        verdict.require("D2", got is None, f"{name} null", repr(got))
     elif sent != sent.strip() and got == sent.strip():
         verdict.observe("Q19", "trimmed")
     else:
@@ -596,9 +619,13 @@ def _judge_total(verdict: Verdict, attempt: Attempt, before: LoadView, after: Lo
             same = after.total.currency == currency
             verdict.observe("Q20", "that of the payment" if same else str(after.total.currency))
         else:
-            verdict.require("R7", after.total.currency == own, f"totalPaid in currency {own}", f"{after.total}")
+            verdict.require(
+                "R7", after.total.currency == own, f"totalPaid in currency {own}", f"{after.total}"
+            )
     else:
-        counts = {Decimal(0): "does not count", amount: "counts"}.get(grown, f"counts as {grown / amount:.2f}")
+        counts = {Decimal(0): "does not count", amount: "counts"}.get(
+            grown, f"counts as {grown / amount:.2f}"
+        )
         verdict.observe("A14b" if currency else "A14c", counts)
 
 
@@ -624,8 +651,13 @@ def _judge_paid_at(verdict: Verdict, exchange: Exchange, before: LoadView, after
     if after.paid_at != before.paid_at:
         verdict.require("R7", near_now, "paidAt, the time of recording", f"paidAt {after.paid_at}")
         verdict.observe("A16a", "the time of recording")
-    elif not near_now:
+    elif not near_now or _is_fine(recorded):
         verdict.observe("A16a", "unchanged")
+
+
+def _is_fine(recorded: Decimal | None) -> bool:
+    """Whether a time tells microseconds, so that two payments cannot share it."""
+    return recorded is not None and bool(recorded * 1000 % 1)
 
 
 def _now(exchange: Exchange) -> Decimal:
@@ -657,6 +689,12 @@ def summary(response: Response) -> str:
 
 def _listed(items: Iterable[str]) -> str:
     return ", ".join(items) or "nothing"
+
+
+def _order(shown: list[str], recorded: list[str]) -> str:
+    if shown == recorded:
+        return "oldest first"
+    return "newest first" if shown == recorded[::-1] else "some other"
 
 
 def _row_members(view: LoadView) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import httpx2
@@ -72,7 +72,9 @@ def schema_for(settings: Settings, target: Target, reference: Callable[[], str])
     A target that is not the mock gets no other methods and nothing that is not in the document.
     """
     payable = [number for status in PAYABLE_STATUSES for number in target.loads.get(status, [])]
-    others = [numbers[0] for status, numbers in target.loads.items() if status not in PAYABLE_STATUSES and numbers]
+    others = [
+        numbers[0] for status, numbers in target.loads.items() if status not in PAYABLE_STATUSES and numbers
+    ]
     first = reference()
     config = schemathesis.Config.from_dict(
         {
@@ -80,7 +82,10 @@ def schema_for(settings: Settings, target: Target, reference: Callable[[], str])
             "cache": {"enabled": False},
             "generation": {"max-examples": max(settings.examples, 1), "no-shrink": True, "database": "none"},
             "phases": {
-                "coverage": {"enabled": bool(settings.examples), **({} if target.is_mock else {"unexpected-methods": []})},
+                "coverage": {
+                    "enabled": bool(settings.examples),
+                    **({} if target.is_mock else {"unexpected-methods": []}),
+                },
                 "fuzzing": {"enabled": bool(settings.examples), "error-feedback": {"enabled": False}},
             },
             "dictionaries": {
@@ -102,11 +107,12 @@ def schema_for(settings: Settings, target: Target, reference: Callable[[], str])
 
 _FEW = 3
 _CLIENTS_OWN = {
-    "host", "content-length", "transfer-encoding", "connection", "user-agent", "accept-encoding", "authorization",
+    "host", "content-length", "transfer-encoding", "connection", "user-agent", "accept-encoding",
+    "authorization",
 }  # fmt: skip
 
 
-def request_of(case: Case) -> Request:
+def request_of(case: Case[Any]) -> Request:
     """What Schemathesis would send, as a request of ours: the same bytes, but not through its socket."""
     arguments = case.as_transport_kwargs(base_url="http://target.invalid")
     arguments.pop("cookies", None)
@@ -126,7 +132,7 @@ def send(api: Api, request: Request) -> Exchange:
     return api.send(request)
 
 
-def validate(api: Api, case: Case, exchange: Exchange) -> None:
+def validate(api: Api, case: Case[Any], exchange: Exchange) -> None:
     """Schemathesis' checks of an answer that was judged; raises its failures.
 
     That something was accepted which the document forbids is observed: the document is stricter than
@@ -147,7 +153,9 @@ def validate(api: Api, case: Case, exchange: Exchange) -> None:
 def response_of(exchange: Exchange) -> Response:
     """The answer, in the form that Schemathesis validates."""
     request = exchange.request
-    sent = httpx2.Request(request.method, f"http://target.invalid{request.path}", headers=dict(request.headers))
+    sent = httpx2.Request(
+        request.method, f"http://target.invalid{request.path}", headers=dict(request.headers)
+    )
     got = exchange.response
     headers = {name: value for name, value in got.headers.items() if name != "content-encoding"}
     answer = httpx2.Response(got.status, headers=headers, content=got.content, request=sent)

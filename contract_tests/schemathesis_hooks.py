@@ -5,6 +5,7 @@ Nothing here keeps money safe: `st run` owns its sockets. Point it at a mock or 
 
 import os
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
@@ -42,7 +43,7 @@ class Witness:
             return None, answer.status_code != httpx2.codes.NOT_FOUND
         return view, True
 
-    def judge(self, answer: Answer, case: Case) -> Verdict:
+    def judge(self, answer: Answer, case: Case[Any]) -> Verdict:
         """What an answer shows."""
         exchange = exchange_of(answer)
         attempt = attempt_of(exchange.request)
@@ -51,7 +52,7 @@ class Witness:
         before, exists = self.before.pop(case.id, (None, True))
         after = None
         if before is not None:
-            after, _ = self.look(before.number, str(answer.request.url), dict(answer.request.headers))
+            after, _ = self.look(before.number, str(answer.request.url), texts_of(answer.request.headers))
         return self.oracle.judge_payment(exchange, before, after, exists=exists)
 
 
@@ -64,22 +65,34 @@ def exchange_of(answer: Answer) -> Exchange:
         str(sent.method),
         parts.path,
         tuple(parse_qsl(parts.query, keep_blank_values=True)),
-        dict(sent.headers),
+        texts_of(sent.headers),
         body if isinstance(body, bytes) else None,
     )
     headers = {name.lower(): values[0] for name, values in answer.headers.items() if values}
-    return Exchange(request, Response(answer.status_code, headers, answer.content or b""), now(), answer.elapsed)
+    return Exchange(
+        request, Response(answer.status_code, headers, answer.content or b""), now(), answer.elapsed
+    )
+
+
+def texts_of(headers: Mapping[str, str | bytes]) -> dict[str, str]:
+    """The headers as texts."""
+    return {
+        name: value.decode("latin-1") if isinstance(value, bytes) else value
+        for name, value in headers.items()
+    }
 
 
 _witness = Witness()
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, object]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, object]) -> None:
     """Reads the load that a payment names before it is sent."""
     del context
     number = case.body.get("LoadNumber") if isinstance(case.body, dict) else None
-    if case.operation.definition.raw.get("operationId") != "recordCustomerPayment" or not isinstance(number, str):
+    if case.operation.definition.raw.get("operationId") != "recordCustomerPayment" or not isinstance(
+        number, str
+    ):
         return
     sent = kwargs.get("headers")
     headers = {**(sent if isinstance(sent, dict) else {}), **(case.headers or {})}
@@ -89,12 +102,14 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, object]) -> 
 
 
 @schemathesis.check
-def alvys_contract(ctx: CheckContext, response: Answer, case: Case) -> None:
+def alvys_contract(ctx: CheckContext, response: Answer, case: Case[Any]) -> None:
     """Every clause of the contract that this answer could break."""
     del ctx
     verdict = _witness.judge(response, case)
     if verdict.violations:
-        raise AssertionError("\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in verdict.violations))
+        raise AssertionError(
+            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in verdict.violations)
+        )
 
 
 _credentials = Credentials.from_environment(os.environ)
@@ -105,13 +120,13 @@ if _credentials.exist:
     class AlvysCredentials:
         """The token that ALVYS_TOKEN or the client credentials of the environment give."""
 
-        def get(self, case: Case, context: AuthContext) -> str | None:
+        def get(self, case: Case[Any], context: AuthContext) -> str | None:
             """The token; the credentials refresh it before it expires."""
             del case, context
             token = _credentials.token()
             return None if token is None else token.reveal()
 
-        def set(self, case: Case, data: str, context: AuthContext) -> None:
+        def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
             """Puts it on the request."""
             del context
             case.headers["Authorization"] = f"Bearer {data}"

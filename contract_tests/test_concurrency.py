@@ -62,7 +62,9 @@ def test_pairs_of_references_at_once(api: Api, reference: References) -> None:
 def test_short_histories_have_an_order(api: Api, reference: References, settings: Settings) -> None:
     chance = random.Random(settings.seed)  # noqa: S311 - chooses schedules, guards no secret
     for _ in range(settings.examples // EXAMPLES_PER_SCHEDULE):
-        schedule = [[chance.randrange(3) for _ in range(chance.randint(1, 2))] for _ in range(chance.randint(2, 3))]
+        schedule = [
+            [chance.randrange(3) for _ in range(chance.randint(1, 2))] for _ in range(chance.randint(2, 3))
+        ]
         prefix = chance.randrange(3)
         for _ in range(TIMES):
             _play(api, reference, prefix, schedule)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck, Phase, strategies as st
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from contract_tests.api import Api
@@ -25,6 +26,7 @@ AMOUNTS = tuple(Decimal(text) for text in ("0.1", "0.2", "0.7", "0", "-5"))
 DATES = ("2026-07-01T15:30:00Z", "2026-07-01T17:30:00+02:00", "2026-07-02T00:00:00Z")
 METHODS = (None, "ACH", "Check")
 
+
 def machine_of(api: Api, reference: References) -> type[RuleBasedStateMachine]:
     """The state machine for a target."""
 
@@ -38,7 +40,12 @@ def machine_of(api: Api, reference: References) -> type[RuleBasedStateMachine]:
             self.one = need_payable(api, DOCUMENTED)
             self.other = api.payable(but=[self.one.number]) or self.one
             closed = api.not_payable()
-            self.loads: list[LoadView | str] = [self.one, self.other, closed[0] if closed else UNKNOWN_LOAD, UNKNOWN_LOAD]
+            self.loads: list[LoadView | str] = [
+                self.one,
+                self.other,
+                closed[0] if closed else UNKNOWN_LOAD,
+                UNKNOWN_LOAD,
+            ]
             self.sent: list[dict[str, object]] = []
 
         @rule(
@@ -95,7 +102,7 @@ def test_any_order_of_requests(api: Api, reference: References, settings: Settin
     if not settings.examples:
         pytest.skip("generation is off")
     phases = (Phase.generate, Phase.shrink) if target.is_mock else (Phase.generate,)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         hypothesis.seed(settings.seed)(machine_of(api, reference)),
         settings=hypothesis.settings(
             max_examples=settings.examples,

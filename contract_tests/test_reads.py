@@ -139,7 +139,9 @@ def test_a_hit_is_the_load_as_a_read_shows_it(api: Api, load: LoadView) -> None:
     exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number])
     for hit in _hits(api, exchange):
         facts = (hit.id, hit.number, hit.status)
-        api.require("P5", exchange, facts == (load.id, load.number, load.status), f"{load.number} as it is read")
+        api.require(
+            "P5", exchange, facts == (load.id, load.number, load.status), f"{load.number} as it is read"
+        )
 
 
 @published("P5")
@@ -201,7 +203,9 @@ def test_a_search_without_a_hit(api: Api) -> None:
     "members",
     [
         pytest.param({}, id="no filter"),
-        pytest.param({"DateRange": {"Start": "2020-01-01T00:00:00Z", "End": "2030-01-01T00:00:00Z"}}, id="only dates"),
+        pytest.param(
+            {"DateRange": {"Start": "2020-01-01T00:00:00Z", "End": "2030-01-01T00:00:00Z"}}, id="only dates"
+        ),
         pytest.param({"PageSize": 0, "LoadNumbers": [UNKNOWN_LOAD]}, id="page size 0"),
         pytest.param({"PageSize": -1, "LoadNumbers": [UNKNOWN_LOAD]}, id="page size -1"),
         pytest.param({"Page": -1, "LoadNumbers": [UNKNOWN_LOAD]}, id="page -1"),

@@ -19,7 +19,9 @@ assumed = pytest.mark.assumed
 GATED = [status for status in STATUSES if status not in PAYABLE_STATUSES]
 
 
-def probe(api: Api, reference: str, media_type: str | None = MEDIA_TYPE, path: str = PAYMENTS_PATH) -> Exchange:
+def probe(
+    api: Api, reference: str, media_type: str | None = MEDIA_TYPE, path: str = PAYMENTS_PATH
+) -> Exchange:
     """A payment of nothing: a target that reads it refuses it because of the amount, whatever else."""
     body = encode_json(payment(UNKNOWN_LOAD, reference, Sum=0))
     headers = {} if media_type is None else {"Content-Type": media_type}
@@ -188,8 +190,12 @@ def test_a_repeat_on_a_load_that_is_no_longer_payable(api: Api) -> None:
             date = row.members.get("PaymentDate")
             if row.reference and isinstance(date, str):
                 body = payment(load, row.reference, Sum=row.amount.amount, PaymentDate=date)
-                exchange = api.pay(body | {k: row.members.get(k) for k in ("InvoiceNumber", "PaymentMethod", "CheckNumber")})
-                refused = f"{exchange.response.status} about the status" if says(exchange, NOT_PAYABLE) else ""
+                exchange = api.pay(
+                    body | {k: row.members.get(k) for k in ("InvoiceNumber", "PaymentMethod", "CheckNumber")}
+                )
+                refused = (
+                    f"{exchange.response.status} about the status" if says(exchange, NOT_PAYABLE) else ""
+                )
                 if exchange.response.status != 200:
                     api.findings.observes("A10f", refused or str(exchange.response.status))
                 return

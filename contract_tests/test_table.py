@@ -75,7 +75,9 @@ def test_repeat_with_another_value_returns_the_original(
     original = payment(load, ref, InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n")
     api.pay(original)
     money = {name: changes[name] for name in ("Sum", "Currency") if name in changes}
-    changed = payment(load, ref, **{name: original[name] for name in ("InvoiceNumber", "PaymentMethod")} | changes)
+    changed = payment(
+        load, ref, **{name: original[name] for name in ("InvoiceNumber", "PaymentMethod")} | changes
+    )
     assert changed != original or money
     api.pay(changed)
     api.pay(original)
@@ -89,7 +91,9 @@ def test_repeat_after_other_payments_returns_the_original(api: Api, reference: R
 
 
 @documented("R6")
-def test_repeat_in_another_media_type_or_version_returns_the_original(api: Api, reference: References) -> None:
+def test_repeat_in_another_media_type_or_version_returns_the_original(
+    api: Api, reference: References
+) -> None:
     load = need_payable(api, ("R6",))
     body = payment(load, reference())
     api.pay(body)
@@ -117,10 +121,12 @@ def test_repeat_with_a_fault(api: Api, reference: References) -> None:
         pytest.param("{}", "{}\t", id="a tab after"),
         pytest.param("{}-é", "{}-e\u0301", id="normal form"),
         pytest.param("{}-ß", "{}-SS", id="sharp s"),
-        pytest.param("{}-１", "{}-1", id="a wide digit"),
+        pytest.param("{}-\uff11", "{}-1", id="a wide digit"),
     ],
 )
-def test_references_that_are_nearly_the_same(api: Api, reference: References, first: str, second: str) -> None:
+def test_references_that_are_nearly_the_same(
+    api: Api, reference: References, first: str, second: str
+) -> None:
     load, ref = need_payable(api, ("A9a",)), reference()
     for form in (first, second, first, second):
         api.pay(payment(load, form.format(ref)))
@@ -183,7 +189,9 @@ def test_an_invoice_number_of_another_load(api: Api, reference: References) -> N
     other = need_payable(api, ("A19",), but=[one.number])
     number = f"INV-{reference()}"
     api.pay(payment(other, reference(), InvoiceNumber=number))
-    exchange = api.pay(payment(one, reference(), InvoiceNumber=number), doubts=["the invoice is another load's"])
+    exchange = api.pay(
+        payment(one, reference(), InvoiceNumber=number), doubts=["the invoice is another load's"]
+    )
     api.observe("A19", exchange, "stored unchecked")
 
 
@@ -239,6 +247,22 @@ def _with_rest(api: Api) -> list[LoadView]:
     return [
         view
         for view in views
-        if view and view.status in PAYABLE_STATUSES and view.billed
+        if view
+        and view.status in PAYABLE_STATUSES
+        and view.billed
         and (view.total.amount if view.total else Decimal(0)) < view.billed.amount
     ]
+
+
+@documented("R3")
+@pytest.mark.parametrize("form", ["{}-x", "{}0", "order", "id", "beginning"])
+def test_only_the_load_number_names_a_load(api: Api, reference: References, form: str) -> None:
+    load = need_payable(api, ("R3",))
+    order = str(load.members["OrderNumber"])
+    number = {"order": order, "id": load.id, "beginning": load.number[:-1]}.get(
+        form, form.format(load.number)
+    )
+    if not number.strip() or number == load.number:
+        pytest.skip("the load has no such name")
+    api.pay(payment(number, reference()))
+    api.read(load.number)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-Json: TypeAlias = "None | bool | Decimal | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | Decimal | str | list[Json] | dict[str, Json] | None"
 """A JSON document whose numbers are all decimals, so that `==` compares values (10 and 1E+1)."""
 
 EXACT = Context(prec=4000)

@@ -113,7 +113,11 @@ class LoadView:
 
     def changes(self, other: "LoadView") -> list[str]:
         """What `other`, a later read, shows differently among all the members that the contract names."""
-        changed = [name for name in (*FIXED_MEMBERS, "UpdatedAt") if self.members.get(name) != other.members.get(name)]
+        changed = [
+            name
+            for name in (*FIXED_MEMBERS, "UpdatedAt")
+            if self.members.get(name) != other.members.get(name)
+        ]
         changed += [f"Status ({self.status!r}, then {other.status!r})"] if self.status != other.status else []
         changed += [f"paidAt ({self.paid_at}, then {other.paid_at})"] if self.paid_at != other.paid_at else []
         return changed + self.payment_changes(other)
@@ -121,12 +125,18 @@ class LoadView:
     def payment_changes(self, other: "LoadView") -> list[str]:
         """What `other`, a later read, shows differently of the payments and their total."""
         changed = []
-        if self.total != other.total and (self.total or other.total) and not _both_zero(self.total, other.total):
+        if (
+            self.total != other.total
+            and (self.total or other.total)
+            and not _both_zero(self.total, other.total)
+        ):
             changed.append(f"totalPaid ({self.total}, then {other.total})")
         if self.payments.keys() != other.payments.keys():
             changed.append(f"payments ({len(self.payments)}, then {len(other.payments)})")
         for key in self.payments.keys() & other.payments.keys():
-            changed += [f"{name} of payment {key}" for name in self.payments[key].differences(other.payments[key])]
+            changed += [
+                f"{name} of payment {key}" for name in self.payments[key].differences(other.payments[key])
+            ]
         return changed
 
     def fixed_changes(self, other: "LoadView") -> list[str]:
@@ -172,9 +182,7 @@ def load_of(value: Json) -> LoadView:
         message = f"paidAt is {paid_at!r}, not a date-time"
         raise UnexpectedFormError(message)
     rows = rows_of(_member(value, "payments") or [])
-    return LoadView(
-        texts["LoadNumber"], texts["Id"], texts["Status"], paid_at, Money.of(total), rows, value
-    )
+    return LoadView(texts["LoadNumber"], texts["Id"], texts["Status"], paid_at, Money.of(total), rows, value)
 
 
 @dataclass(frozen=True, slots=True)

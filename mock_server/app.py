@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -83,11 +83,22 @@ def route(
     ):
         if missing:
             raise SpecError(f"{spec.name}: {', '.join(sorted(missing))}, {what}")
+    with spec.in_use():
+        routes = list(_routes(spec, handlers, max_body, gates, wrap))
+    return Router(routes, redirect_slashes=False, default=_Path({}, _gated(_NOWHERE, gates, None)))
+
+
+def _routes(
+    spec: Spec,
+    handlers: Mapping[str, BoundHandler],
+    max_body: int,
+    gates: Sequence[Gate],
+    wrap: Wrap | None,
+) -> Iterator["_Route"]:
     paths: dict[str, dict[str, _Endpoint]] = {}
     for operation in spec.operations:
         endpoint = _Endpoint(operation, handlers[operation.id], _shape(spec, operation, handlers), max_body)
         paths.setdefault(operation.path, {})[operation.method] = endpoint
-    routes = []
     for path, endpoints in paths.items():
         secured = any(endpoint.operation.scopes is not None for endpoint in endpoints.values())
         app: ASGIApp = _Path(
@@ -96,8 +107,7 @@ def route(
         )
         if wrap is not None:
             app = wrap(app, {method: endpoint.operation for method, endpoint in endpoints.items()})
-        routes.append(_Route(path, app, next(iter(endpoints.values())).operation.path_parameters))
-    return Router(routes, redirect_slashes=False, default=_Path({}, _gated(_NOWHERE, gates, None)))
+        yield _Route(path, app, next(iter(endpoints.values())).operation.path_parameters)
 
 
 def _shape(spec: Spec, operation: Operation, handlers: Mapping[str, BoundHandler]) -> Picker:

@@ -21,6 +21,7 @@ from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError
 from mock_server.problems import InvalidRequest, SwitchedOff
+from mock_server.schemas import WHOLE_BODY
 from mock_server.shapes import Facts
 from mock_server.shipped import CONTROL
 from mock_server.spec import Spec
@@ -36,7 +37,7 @@ PREFIX = "/_mock/"
 def control_spec(spec: Spec) -> Spec:
     """The document of the control plane, with the schemas of the API's own beside its own."""
     document: Any = read_document(CONTROL)
-    public = spec.document["components"]["schemas"]
+    public = spec.document.get("components", {}).get("schemas", {})
     components = {"schemas": {**public, **document["components"]["schemas"]}}
     return Spec({**document, "components": components}, CONTROL.name)
 
@@ -92,13 +93,11 @@ class Controls:
 
     async def put_load(self, number: str, members: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
-        if members.get("LoadNumber", number) != number:
-            raise InvalidRequest({"LoadNumber": [f"The LoadNumber field must be {number}, or left out."]})
         try:
-            load = self._filler.load({"LoadNumber": number, **members})
+            load = self._filler.load_numbered(number, members)
         except FixtureError as error:
-            member, _, sentence = str(error).partition(": ")
-            raise InvalidRequest({member: [sentence]}) from error
+            member, colon, sentence = str(error).partition(": ")
+            raise InvalidRequest({member: [sentence]} if colon else {WHOLE_BODY: [member]}) from error
         await self.ledger.put(load)
         return load
 

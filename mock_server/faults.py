@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Mapping, Sequence
-from http import HTTPStatus
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,15 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_server.decimal_json import NotJson, decode, encode
 from mock_server.handlers import subject
-from mock_server.problems import MEDIA_TYPE, InvalidRequest, UnknownFault, problem_body
+from mock_server.problems import InvalidRequest, UnknownFault, failure
 from mock_server.schemas import Checker
 from mock_server.spec import Operation
 
 CONDITIONS = ("operation", "load", "reference", "next", "every", "probability", "seed")
 """The members of a fault that say when; all others say what."""
 _OFTEN = ("next", "every", "probability")
-_RETRY_AFTER_429 = 60
-"""Seconds, as published."""
 _PIECES_A_SECOND = 20
 
 
@@ -276,17 +273,14 @@ async def _strike(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
 
 
 def _failure(wanted: Mapping[str, Any]) -> list[Message]:
-    status = HTTPStatus(int(wanted["status"]))
-    body = problem_body(status, {}) if wanted.get("problem", True) else b""
-    headers = [(b"content-type", MEDIA_TYPE.encode())] if body else []
-    retry_after = wanted.get(
-        "retryAfter", _RETRY_AFTER_429 if status == HTTPStatus.TOO_MANY_REQUESTS else None
+    retry_after = None if "retryAfter" not in wanted else int(wanted["retryAfter"])
+    status, headers, body = failure(
+        int(wanted["status"]), retry_after, with_problem=wanted.get("problem", True)
     )
-    if retry_after is not None:
-        headers.append((b"retry-after", str(int(retry_after)).encode()))
-    headers.append((b"content-length", str(len(body)).encode()))
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    raw.append((b"content-length", str(len(body)).encode()))
     return [
-        {"type": "http.response.start", "status": status.value, "headers": headers},
+        {"type": "http.response.start", "status": status.value, "headers": raw},
         {"type": "http.response.body", "body": body},
     ]
 

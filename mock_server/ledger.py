@@ -6,14 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from mock_server.domain import Load, LoadNotFound, Payment, Stamp
-
-
-class LoadIdTaken(Exception):
-    """Two loads can't have one id."""
-
-    def __init__(self, load: Load) -> None:
-        super().__init__(f"The load {load.number} has this id.")
+from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Payment, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +121,7 @@ class MemoryLedger:
     async def put(self, load: Load) -> None:
         taken_by = self._number_of_id.get(load.id, load.number)
         if taken_by != load.number:
-            raise LoadIdTaken(self._loads[taken_by])
+            raise LoadIdTaken(taken_by)
         before = self._loads.get(load.number)
         if before is not None and before.id != load.id:
             del self._number_of_id[before.id]

@@ -23,20 +23,21 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. FixtureError, UnreadableDocument.
     """
-    filler = Filler(spec)
+    with spec.in_use():
+        filler = Filler(spec)
     origins: dict[str, _Origin] = {}
     numbers: dict[str, str] = {}
     loads = []
-    with _without_collecting():
+    with spec.in_use(), _without_collecting():
         for path in paths:
             for scenario, fixture in _fixtures(path):
                 origin = (path, scenario)
                 try:
                     load = filler.load(fixture)
                     if load.number in origins:
-                        raise FixtureError(f"LoadNumber: {_at(origins[load.number])} has the same")
+                        raise _already("LoadNumber", load.number, origins[load.number])
                     if load.id in numbers:
-                        raise FixtureError(f"Id: {_at(origins[numbers[load.id]])} has the same")
+                        raise _already("Id", load.id, origins[numbers[load.id]])
                 except FixtureError as error:
                     raise FixtureError(f"{_at(origin)}: {error}") from error
                 origins[load.number] = origin
@@ -52,6 +53,10 @@ _Origin = tuple[Path, str | int]
 def _at(origin: _Origin) -> str:
     path, scenario = origin
     return f"{path}, line {scenario}" if isinstance(scenario, int) else f"{path}, scenario {scenario}"
+
+
+def _already(what: str, key: str, origin: _Origin) -> FixtureError:
+    return FixtureError(f"{what} {key!r} is already that of {_at(origin)}")
 
 
 @contextmanager
@@ -90,7 +95,7 @@ class Filler:
         """The load that a fixture describes; FixtureError names the member."""
         if not isinstance(fixture, dict):
             raise FixtureError("a load must be an object")
-        self._refuse_unknown(fixture, self._blank)
+        self._refuse_unknown("", fixture, self._blank)
         number = fixture.get("LoadNumber")
         document = {**self._blank, **load_identity(str(number)), **fixture}
         payments = fixture.get("payments")
@@ -101,18 +106,24 @@ class Filler:
             raise FixtureError(f"{member}: {sentences[0]}")
         return self._consistent(document, fixture)
 
+    def load_numbered(self, number: str, fixture: Mapping[str, object]) -> Load:
+        """The load of that number; the fixture may leave the number out. FixtureError."""
+        if fixture.get("LoadNumber", number) != number:
+            raise FixtureError(f"LoadNumber: it must be {number}, or left out")
+        return self.load({"LoadNumber": number, **fixture})
+
     def _payment(self, number: str, payment: object) -> object:
         if not isinstance(payment, dict):
             return payment
-        self._refuse_unknown(payment, self._blank_payment)
+        self._refuse_unknown("payments: ", payment, self._blank_payment)
         identity = payment_identity(number, str(payment.get("ReferenceNumber")))
         return {**self._blank_payment, **identity, **payment}
 
     @staticmethod
-    def _refuse_unknown(given: Mapping[str, object], known: Mapping[str, object]) -> None:
+    def _refuse_unknown(within: str, given: Mapping[str, object], known: Mapping[str, object]) -> None:
         for name in given.keys() - known.keys():
             close = get_close_matches(name, known, n=1) or [", ".join(known)]
-            raise FixtureError(f"{name}: there is no such member; did you mean {close[0]}?")
+            raise FixtureError(f"{within}{name} is no member; did you mean {close[0]}?")
 
     @staticmethod
     def _consistent(document: Mapping[str, Any], fixture: Mapping[str, object]) -> Load:

@@ -6,8 +6,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from mock_server.decimal_json import encode
-from mock_server.domain import LoadNotFound, LoadNotPayable
-from mock_server.ledger import LoadIdTaken
+from mock_server.domain import LoadIdTaken, LoadNotFound, LoadNotPayable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -23,6 +22,21 @@ class MethodNotAllowed(Exception):
         names = ", ".join(sorted(allowed))
         self.headers = {"allow": names}
         super().__init__(f"{method} is not allowed here, only {names}.")
+
+
+class ClientRefused(Exception):
+    """Nobody who asks for a token has this id and this secret."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+class GrantRefused(Exception):
+    """A known client asks for a token that it may not have. `code` is OAuth's word for why."""
+
+    def __init__(self, code: str, description: str) -> None:
+        self.code = code
+        super().__init__(description)
 
 
 class TokenRefused(Exception):
@@ -91,6 +105,8 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     LoadIdTaken: HTTPStatus.CONFLICT,
     SwitchedOff: HTTPStatus.CONFLICT,
     UnknownFault: HTTPStatus.NOT_FOUND,
+    ClientRefused: HTTPStatus.UNAUTHORIZED,
+    GrantRefused: HTTPStatus.FORBIDDEN,
     TokenRefused: HTTPStatus.UNAUTHORIZED,
     ScopeMissing: HTTPStatus.FORBIDDEN,
     RateLimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,
@@ -101,6 +117,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
 }
 """The status of each error. What is not here is a fault of the server: 500."""
 
+_RETRY_AFTER = 60
 _TITLE = {HTTPStatus.BAD_REQUEST: "One or more validation errors occurred."}
 
 
@@ -123,10 +140,33 @@ def problem(error: Exception) -> Refusal:
     if isinstance(error, LoadNotPayable):
         told["errors"] = {"Status": [str(error)]}
     headers = {"content-type": MEDIA_TYPE, **getattr(error, "headers", {})}
-    return Refusal(status, headers, problem_body(status, told))
+    return Refusal(status, headers, _problem_body(status, told))
 
 
-def problem_body(status: HTTPStatus, told: Mapping[str, object]) -> bytes:
+def oauth_error(error: Exception) -> Refusal:
+    """What answers a request for a token (RFC 6749, section 5.2); a problem if OAuth has no word for it."""
+    codes = {ClientRefused: "access_denied", InvalidRequest: "invalid_request"}
+    code = error.code if isinstance(error, GrantRefused) else codes.get(type(error))
+    if code is None:
+        return problem(error)
+    body = encode({"error": code, "error_description": str(error)})
+    return Refusal(
+        STATUS[type(error)], {"content-type": "application/json", "cache-control": "no-store"}, body
+    )
+
+
+def failure(code: int, retry_after: int | None, *, with_problem: bool) -> Refusal:
+    """What a service answers that fails; for 429 it says when to come back, by default as published."""
+    status = HTTPStatus(code)
+    if retry_after is None and status is HTTPStatus.TOO_MANY_REQUESTS:
+        retry_after = _RETRY_AFTER
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    if not with_problem:
+        return Refusal(status, headers, b"")
+    return Refusal(status, {"content-type": MEDIA_TYPE, **headers}, _problem_body(status, {}))
+
+
+def _problem_body(status: HTTPStatus, told: Mapping[str, object]) -> bytes:
     """A problem document with what every problem says, and what is told of this one."""
     document = {
         "type": _type(status),

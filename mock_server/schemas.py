@@ -52,14 +52,8 @@ class Checker:
             {**schema, "components": components}, validate_formats=True, formats=dict(FORMATS)
         )
         self._whole = whole
-        self._is_valid = self._validator.is_valid
-
-    def accepts(self, document: object) -> bool:
-        """Whether the document has no fault."""
-        try:
-            return self._is_valid(document)
-        except ValueError:  # too deep for the validator
-            return False
+        self.accepts: Callable[[object], bool] = self._validator.is_valid
+        """Whether a document has no fault."""
 
     def faults(self, document: object) -> dict[str, list[str]]:
         """Every fault: member -> sentences. Nested members are joined by dots (`Amount.Amount`).
@@ -72,7 +66,7 @@ class Checker:
             for error in islice(self._validator.iter_errors(document), _MOST_FAULTS):
                 for member, sentence in self._sentences(error, document):
                     faults.setdefault(member, []).append(sentence)
-        except ValueError:
+        except ValueError:  # too deep to be shown in an error
             return {WHOLE_BODY: [f"The {self._whole} is nested too deeply."]}
         return faults
 
@@ -101,7 +95,7 @@ class Checker:
             return
         told = [
             errors for errors in branches if (errors[0].kind.name, errors[0].kind.value) != ("type", ["null"])
-        ]
+        ] or branches
         for error in told[0]:
             yield from self._sentences(error, document)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -76,10 +77,8 @@ class Spec:
         self.name = name
         self._document = document
         self._components: Mapping[str, Any] = document.get("components", {})
-        try:
+        with self.in_use():
             self.operations = tuple(self._operations())
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise SpecError(f"{name} is no OpenAPI document that can be served: {error!r}") from error
 
     @classmethod
     def read(cls, path: Path) -> "Spec":
@@ -88,6 +87,17 @@ class Spec:
         if not isinstance(document, dict) or "paths" not in document:
             raise SpecError(f"{path} is no OpenAPI document: it has no paths")
         return cls(document, str(path))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Says in one line that the document is at fault when what is read in it isn't as it must be."""
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            fault = " ".join(str(error).split())
+            raise SpecError(
+                f"{self.name} is no OpenAPI document that can be served: {type(error).__name__}: {fault}"
+            ) from error
 
     def schema(self, name: str) -> Mapping[str, Any]:
         """The schema of that name in the components; SpecError if there is none."""
@@ -123,12 +133,15 @@ class Spec:
 
     def granted_scopes(self) -> tuple[str, ...]:
         """Every scope that the document's security schemes name."""
-        flows = [
-            flow
-            for scheme in self._components.get("securitySchemes", {}).values()
-            for flow in scheme.get("flows", {}).values()
-        ]
-        return tuple(dict.fromkeys(scope for flow in flows for scope in flow["scopes"]))
+        with self.in_use():
+            return tuple(
+                dict.fromkeys(
+                    scope
+                    for scheme in self._components.get("securitySchemes", {}).values()
+                    for flow in scheme.get("flows", {}).values()
+                    for scope in flow["scopes"]
+                )
+            )
 
     def _operations(self) -> Iterator[Operation]:
         for path, item in self._document["paths"].items():
@@ -139,7 +152,7 @@ class Spec:
     def _operation(self, path: str, method: str, item: Mapping[str, Any]) -> Operation:
         node = item[method]
         where = f"{method.upper()} {path}"
-        if "operationId" not in node:
+        if not isinstance(node.get("operationId"), str):
             raise SpecError(f"{self.name}: {where} has no operationId")
         parameters = [
             self.resolve(each) for each in (*item.get("parameters", ()), *node.get("parameters", ()))

@@ -3,16 +3,14 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from operator import itemgetter
 from typing import NamedTuple
 
 from starlette.types import Scope
 
 from mock_server.clock import Clock
-from mock_server.decimal_json import encode
 from mock_server.handlers import Call, Handler
-from mock_server.problems import InvalidRequest, Refusal, ScopeMissing, TokenRefused, problem
+from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
 from mock_server.shapes import Facts
 from mock_server.spec import Operation
 
@@ -48,17 +46,8 @@ class Client:
         return cls(name, secret, tuple(scopes.replace(",", " ").split()))
 
 
-class TokenDenied(Exception):
-    """A request for a token is refused, as OAuth 2 says it (RFC 6749, section 5.2)."""
-
-    def __init__(self, status: HTTPStatus, error: str, description: str) -> None:
-        self.status = status
-        self.error = error
-        super().__init__(description)
-
-
 class _Known(NamedTuple):
-    expires_at: float
+    expires_at: int
     scopes: frozenset[str]
 
 
@@ -84,22 +73,18 @@ class Tokens:
         self._known: dict[str, _Known] = {}
 
     def issue(self, asked: Mapping[str, str]) -> dict[str, object]:
-        """The answer to a request for a token, by its published members; TokenDenied."""
+        """The answer to a request for a token, by its published members; ClientRefused, GrantRefused."""
         if asked["grant_type"] != GRANT_TYPE:
-            raise TokenDenied(
-                HTTPStatus.FORBIDDEN, "unsupported_grant_type", f"Grant type must be {GRANT_TYPE}."
-            )
+            raise GrantRefused("unsupported_grant_type", f"Grant type must be {GRANT_TYPE}.")
         client = next((each for each in self.clients if each.id == asked["client_id"]), None)
         if client is None or not secrets.compare_digest(
             client.secret.encode(), asked["client_secret"].encode("utf-8", "replace")
         ):
-            raise TokenDenied(HTTPStatus.UNAUTHORIZED, "access_denied", "Unauthorized")
+            raise ClientRefused
         if asked["audience"] != AUDIENCE:
-            raise TokenDenied(HTTPStatus.FORBIDDEN, "access_denied", f"The audience must be {AUDIENCE}.")
+            raise GrantRefused("access_denied", f"The audience must be {AUDIENCE}.")
         if not set((asked.get("scope") or "").split()) <= set(client.scopes):
-            raise TokenDenied(
-                HTTPStatus.FORBIDDEN, "access_denied", "A scope is asked for that is not granted."
-            )
+            raise GrantRefused("access_denied", "A scope is asked for that is not granted.")
         return {
             "access_token": self.token_for(client),
             "token_type": "Bearer",
@@ -152,7 +137,7 @@ class Tokens:
             raise TokenRefused("The signature of the token is wrong") from error
         except jwt.InvalidTokenError as error:
             raise TokenRefused("The token is malformed") from error
-        known = _Known(float(claims["exp"]), frozenset(str(claims.get("scope", "")).split()))
+        known = _Known(claims["exp"], frozenset(str(claims.get("scope", "")).split()))
         while len(self._known) >= _MOST_CHECKED:
             del self._known[next(iter(self._known))]
         self._known[token] = known
@@ -187,26 +172,14 @@ def authorization_of(scope: Scope) -> str | None:
 
 
 async def issue_token(tokens: Tokens, call: Call) -> dict[str, object]:
-    """Issues a token; TokenDenied."""
+    """Issues a token; ClientRefused, GrantRefused."""
     return tokens.issue(call.body)
-
-
-def _denied(error: Exception) -> Refusal:
-    """The OAuth 2 answer to what is wrong with a request for a token; other errors are problems."""
-    if isinstance(error, TokenDenied):
-        status, code = error.status, error.error
-    elif isinstance(error, InvalidRequest):
-        status, code = HTTPStatus.BAD_REQUEST, "invalid_request"
-    else:
-        return problem(error)
-    body = encode({"error": code, "error_description": str(error)})
-    return Refusal(status, {"content-type": "application/json", "cache-control": "no-store"}, body)
 
 
 _issue = Handler(
     issue_token,
     Facts(plain={name: itemgetter(name) for name in ("access_token", "token_type", "expires_in", "scope")}),
-    refuse=_denied,
+    refuse=oauth_error,
     headers={"cache-control": "no-store"},
 )
 

@@ -34,7 +34,7 @@ class Shell:
 
     def __call__(self, *arguments: str) -> "Ended":
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ALVYS_")}
-        ended = subprocess.run(  # noqa: S603 - our own command
+        ended = subprocess.run(
             [sys.executable, "-m", "contract_tests", *arguments],
             cwd=self.folder,
             env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **self.variables},

@@ -41,11 +41,17 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
         (lambda _: Reply(200, b"no JSON"), "has the status None"),
         (load(Status="Dispatched"), "has the status 'Dispatched', but the loads file says Invoiced."),
         (
-            load(payments=[{"ReferenceNumber": "ct-old-1"}]),
+            load(payments=[{"ReferenceNumber": "ct-older-1"}]),
+            "already carries a payment of this suite (ct-older-1)",
+        ),
+        (
+            load(Payments=[{"PaymentReference": "CT-old-1"}]),
             "already carries a payment of this suite (ct-old-1)",
         ),
-        (load(Payments=[{"PaymentReference": "CT-old-1"}]), "already carries a payment"),
-        (load(payments=[{"ReferenceNumber": "ct-run-1"}]), "already carries a payment"),
+        (
+            load(payments=[{"ReferenceNumber": "ct-run-1"}]),
+            "already carries a payment of this suite (ct-run-1)",
+        ),
     ],
 )
 def test_a_load_that_is_not_as_nominated_ends_the_run(

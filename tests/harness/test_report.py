@@ -242,7 +242,7 @@ def test_the_results_of_several_processes_are_one() -> None:
 )
 def test_a_curl_line_sends_the_same_bytes(content: bytes) -> None:
     line = curl(Request("POST", "/a b", (("q", "'&"),), {"X": "it's"}, content), "http://h", with_token=False)
-    got = subprocess.run(  # noqa: S603 - the line under test, with curl replaced
+    got = subprocess.run(
         ["/bin/bash", "-c", f"{_CURL_THAT_PRINTS_ITS_BODY}\n{line}"],
         capture_output=True,
         check=True,

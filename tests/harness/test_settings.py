@@ -4,7 +4,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import click
-import httpx2
 import pytest
 
 from contract_tests.cli import main

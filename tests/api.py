@@ -1,0 +1,146 @@
+"""The API as the tests of the mock use it, and the one assertion for every refusal."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from typing import Any, cast
+
+import httpx2
+
+from mock_server.documents import read_document
+from mock_server.shipped import SPEC
+
+TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 413: ".14", 415: ".16"}
+
+STATUSES = (
+    "In Review",
+    "Open",
+    "Quoted",
+    "Reserved",
+    "Covered",
+    "Dispatched",
+    "In Transit",
+    "Delivered",
+    "TONU",
+    "Released",
+    "Queued",
+    "Invoiced",
+    "Financed",
+    "Completed",
+    "Paid",
+    "Cancelled",
+)
+PAYABLE = ("Invoiced", "Completed", "Financed")
+GATED = tuple(status for status in STATUSES if status not in PAYABLE)
+
+KINDS: Mapping[str, Mapping[str, object]] = {status: {"Status": status} for status in STATUSES} | {
+    "billed 100.30 USD": {"Status": "Invoiced", "InvoicedAmount": {"Amount": 100.30, "Currency": 840}},
+    "billed 100 USD, rate 50": {
+        "Status": "Financed",
+        "InvoicedAmount": {"Amount": 100, "Currency": 840},
+        "CustomerRate": {"Amount": 50, "Currency": 840},
+    },
+    "rate 50 CAD": {"Status": "Invoiced", "CustomerRate": {"Amount": 50, "Currency": 124}},
+}
+"""What a fresh load can be."""
+
+PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
+LOADS = "/api/p/v1.0/loads"
+SEARCH = "/api/p/v1.0/loads/search"
+
+Json = Any  # a decoded JSON value, numbers as Decimal or int
+
+
+def json_of(text: str | bytes) -> Json:
+    return json.loads(text, parse_float=Decimal)
+
+
+SCHEMAS = cast("dict[str, Json]", read_document(SPEC))["components"]["schemas"]
+
+
+@dataclass
+class Api:
+    """A running mock and its fresh loads. Every load number is handed out once."""
+
+    client: httpx2.Client
+    fresh: Mapping[str, Iterator[str]]
+    references: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def reference(self) -> str:
+        return f"T-{next(self.references)}"
+
+    def new_load(self, kind: str = "billed 100.30 USD") -> str:
+        return next(self.fresh[kind])
+
+    def payment(
+        self, number: str, amount: object = 1, currency: int = 840, **members: object
+    ) -> dict[str, Json]:
+        """A valid request body; `members` are added, or replace."""
+        return {
+            "LoadNumber": number,
+            "Amount": {"Amount": amount, "Currency": currency},
+            "PaymentDate": "2026-07-01T15:30:00Z",
+            "ReferenceNumber": self.reference(),
+            **members,
+        }
+
+    def post(
+        self, body: object, media_type: str | None = "application/json-patch+json", path: str = PAYMENTS
+    ) -> httpx2.Response:
+        """Sends bytes as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {} if media_type is None else {"content-type": media_type}
+        return self.client.post(path, content=content, headers=headers)
+
+    def pay(self, number: str, amount: object = 1, currency: int = 840, **members: object) -> Json:
+        """Records a payment and returns the answer's document."""
+        response = self.post(self.payment(number, amount, currency, **members))
+        assert response.status_code == 200, response.text
+        return json_of(response.text)
+
+    def load(self, number: str) -> Json:
+        return json_of(self.load_text(number))
+
+    def load_text(self, number: str) -> bytes:
+        response = self.client.get(LOADS, params={"loadNumber": number})
+        assert response.status_code == 200
+        return response.content
+
+    def raw(self, request: bytes) -> bytes:
+        """Sends bytes over a socket of its own, and reads until the server closes it."""
+        with self.connection() as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def connection(self) -> socket.socket:
+        url = self.client.base_url
+        return socket.create_connection((url.host, url.port or 80), timeout=10)
+
+
+def problem_of(response: httpx2.Response, status: int) -> Json:
+    """The problem document of a refusal, after a look at everything that all of them share."""
+    assert response.status_code == status, response.text
+    assert response.headers.get_list("content-type") == ["application/problem+json"]
+    return checked_problem(response.content, status)
+
+
+def checked_problem(body: bytes, status: int) -> Json:
+    document = json_of(body)
+    schema = SCHEMAS["ValidationProblem" if status == 400 else "Problem"]
+    assert set(document) == set(schema["properties"])
+    section = TYPE_SECTIONS[status]
+    assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"
+    assert document["status"] == status
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", document["traceId"])
+    assert isinstance(document["title"], str)
+    assert b"Traceback" not in body
+    if status == 400:
+        assert document["title"] == "One or more validation errors occurred."
+        sentences = [sentence for member in document["errors"].values() for sentence in member]
+        assert {type(sentence) for sentence in sentences} == {str}
+        assert document["detail"] == sentences[0]
+    return document

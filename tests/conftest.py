@@ -1,0 +1,56 @@
+"""Fixtures of the mock's own tests: a real server on a real socket."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from mock_server.testing import MockServer
+from tests.api import KINDS, Api
+
+FRESH_LOADS = 60
+
+
+@pytest.fixture(scope="session")
+def running_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    numbers = {kind: [f"{kind} {i}" for i in range(FRESH_LOADS)] for kind in KINDS}
+    fixtures = tmp_path_factory.mktemp("fixtures") / "loads.jsonl"
+    fixtures.write_text(
+        "\n".join(
+            json.dumps({"LoadNumber": number, **KINDS[kind]}) for kind in KINDS for number in numbers[kind]
+        )
+    )
+    with MockServer(fixtures=[fixtures]) as mock, httpx2.Client(base_url=mock.url) as client:
+        yield Api(client, {kind: iter(numbers[kind]) for kind in KINDS})
+
+
+@pytest.fixture
+def api(running_api: Api) -> Api:
+    """One mock for the whole run; a test takes its own loads from it."""
+    return running_api
+
+
+@pytest.fixture
+def shipped() -> Iterator[Api]:
+    """A mock of its own, on the loads that ship."""
+    with MockServer() as mock, httpx2.Client(base_url=mock.url) as client:
+        yield Api(client, {})
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> "Write":
+    return Write(tmp_path)
+
+
+class Write:
+    """Writes files into the test's own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, text: str | bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
