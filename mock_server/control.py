@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from importlib.metadata import version
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +52,13 @@ class Controls:
         clock: Clock,
         tokens: Tokens,
         limits: "Limits | None",
-        faults: Faults,
+        faults: Faults | None,
         journal: Journal | None,
     ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.tokens = tokens
-        self.faults = faults
+        self._faults = faults
         self._limits = limits
         self._journal = journal
         self._spec = spec
@@ -67,6 +66,13 @@ class Controls:
     @cached_property
     def _filler(self) -> Filler:
         return Filler(self._spec)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults; SwitchedOff if there can be none."""
+        if self._faults is None:
+            raise SwitchedOff("Without a control plane there are no faults but those of the command line.")
+        return self._faults
 
     @property
     def journal(self) -> Journal:
@@ -81,7 +87,7 @@ class Controls:
             "loads": self.ledger.reset,
             "tokens": self.tokens.reset,
             "limits": self._limits.reset if self._limits else _nothing,
-            "faults": self.faults.reset,
+            "faults": self._faults.reset if self._faults else _nothing,
             "requests": self._journal.clear if self._journal else _nothing,
             "clock": self.clock.reset,
         }
@@ -103,6 +109,8 @@ class Controls:
 
     async def health(self) -> dict[str, object]:
         """How it is, by the names of the document."""
+        from importlib.metadata import version  # noqa: PLC0415 - takes as long to import as much of the rest
+
         return {
             "status": "ok",
             "version": version("alvys-sandbox"),

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ DEFAULT_BODY_LIMIT = 16 * 1024
 MOST_BYTES = 32 * 1024 * 1024
 """What all entries together may hold, whatever their number."""
 
-_ENTRY_OVERHEAD = 1000
+_OVERHEAD = 1000
 """About what an entry takes besides the bytes that were sent."""
 _LONGEST_SUBJECT = 200
 _MASK = "***"
@@ -55,6 +56,8 @@ class Entry(NamedTuple):
     body_size: int
     raw_answer: bytes
     answer_size: int
+    size: int
+    """About how many bytes of memory it takes."""
 
     @property
     def path(self) -> str:
@@ -155,7 +158,7 @@ class Journal:
                 message = await receive()
                 part: bytes = message.get("body", b"")
                 body_size += len(part)
-                body += part[: limit - len(body)]
+                body = body + part[: limit - len(body)] if body else part[:limit]
                 return message
 
             async def tell(message: Message) -> None:
@@ -165,7 +168,7 @@ class Journal:
                 else:
                     part = message["body"]
                     answer_size += len(part)
-                    answer += part[: limit - len(answer)]
+                    answer = answer + part[: limit - len(answer)] if answer else part[:limit]
                 await send(message)
 
             at = self._clock.now()
@@ -192,6 +195,12 @@ class Journal:
                         body_size,
                         answer,
                         answer_size,
+                        _OVERHEAD
+                        + len(body)
+                        + len(answer)
+                        + len(scope["raw_path"])
+                        + len(scope["query_string"])
+                        + sum(map(len, chain.from_iterable(scope["headers"]))),
                     )
                 )
 
@@ -200,18 +209,13 @@ class Journal:
     def _add(self, entry: Entry) -> None:
         self._count += 1
         self._entries.append(entry)
-        self._bytes += _size(entry)
+        self._bytes += entry.size
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
-            self._bytes -= _size(self._entries.popleft())
+            self._bytes -= self._entries.popleft().size
 
 
 def _text(value: object) -> str | None:
     return value[:_LONGEST_SUBJECT] if isinstance(value, str) else None
-
-
-def _size(entry: Entry) -> int:
-    sent = len(entry.raw_body) + len(entry.raw_answer) + len(entry.raw_path) + len(entry.query_string)
-    return _ENTRY_OVERHEAD + sent + sum(len(name) + len(value) for name, value in entry.raw_headers)
 
 
 def _masked(sent: bytes) -> bytes:

@@ -55,7 +55,7 @@ class Sandbox:
         self.clock = Clock()
         self.ledger = MemoryLedger(loads, self.clock.now)
         self.tokens = Tokens(self.clock, spec.granted_scopes(), settings.clients, settings.token_lifetime)
-        limits = None
+        limits, most = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits, NotARate, RateLimit  # noqa: PLC0415 - for those who limit
@@ -66,25 +66,21 @@ class Sandbox:
                 raise UnusableSetting(str(error)) from error
             limits = Limits(self.clock, wanted)
             gates.append(limits)
-        control = control_spec(spec)
-        described = control.schema("Fault")
-        faults = Faults(control.checker(described, "fault"), settings.max_body)
         self.can_fail = settings.control or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
+        # Its document describes faults too; it is not read for neither.
+        control = control_spec(spec) if self.can_fail else None
+        faults = None if control is None else Faults(control.checker(control.schema("Fault"), "fault"), most)
         app = create_app(
             spec,
             self.ledger,
-            settings.max_body,
+            most,
             tokens=self.tokens,
             gates=gates,
-            wrap=faults.wrap if self.can_fail else None,
+            wrap=None if faults is None else faults.wrap,
         )
-        for text in settings.faults:
-            try:
-                faults.open_with(read_fault(text, described["properties"]))
-            except InvalidRequest as error:
-                member, sentences = next(iter(error.errors.items()))
-                raise UnusableSetting(f"fault {text!r}: {member}: {sentences[0]}") from error
+        if control is not None and faults is not None:
+            _open_with(faults, settings.faults, control)
         journal = None
         if settings.journal:
             journal = Journal(self.clock, settings.journal, settings.journal_body)
@@ -99,7 +95,7 @@ class Sandbox:
             journal=journal,
         )
         self._app = app
-        self._control = control_app(control, self.controls, settings.max_body) if settings.control else None
+        self._control = control_app(control, self.controls, most) if control and settings.control else None
 
     def app(self, control_port: int | None = None) -> ASGIApp:
         """The ASGI app; the control plane is on the same port, or on one of its own."""
@@ -108,3 +104,12 @@ class Sandbox:
         if control_port is None:
             return beside(self._app, self._control)
         return on_port(control_port, self._app, self._control)
+
+
+def _open_with(faults: Faults, written: Iterable[str], control: Spec) -> None:
+    for text in written:
+        try:
+            faults.open_with(read_fault(text, control.schema("Fault")["properties"]))
+        except InvalidRequest as error:
+            member, sentences = next(iter(error.errors.items()))
+            raise UnusableSetting(f"fault {text!r}: {member}: {sentences[0]}") from error
