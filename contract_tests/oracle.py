@@ -78,11 +78,12 @@ class Verdict:
 
 
 class Oracle:
-    """Judges answers. It remembers which payments it has seen, and nothing else."""
+    """Judges answers. It remembers which payments it has seen, and the last traceId."""
 
     def __init__(self, *, resumed: bool = False) -> None:
         self.model = Model()
         self._resumed = resumed
+        self._trace: str | None = None
 
     # --- before sending ---------------------------------------------------------------------------
 
@@ -111,9 +112,18 @@ class Oracle:
             verdict.require("R8", media_type == "application/json", "application/json", media_type or "none")
         if 400 <= status < 500 and response.content:
             verdict.observe("A3", media_type or "none")
+            self._observe_trace(verdict, response)
         if media_type.endswith("json") and response.content:
             verdict.require("R8", _is_json(response.content), "a JSON document", summary(response))
         return verdict
+
+    def _observe_trace(self, verdict: Verdict, response: Response) -> None:
+        document = document_of(response)
+        trace = document.get("traceId") if isinstance(document, dict) else None
+        if isinstance(trace, str):
+            if self._trace is not None:
+                verdict.observe("A2i", "is the same" if trace == self._trace else "differs")
+            self._trace = trace
 
     # --- reads ------------------------------------------------------------------------------------
 
@@ -533,6 +543,8 @@ def _judge_values(verdict: Verdict, attempt: Attempt, row: Row) -> None:
     """D2, with room for what is open: outer white space, empty texts, digits beyond cents, currency 0."""
     sent, got = attempt.reference or "", row.reference or ""
     verdict.require("D2", got == sent or got == sent.strip(), f"ReferenceNumber {sent!r}", repr(got))
+    if sent != sent.strip():
+        verdict.observe("A9e", "as sent" if got == sent else "trimmed")
     if attempt.amount is not None:
         _judge_amount(verdict, attempt, row.amount.amount)
     if attempt.currency == 0:

@@ -21,20 +21,17 @@ from contract_tests.views import LoadView, UnexpectedFormError, document_of, loa
 pytestmark = pytest.mark.suite("smoke")
 DOCUMENTED = tuple(clause.id for clause in CLAUSES.values() if clause.grade == "documented")
 ENVELOPES = (
-    ("A4a", PAYMENTS_PATH, "application/json"),
-    ("A4c", PAYMENTS_PATH, "application/vnd.alvys+json"),
-    ("A4h", PAYMENTS_PATH, f"{MEDIA_TYPE}; charset=utf-8"),
-    ("A4d", PAYMENTS_PATH, "text/plain"),
-    ("A5a", PAYMENTS_PATH.replace("v1.0", "v1"), MEDIA_TYPE),
-    ("A5d", PAYMENTS_PATH.replace("v1.0", "v9"), MEDIA_TYPE),
-    ("A5e", PAYMENTS_PATH.replace("invoices", "Invoices"), MEDIA_TYPE),
-    ("A18a", PAYMENTS_PATH, MEDIA_TYPE),
-    ("A4b", PAYMENTS_PATH, "text/json"),
+    (("A4a", "A5a"), PAYMENTS_PATH.replace("v1.0", "v1"), "application/json"),
+    (("A4b", "A5e"), PAYMENTS_PATH.replace("invoices", "Invoices"), "text/json"),
+    (("A4c", "A4h"), PAYMENTS_PATH, "application/vnd.alvys+json; charset=utf-8"),
+    (("A5d",), PAYMENTS_PATH.replace("v1.0", "v9"), MEDIA_TYPE),
+    (("A4d",), PAYMENTS_PATH, "text/plain"),
+    (("A18a",), PAYMENTS_PATH, MEDIA_TYPE),
 )
-"""Other ways to send a payment, tried where it is refused anyway: question, path, media type."""
+"""Other ways to send a payment, tried where it is refused anyway: questions, path, media type."""
 GATES = ("Dispatched", "Paid", "Released", "Queued", "Delivered", "Cancelled", "TONU", "In Transit")
 """The statuses that a target is most likely to let through, in the order of trying them."""
-MOST_GATES = 9
+MOST_GATES = 7
 
 
 class Script:
@@ -48,7 +45,7 @@ class Script:
         stem = f"{reference()}-{'x' * 40}-é"
         self.first, self.second = f"{stem}-Az-7", f"{stem}-Bz-7"
         self.members: dict[str, object] = {
-            "InvoiceNumber": "I'ß <&> {0}", "PaymentMethod": " wire 💶 ", "CheckNumber": "00420", "Note": "n",
+            "InvoiceNumber": "I'ß <&> {0}", "PaymentMethod": "wire 💶 ", "CheckNumber": "00420", "Note": "n",
         }  # fmt: skip
         date = "2026-07-01T23:30:00.25-05:30"
         self.original = payment(self.one, self.first, Sum=Decimal("0.10"), PaymentDate=date, **self.members)
@@ -58,10 +55,9 @@ class Script:
         yield self.refuse
         yield self.refuse_several_faults
         yield self.pay
-        yield self.repeat_changed
         yield self.pay_at_once
-        yield self.fill_gaps
         yield self.pay_another_load
+        yield self.repeat_changed
         yield from (partial(self.pay_status, status) for status in ("Completed", "Financed"))
         yield self.pay_another_currency
         yield self.pay_without_currency
@@ -75,14 +71,15 @@ class Script:
         load, ref = self.one, self.first
         whole, nowhere = encode_json(payment(load, ref)), encode_json(payment(UNKNOWN_LOAD, ref))
         bodies: list[dict[str, object] | bytes] = [
-            payment(load, ref, Sum=0),
-            payment(load, ref, Sum=Decimal("-0.01"), **self.members),
+            payment(load, ref, Sum=Decimal("-0.0")),
+            encode_json(payment(load, ref, **self.members)).replace(b":0.01", b":-1e-3"),
             payment(load, OMITTED),
             payment(load, "", **self.members),
             payment(load, None),
-            payment(load, 7),
-            payment(load, ref, LoadNumber=OMITTED, Amount=OMITTED),
+            payment("", ref),
+            payment(load, ref, Amount=OMITTED),
             payment(load, ref, Amount=1),
+            payment(load, ref, Sum=True),
             payment(load, ref, Currency=OMITTED),
             payment(load, ref, PaymentDate=OMITTED),
             payment(load, ref, PaymentDate="yesterday"),
@@ -92,6 +89,8 @@ class Script:
             b"[" + whole + b"]",
             nowhere.replace(b":0.01", b":1e400"),
             nowhere[:-1],
+            nowhere.replace(b":0.01", b":NaN"),
+            b"null",
             b"",
         ]
         self.collect(partial(self.api.pay, body, look=False) for body in bodies)
@@ -115,26 +114,21 @@ class Script:
     def pay_at_once(self) -> None:
         """Two further references at once, one of them twice; it differs from the first in case.
 
-        0.10 and 0.20 and 0.10 are 0.40, and equal amounts count twice.
+        0.10 and 0.70 and 0.10 are 0.90, and equal amounts count twice.
         """
         nothing = {"InvoiceNumber": None, "PaymentMethod": None, "CheckNumber": ""}
-        other = payment(self.one, self.second, Sum=Decimal("0.20"), **nothing)
+        other = payment(self.one, self.second, Sum=Decimal("0.70"), **nothing)
         cased = payment(self.one, self.first.swapcase().replace("CT-", "ct-", 1), Sum=Decimal("0.10"))
         pay_at_once(self.api, self.api.load(self.one.number), [[cased], [cased], [other]])
-
-    def fill_gaps(self) -> None:
-        """A repeat that gives what the original left out."""
-        body = payment(self.one, self.second, Sum=Decimal("0.20"), **self.members)
-        self.api.pay(body, look=False)
 
     def repeat(self) -> None:
         """The first again, after all the others."""
         self.api.pay(self.original)
 
     def repeat_changed(self) -> None:
-        """The first reference with every other member changed, then with a fault."""
+        """The second reference with every other member changed, also those that were left out."""
         changed = payment(
-            self.one, self.first, Sum=Decimal("0.90"), Currency=124, InvoiceNumber="I", PaymentMethod=None,
+            self.one, self.second, Sum=Decimal("0.90"), Currency=124, InvoiceNumber="I", PaymentMethod="x",
             CheckNumber="1", PaymentDate="2025-01-01T00:00:00Z", Note="x",
         )  # fmt: skip
         self.api.pay(changed, look=False)
@@ -163,7 +157,7 @@ class Script:
 
     def pay_without_currency(self) -> None:
         """Currency 0, and more digits than cents; its reference differs in a space at the end."""
-        body = payment(self.other(), f"{self.first} ", Currency=0, Sum=Decimal("0.125"))
+        body = payment(self.one, f"{self.first} ", Currency=0, Sum=Decimal("0.125"))
         exchange = self.api.pay(body)
         self.api.observe("A14c", exchange, "")
 
@@ -184,15 +178,16 @@ class Script:
         if index == 0 or turn >= len(ENVELOPES):
             self.api.pay(body, look=index == 0, nominal=status)
             return
-        question, path, media_type = ENVELOPES[turn]
-        if question == "A18a":
+        questions, path, media_type = ENVELOPES[turn]
+        if "A18a" in questions:
             body["Comment"] = "x"
         exchange = self.api.pay(
             body, look=False, nominal=status, path=path, headers={"Content-Type": media_type}
         )
         read = any(NOT_PAYABLE in text for text in texts_of(exchange.response))
-        accepted = "ignored" if question == "A18a" else "accepted"
-        self.api.findings.observes(question, accepted if read else str(exchange.response.status))
+        for question in questions:
+            accepted = "ignored" if question == "A18a" else "accepted"
+            self.api.findings.observes(question, accepted if read else str(exchange.response.status))
 
     def search(self) -> None:
         """A page of a search: one of two hits, as a read shows it."""

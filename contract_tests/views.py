@@ -17,6 +17,7 @@ FIXED_MEMBERS = (
     "CustomerType", "Stops", "InvoiceAs", "CreatedAt", "CreatedBy", *MONEY_MEMBERS,
 )  # fmt: skip
 """The load's members that no payment has reason to touch (Notes, References and dates may move)."""
+REQUIRED_MEMBERS = ("CustomerType", "Stops", "InvoiceAs", "Notes", "CreatedAt", "CreatedBy", "References")
 REQUIRED_TEXTS = ("Id", "LoadNumber", "OrderNumber", "CustomerId", "Status")
 
 
@@ -171,6 +172,10 @@ def load_of(value: Json) -> LoadView:
             message = f"the load's {name} is {text!r}, not a text"
             raise UnexpectedFormError(message)
         texts[name] = text
+    missing = [name for name in REQUIRED_MEMBERS if value.get(name) is None]
+    if missing:
+        message = f"the load lacks {', '.join(missing)}"
+        raise UnexpectedFormError(message)
     if texts["Status"] not in STATUSES:
         message = f"the load's Status is {texts['Status']!r}, none of the published ones"
         raise UnexpectedFormError(message)

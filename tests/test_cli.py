@@ -45,7 +45,7 @@ def test_greeting_says_what_is_served() -> None:
 def test_printed_curl_works_when_pasted() -> None:
     with serving("--port", "0") as mock:
         command = mock.greeting.partition("Try:\n")[2]
-        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)  # noqa: S607
+        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
         assert pasted.stdout.startswith("HTTP/1.1 200 OK\n")
         assert '"ReferenceNumber":"EX-1001"' in pasted.stdout
 
@@ -55,7 +55,7 @@ def test_printed_curl_quotes_what_a_fixture_says(write: Write) -> None:
     path = write("x.json", json.dumps({"one": {"LoadNumber": odd, "Status": "Invoiced"}}))
     with serving("--port", "0", "--fixtures", str(path)) as mock:
         command = mock.greeting.partition("Try:\n")[2]
-        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)  # noqa: S607
+        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
         assert json_of(pasted.stdout.partition("\n\n")[2])["LoadNumber"] == odd
 
 

@@ -127,7 +127,9 @@ def test_number_beyond_a_double_is_none_that_a_schema_takes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "why"), [(b"[" * 5000, "nested too deeply"), (b'"\xff"', "not UTF-8"), (b"{", "truncated")]
+    ("body", "why"),
+    [(b"[" * 100_000, "nested too deeply"), (b'"\xff"', "not UTF-8"), (b"{", "truncated")],
+    ids=["deep", "bytes", "short"],
 )
 def test_reason_is_said(body: bytes, why: str) -> None:
     with pytest.raises(NotJson, match=why):

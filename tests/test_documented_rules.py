@@ -41,7 +41,7 @@ def test_unknown_load_is_404(api: Api, number: str) -> None:
     problem_of(api.client.get(LOADS, params={"loadNumber": number}), 404)
 
 
-@pytest.mark.clause("R4", "A24")
+@pytest.mark.clause("R4", "A20", "A24")
 @pytest.mark.parametrize("amount", ["0", "-0", "0.0", "0e5", "-0.01", "-1", "-1e300", "1e-400", "-1e-400"])
 def test_amount_must_be_greater_than_zero(api: Api, amount: str) -> None:
     number = api.new_load()
@@ -143,6 +143,7 @@ def test_media_types_are_the_pages(api: Api) -> None:
     assert recorded.status_code == 200
     assert recorded.headers["content-type"] == "application/json"
     problem_of(api.post({}, "application/json-patch+json"), 400)
+    assert "one of: application/json-patch+json, " in problem_of(api.post({}, "text/plain"), 415)["detail"]
 
 
 @pytest.mark.clause("R8")

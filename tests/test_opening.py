@@ -1,5 +1,6 @@
 """Fixture files become loads, or one line that says what is wrong with them."""
 
+import gc
 import json
 from datetime import datetime
 from decimal import Decimal
@@ -165,3 +166,14 @@ def test_two_files_cannot_share_a_load_number(write: Write, spec: Spec) -> None:
 def test_thousands_of_loads_are_opened_from_lines(write: Write, spec: Spec) -> None:
     lines = (json.dumps({"LoadNumber": f"B-{i}", "Status": "Invoiced"}) for i in range(5000))
     assert len(opening_loads(spec, [write("bulk.jsonl", "\n".join(lines))])) == 5000
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_collection_is_left_as_it_was(write: Write, spec: Spec, collects: bool) -> None:  # noqa: FBT001
+    (gc.enable if collects else gc.disable)()
+    try:
+        with pytest.raises(FixtureError):
+            opening_loads(spec, [write("x.yaml", "one: {}")])
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()

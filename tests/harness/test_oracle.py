@@ -50,8 +50,9 @@ def load(*rows: Tree, status: str = "Invoiced", **members: object) -> Tree:
     total = json.loads(json.dumps(sum(round(row["Amount"]["Amount"] * 100) for row in rows) / 100))
     return {
         "Id": "l1", "LoadNumber": "L-1", "OrderNumber": "O-1", "CustomerId": "C-1", "Status": status,
-        "CustomerType": [], "Stops": [], "InvoiceAs": "Customer", "Notes": [], "CreatedAt": "2026-01-01T00:00:00Z",
-        "CreatedBy": "x", "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
+        "CustomerType": [], "Stops": [], "InvoiceAs": "Customer", "Notes": [],
+        "CreatedAt": "2026-01-01T00:00:00Z", "CreatedBy": "x",
+        "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
         "paidAt": "2026-06-02T00:00:00Z" if rows else None,
         "totalPaid": {"Amount": total, "Currency": 840} if rows else None,
         "payments": list(rows) or None,
@@ -240,6 +241,30 @@ def test_a_total_that_doubles_added_is_observed() -> None:
     assert ("A20a", "off by less than a cent") in verdict.observations
 
 
+def test_precise_amounts_may_be_rounded_but_not_replaced() -> None:
+    def amounts(value: float) -> Callable[[Tree, Tree], None]:
+        return change("answer.CustomerPayments.1.Amount", {"Amount": value, "Currency": 840})
+
+    precise = {"Amount": 0.2049, "Currency": 840}
+    assert "D2" not in broken(paid(amounts(0.2), Amount=precise))
+    assert "D2" in broken(paid(amounts(0.3), Amount=precise))
+
+
+def test_an_empty_text_may_come_back_as_null_but_not_as_another() -> None:
+    def method(value: str | None) -> Callable[[Tree, Tree], None]:
+        return change("answer.CustomerPayments.1.PaymentMethod", value)
+
+    assert "D2" not in broken(paid(method(None), PaymentMethod=""))
+    assert "D2" in broken(paid(method("x"), PaymentMethod=""))
+
+
+def test_a_completed_load_that_is_paid_takes_payments_or_says_why() -> None:
+    done = load(OLD, status="Completed", InvoicedAmount={"Amount": 0.1, "Currency": 840})
+    assert broken(judged(BODY, 400, problem("It is more than what is open."), before=done)) == set()
+    assert broken(judged(BODY, 404, problem("Gone."), before=done)) == {"R1"}
+    assert broken(judged(BODY, 400, problem(NOT_PAYABLE), before=done)) == {"R1"}
+
+
 # --- refusals -----------------------------------------------------------------------------------------
 
 ZERO = BODY | {"Amount": {"Amount": 0, "Currency": 840}}
@@ -301,7 +326,8 @@ def test_several_faults_ask_for_no_sentence() -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        load(OLD, NEW), load(OLD, status="Completed"), load(OLD, paidAt=RECORDED), load(OLD, UpdatedAt=RECORDED),
+        load(OLD, NEW), load(OLD, status="Completed"), load(OLD, paidAt=RECORDED),
+        load(OLD, UpdatedAt=RECORDED),
         load(OLD, totalPaid={"Amount": 9, "Currency": 840}), load(OLD | {"PaymentMethod": "x"}),
         load(OLD, InvoicedAmount=None),
     ],
@@ -374,6 +400,18 @@ def test_a_wrong_repeat_breaks_r6(status: int, got: Tree, after: Tree) -> None:
     assert "R6" in broken(judged(AGAIN, status, got, after=after))
 
 
+def test_a_repeat_that_records_again_shows_it_in_its_answer() -> None:
+    oracle, seen = Oracle(), view(load(OLD))
+    oracle.model.see(seen)
+    got = answer(OLD, NEW | {"ReferenceNumber": "R-1"})
+    assert broken(oracle.judge_payment(exchange(AGAIN, 200, got), seen)) == {"R6"}
+
+
+def test_a_repeat_changes_nothing_else() -> None:
+    after = load(OLD, InvoicedAmount={"Amount": 1, "Currency": 840})
+    assert broken(judged(AGAIN, 200, answer(OLD), after=after)) == {"P9"}
+
+
 def test_a_changed_repeat_may_be_refused_but_leaves_no_trace() -> None:
     verdict = judged(CHANGED, 409, problem("Conflict"))
     assert broken(verdict) == set()
@@ -387,7 +425,7 @@ def test_a_repeat_on_a_load_that_closed_may_go_either_way() -> None:
     assert broken(judged(AGAIN, 400, problem(NOT_PAYABLE), before=closed)) == set()
 
 
-@pytest.mark.parametrize("reference", ["r-1", " R-1", "R-1 ", "Ｒ-1"])
+@pytest.mark.parametrize("reference", ["r-1", " R-1", "R-1 ", "\uff32-1"])
 def test_a_near_reference_may_be_another_payment_or_the_same(reference: str) -> None:
     body = BODY | {"ReferenceNumber": reference}
     row = NEW | {"ReferenceNumber": reference}
