@@ -63,7 +63,7 @@ def create_app(  # noqa: PLR0913 - one for each thing that can be switched on
     Requests pass the gates in their order. SpecError if an operation has no handler, or a handler no
     operation.
     """
-    keeper = tokens or Tokens(Clock(), spec.granted_scopes())
+    keeper = tokens or Tokens(Clock(), spec.token_terms())
     handlers = {**bound(HANDLERS, ledger), **bound(TOKEN_HANDLERS, keeper)}
     return route(spec, handlers, max_body, gates, wrap)
 

@@ -24,7 +24,8 @@ MOST_BYTES = 32 * 1024 * 1024
 
 _OVERHEAD = 1000
 """About what an entry takes besides the bytes that were sent."""
-_LONGEST_SUBJECT = 200
+_LONGEST_SUBJECT = 250
+"""Characters."""
 _MASK = "***"
 _SECRET = re.compile(
     rb'("(?:client_secret|access_token)"\s*:\s*)"(?:[^"\\]|\\.)*"?|\b((?:client_secret|access_token)=)[^&\s]*'

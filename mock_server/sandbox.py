@@ -54,7 +54,7 @@ class Sandbox:
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         self.clock = Clock()
         self.ledger = MemoryLedger(loads, self.clock.now)
-        self.tokens = Tokens(self.clock, spec.granted_scopes(), settings.clients, settings.token_lifetime)
+        self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, most = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:

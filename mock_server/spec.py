@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
@@ -51,6 +51,14 @@ class Operation:
     success: Mapping[str, Any]
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
+
+
+class TokenTerms(NamedTuple):
+    """What an access token says of who issued it and for whom, and the scopes that there are."""
+
+    issuer: str
+    audience: str
+    scopes: tuple[str, ...]
 
 
 class MediaTypes:
@@ -131,17 +139,14 @@ class Spec:
         """The whole document."""
         return self._document
 
-    def granted_scopes(self) -> tuple[str, ...]:
-        """Every scope that the document's security schemes name."""
+    def token_terms(self) -> "TokenTerms":
+        """What the security scheme for client credentials says; SpecError without one."""
         with self.in_use():
-            return tuple(
-                dict.fromkeys(
-                    scope
-                    for scheme in self._components.get("securitySchemes", {}).values()
-                    for flow in scheme.get("flows", {}).values()
-                    for scope in flow["scopes"]
-                )
+            scheme = next(
+                each for each in self._components["securitySchemes"].values() if each["type"] == "oauth2"
             )
+            scopes = tuple(scheme["flows"]["clientCredentials"]["scopes"])
+            return TokenTerms(scheme["x-issuer"], scheme["x-audience"], scopes)
 
     def _operations(self) -> Iterator[Operation]:
         for path, item in self._document["paths"].items():

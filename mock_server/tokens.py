@@ -1,7 +1,7 @@
 """Access tokens: who gets one, what is in it, and whether one may do what it wants."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -12,10 +12,8 @@ from mock_server.clock import Clock
 from mock_server.handlers import Call, Handler
 from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
 from mock_server.shapes import Facts
-from mock_server.spec import Operation
+from mock_server.spec import Operation, TokenTerms
 
-AUDIENCE = "https://api.alvys.com/public/"
-ISSUER = "https://auth.alvys.com/"
 GRANT_TYPE = "client_credentials"
 DEFAULT_LIFETIME = 3600
 """Seconds, as published."""
@@ -57,12 +55,13 @@ class Tokens:
     def __init__(
         self,
         clock: Clock,
-        scopes: Iterable[str],
+        terms: TokenTerms,
         clients: Sequence[Client] = (),
         lifetime: int = DEFAULT_LIFETIME,
     ) -> None:
-        """Without clients there is one, `sandbox`, who has the scopes."""
-        self.clients = tuple(clients) or (Client("sandbox", "sandbox-secret", tuple(scopes)),)
+        """Without clients there is one, `sandbox`, who has all scopes."""
+        self.clients = tuple(clients) or (Client("sandbox", "sandbox-secret", terms.scopes),)
+        self._terms = terms
         self._clock = clock
         self._lifetime = lifetime
         self.reset()
@@ -81,8 +80,8 @@ class Tokens:
             client.secret.encode(), asked["client_secret"].encode("utf-8", "replace")
         ):
             raise ClientRefused
-        if asked["audience"] != AUDIENCE:
-            raise GrantRefused("access_denied", f"The audience must be {AUDIENCE}.")
+        if asked["audience"] != self._terms.audience:
+            raise GrantRefused("access_denied", f"The audience must be {self._terms.audience}.")
         if not set((asked.get("scope") or "").split()) <= set(client.scopes):
             raise GrantRefused("access_denied", "A scope is asked for that is not granted.")
         return {
@@ -98,9 +97,9 @@ class Tokens:
 
         now = int(self._clock.seconds())
         usual = {
-            "iss": ISSUER,
+            "iss": self._terms.issuer,
             "sub": f"{client.id}@clients",
-            "aud": AUDIENCE,
+            "aud": self._terms.audience,
             "iat": now,
             "exp": now + self._lifetime,
             "scope": " ".join(client.scopes),
@@ -129,7 +128,11 @@ class Tokens:
             # Its times are compared with a clock that can be moved, so not here.
             options: jwt.types.Options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "aud"]}
             claims = jwt.decode(
-                token.strip(), self._key, algorithms=[_ALGORITHM], audience=AUDIENCE, options=options
+                token.strip(),
+                self._key,
+                algorithms=[_ALGORITHM],
+                audience=self._terms.audience,
+                options=options,
             )
         except jwt.InvalidAudienceError as error:
             raise TokenRefused("The token is for another audience") from error
