@@ -88,7 +88,8 @@ class _Caller:
     """One caller of one operation. Times are in milliseconds."""
 
     def __init__(self, limit: RateLimit) -> None:
-        self._bucket = InMemoryBucket([Rate(limit.requests, limit.seconds * 1000)])
+        # The bucket counts both ends of a span; what came exactly a minute ago is over.
+        self._bucket = InMemoryBucket([Rate(limit.requests, limit.seconds * 1000 - 1)])
         self._blocked_for = limit.blocked_seconds * 1000
         self._blocked_until = 0
         self._latest = 0

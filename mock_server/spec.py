@@ -142,9 +142,8 @@ class Spec:
     def token_terms(self) -> "TokenTerms":
         """What the security scheme for client credentials says; SpecError without one."""
         with self.in_use():
-            scheme = next(
-                each for each in self._components["securitySchemes"].values() if each["type"] == "oauth2"
-            )
+            schemes = self._components["securitySchemes"].values()
+            scheme = [each for each in schemes if each["type"] == "oauth2"][0]  # noqa: RUF015 - or IndexError
             scopes = tuple(scheme["flows"]["clientCredentials"]["scopes"])
             return TokenTerms(scheme["x-issuer"], scheme["x-audience"], scopes)
 

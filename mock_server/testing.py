@@ -44,7 +44,8 @@ class MockServer:
     ) -> None:
         read = Spec.read(spec)
         self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings or Settings())
-        self._controls = self._sandbox.controls
+        self.controls = self._sandbox.controls
+        """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._shape = compile_shape(read, read.schema("Load"), LOAD, "Load")
         self._answers = threading.Event()
         self._server = Server(
@@ -72,7 +73,7 @@ class MockServer:
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
-        self._do(self._controls.reset())
+        self._do(self.controls.reset())
 
     def add_load(self, number: str, status: str = "Invoiced", **members: object) -> dict[str, Any]:
         """Adds a load, in place of one with the same number; returns it as `load` does.
@@ -84,18 +85,18 @@ class MockServer:
         """
         # Through JSON and back: a float becomes the decimal that it is written as.
         fixture: Any = decode(encode({"Status": status, **members}))
-        return self._seen(self._do(self._controls.put_load(number, fixture)))
+        return self._seen(self._do(self.controls.put_load(number, fixture)))
 
     def load(self, number: str) -> dict[str, Any]:
         """The load as the API shows it, numbers as int or Decimal; LoadNotFound.
 
         assert mock.load("LD-1001")["totalPaid"]["Amount"] == Decimal("1250.10")
         """
-        return self._seen(self._do(self._controls.ledger.load(number=number)))
+        return self._seen(self._do(self.controls.ledger.load(number=number)))
 
     def set_status(self, number: str, status: str) -> dict[str, Any]:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
-        return self._seen(self._do(self._controls.ledger.set_status(number, status)))
+        return self._seen(self._do(self.controls.ledger.set_status(number, status)))
 
     @property
     def requests(self) -> list[Entry]:
@@ -103,7 +104,7 @@ class MockServer:
 
         assert [request.status for request in mock.requests] == [200]
         """
-        return self._soon(list, self._controls.journal)
+        return self._soon(list, self.controls.journal)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
         """Has the next `count` requests of an operation go wrong; InvalidRequest.
@@ -115,11 +116,11 @@ class MockServer:
         control.yaml describes what can go wrong, under Fault.
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
-        self._soon(self._controls.faults.add, document)
+        self._soon(self.controls.faults.add, document)
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""
-        tokens = self._controls.tokens
+        tokens = self.controls.tokens
         owner = next(each for each in tokens.clients if client in (None, each.id))
         return tokens.token_for(owner)
 
