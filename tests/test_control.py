@@ -56,7 +56,12 @@ def test_document_is_served_and_valid(format_: str, team: Team) -> None:
     document = json.loads(text)
     validate(document)
     assert yaml.safe_load(text)["paths"] == document["paths"]
-    described = {each["operationId"] for path in document["paths"].values() for each in path.values() if "operationId" in each}
+    described = {
+        each["operationId"]
+        for path in document["paths"].values()
+        for each in path.values()
+        if "operationId" in each
+    }
     assert described == {*HANDLERS, "getControlDocument"}
     problem_of(team.client.get("/_mock/openapi.xml"), 404)
 
@@ -106,12 +111,12 @@ def test_each_part_can_be_reset_alone(part: str, team: Team) -> None:
 def test_requests_and_tokens_can_be_reset_alone() -> None:
     with running(Settings(require_token=True)) as team:
         token = team.mock.token()
-        assert team.pay("R-1", token=token).status_code == 200
+        assert team.pay("R-1", access=token).status_code == 200
         ask(team, "POST", "reset/requests")
         assert team.mock.requests == []
-        assert team.pay("R-1", token=token).status_code == 200
+        assert team.pay("R-1", access=token).status_code == 200
         ask(team, "POST", "reset/tokens")
-        problem_of(team.pay("R-1", token=token), 401)
+        problem_of(team.pay("R-1", access=token), 401)
         assert team.references() == ["R-1"]
 
 
@@ -223,7 +228,12 @@ def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
 
 @pytest.mark.parametrize(
     ("change", "member"),
-    [({"move": 3000000000}, "move"), ({"at": "noon"}, "at"), ({"frozen": "yes"}, "frozen"), ({"now": 1}, "now")],
+    [
+        ({"move": 3000000000}, "move"),
+        ({"at": "noon"}, "at"),
+        ({"frozen": "yes"}, "frozen"),
+        ({"now": 1}, "now"),
+    ],
 )
 def test_clock_refuses_what_is_no_time(change: dict[str, object], member: str, team: Team) -> None:
     ask(team, "PATCH", "clock", {"at": "9990-01-01T00:00:00Z"})
@@ -233,7 +243,9 @@ def test_clock_refuses_what_is_no_time(change: dict[str, object], member: str, t
 def test_errors_of_the_control_plane_are_problems(team: Team) -> None:
     refuse(team, 404, "GET", "nowhere")
     assert refuse(team, 405, "PUT", "reset")["detail"] == "PUT is not allowed here, only POST."
-    problem_of(team.client.post("/_mock/faults", content=b"{", headers={"content-type": "application/json"}), 400)
+    problem_of(
+        team.client.post("/_mock/faults", content=b"{", headers={"content-type": "application/json"}), 400
+    )
     problem_of(team.client.post("/_mock/faults", data={"status": "500"}), 415)
 
 
@@ -261,8 +273,23 @@ def test_control_plane_on_a_port_of_its_own_is_nowhere_else() -> None:
 
 
 def test_greeting_says_what_is_switched_on() -> None:
-    options = ("--require-token", "--rate-limit", "documented", "--fault", "every=2,operation=getLoad,status=503")
-    client = ("--client", "me:geheim:load:read", "--token-lifetime", "60", "--journal", "3", "--journal-body", "9")
+    options = (
+        "--require-token",
+        "--rate-limit",
+        "documented",
+        "--fault",
+        "every=2,operation=getLoad,status=503",
+    )
+    client = (
+        "--client",
+        "me:geheim:load:read",
+        "--token-lifetime",
+        "60",
+        "--journal",
+        "3",
+        "--journal-body",
+        "9",
+    )
     with serving("--port", "0", *options, *client) as mock:
         for told in (
             "an access token is required",
@@ -278,7 +305,9 @@ def test_greeting_says_what_is_switched_on() -> None:
         issued = httpx2.post(f"{mock.url}/oauth/token", json={**asked, **audience}).json()
         assert issued["expires_in"] == 60
         header = {"Authorization": f"Bearer {issued['access_token']}"}
-        got = [httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001", headers=header).status_code for _ in range(2)]
+        got = [
+            httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001", headers=header).status_code for _ in range(2)
+        ]
         assert got == [200, 503]
         assert httpx2.post(f"{mock.url}{PAYMENTS}", headers=header, json={}).status_code == 403
         entries = httpx2.get(f"{mock.url}/_mock/requests").json()["items"]
@@ -288,7 +317,10 @@ def test_greeting_says_what_is_switched_on() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--fault", "drop=never"), "Error: fault 'drop=never': drop: The drop field must be one of: before, after.\n"),
+        (
+            ("--fault", "drop=never"),
+            "Error: fault 'drop=never': drop: The drop field must be one of: before, after.\n",
+        ),
         (("--rate-limit", "many"), "Error: 'many' is no rate limit; write it as"),
         (("--client", "a:b"), "'a:b' is no client; write it as ID:SECRET:SCOPE,SCOPE."),
         (("--no-control", "--control-port", "0"), "--no-control and --control-port contradict each other."),

@@ -11,7 +11,7 @@ from mock_server.faults import CONDITIONS
 from mock_server.shipped import CONTROL
 from mock_server.testing import MockServer
 from tests.test_readme import README, blocks, rows
-from tests.test_testing import ROOT, installed
+from tests.test_testing import ALONE, ROOT
 
 pytest_plugins = ["pytester"]
 
@@ -58,15 +58,15 @@ def test_members_of_the_mock_are_those_of_the_class() -> None:
         if "(" in name:
             function = getattr(MockServer, name.partition("(")[0])
             parameters = [str(each).split(":")[0] for each in inspect.signature(function).parameters.values()]
-            assert parameters[1:] == [each for each in re.findall(r"\*{0,2}\w+", name.partition("(")[2])]
+            assert parameters[1:] == re.findall(r"\*{0,2}\w+", name.partition("(")[2])
 
 
 def test_whole_client_test_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (block,) = blocks("python", "In your own tests")
     pytester.makepyfile(block)
-    plugin = [] if installed() else ["-p", "mock_server.pytest_plugin"]
-    pytester.runpytest_subprocess(*plugin).assert_outcomes(passed=1)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=1)
 
 
 def test_whole_client_test_fails_for_a_client_that_does_not_retry(
@@ -75,5 +75,5 @@ def test_whole_client_test_fails_for_a_client_that_does_not_retry(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (block,) = blocks("python", "In your own tests")
     pytester.makepyfile(block.replace("range(3)", "range(1)"))
-    plugin = [] if installed() else ["-p", "mock_server.pytest_plugin"]
-    pytester.runpytest_subprocess(*plugin).assert_outcomes(failed=1)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(failed=1)

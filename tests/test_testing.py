@@ -4,10 +4,10 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import httpx2
@@ -21,6 +21,7 @@ from tests.team import running
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
+ALONE = ("-p", "xdist", "-p", "mock_server.pytest_plugin")
 
 
 def test_added_load_is_served_with_decimals() -> None:
@@ -166,24 +167,27 @@ def test_fixture_gives_a_fresh_mock(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makepyfile(TEST_FILE.format(settings=settings, required=required))
-    plugin = ["-p", "mock_server.pytest_plugin"] if not installed() else []
-    done = pytester.runpytest_subprocess("-n", workers, *plugin)
+    # Without the plugins that happen to be installed: some take seconds to start.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    done = pytester.runpytest_subprocess(*ALONE, "-n", workers)
     done.assert_outcomes(passed=7)
 
 
-def installed() -> bool:
-    """Whether the entry point has loaded the plugin already."""
-    return any(each.value == "mock_server.pytest_plugin" for each in entry_points(group="pytest11"))
+def test_plugin_is_an_entry_point() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["pytest11"] == {"alvys_mock": "mock_server.pytest_plugin"}
 
 
 def test_plugin_imports_no_server_until_a_test_wants_one() -> None:
-    code = "import sys, mock_server.pytest_plugin; print('uvicorn' in sys.modules, 'starlette' in sys.modules)"
+    code = (
+        "import sys, mock_server.pytest_plugin; print('uvicorn' in sys.modules, 'starlette' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "False False\n"
 
 
 def test_nothing_heavy_is_imported_until_it_is_switched_on() -> None:
-    code = "import sys, mock_server.cli, mock_server.testing; print([n for n in ('jwt', 'pyrate_limiter') if n in sys.modules])"
+    heavy = "[name for name in ('jwt', 'pyrate_limiter') if name in sys.modules]"
+    code = f"import sys, mock_server.cli, mock_server.testing; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"
-
