@@ -217,6 +217,9 @@ async def read_clock(controls: Controls, _call: Call) -> Clock:
 async def change_clock(controls: Controls, call: Call) -> Clock:
     """Sets, moves and freezes the clock; InvalidRequest if that leads out of the calendar."""
     clock, wanted = controls.clock, call.body
+    frozen = wanted.get("frozen")
+    if frozen:  # first, so that no time passes on the way to where it is to stand
+        clock.freeze()
     try:
         if "at" in wanted:
             clock.set(instant(wanted["at"]))
@@ -224,8 +227,8 @@ async def change_clock(controls: Controls, call: Call) -> Clock:
             clock.move(float(wanted["move"]))
     except OverflowError as error:
         raise InvalidRequest({"move": ["The clock knows the years 1 to 9999."]}) from error
-    if "frozen" in wanted:
-        (clock.freeze if wanted["frozen"] else clock.thaw)()
+    if frozen is False:
+        clock.thaw()
     return clock
 
 

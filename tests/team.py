@@ -9,7 +9,7 @@ from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.api import LOADS, PAYMENTS, SEARCH, Json
 
-TOKEN = "/oauth/token"
+OAUTH = "/oauth/token"
 CREDENTIALS = {
     "client_id": "sandbox",
     "client_secret": "sandbox-secret",
@@ -25,20 +25,22 @@ class Team:
         self.mock = mock
         self.client = client
 
-    def pay(self, reference: str = "R-1", number: str = "LD-1001", token: str | None = None) -> httpx2.Response:
+    def pay(
+        self, reference: str = "R-1", number: str = "LD-1001", access: str | None = None
+    ) -> httpx2.Response:
         body = {
             "LoadNumber": number,
             "Amount": {"Amount": 1, "Currency": 840},
             "PaymentDate": "2026-07-01T15:30:00Z",
             "ReferenceNumber": reference,
         }
-        return self.client.post(PAYMENTS, json=body, headers=bearer(token))
+        return self.client.post(PAYMENTS, json=body, headers=bearer(access))
 
-    def read(self, number: str = "LD-1001", token: str | None = None) -> httpx2.Response:
-        return self.client.get(LOADS, params={"loadNumber": number}, headers=bearer(token))
+    def read(self, number: str = "LD-1001", access: str | None = None) -> httpx2.Response:
+        return self.client.get(LOADS, params={"loadNumber": number}, headers=bearer(access))
 
-    def search(self, token: str | None = None) -> httpx2.Response:
-        return self.client.post(SEARCH, json={"LoadNumbers": ["LD-1001"]}, headers=bearer(token))
+    def search(self, access: str | None = None) -> httpx2.Response:
+        return self.client.post(SEARCH, json={"LoadNumbers": ["LD-1001"]}, headers=bearer(access))
 
     def references(self, number: str = "LD-1001") -> list[str]:
         """The references of the payments that are recorded."""
@@ -54,5 +56,3 @@ def bearer(token: str | None) -> dict[str, str]:
 def running(settings: Settings | None = None) -> Iterator[Team]:
     with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
         yield Team(mock, client)
-
-

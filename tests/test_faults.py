@@ -227,7 +227,8 @@ def test_client_that_leaves_before_its_request_is_whole_gets_nothing(team: Team)
     url = team.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         connection.sendall(
-            f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\nContent-Length: 9\r\n\r\n".encode()
+            f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\n".encode()
+            + b"Content-Type: text/json\r\nContent-Length: 9\r\n\r\n"
         )
         team.read()
     while not [each for each in team.mock.requests if each.status is None]:
@@ -271,7 +272,11 @@ def test_written_fault_is_read_by_its_schema() -> None:
         ({}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
         ({"next": 1}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
         ({"status": 500, "typo": 1}, "typo", "There is no such field."),
-        ({"status": 200}, "status", "The status field must be one of: 401, 403, 408, 429, 500, 502, 503, 504."),
+        (
+            {"status": 200},
+            "status",
+            "The status field must be one of: 401, 403, 408, 429, 500, 502, 503, 504.",
+        ),
         ({"drop": "never"}, "drop", "The drop field must be one of: before, after."),
         ({"delay": -1}, "delay", "The delay field must be at least 0."),
         ({"status": 500, "operation": "pay"}, "operation", "The operation field must be one of: record"),

@@ -8,7 +8,7 @@ import pytest
 
 from mock_server.sandbox import Settings
 from tests.api import LOADS, PAYMENTS, Json
-from tests.team import CREDENTIALS, TOKEN, Team, running
+from tests.team import CREDENTIALS, OAUTH, Team, running
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,14 @@ def listed(team: Team, **filters: object) -> list[Json]:
 
 
 def test_request_and_answer_are_remembered(small: Team) -> None:
-    small.pay("R-1", token="abc")
+    small.pay("R-1", access="abc")
     (entry,) = listed(small)
     assert (entry["method"], entry["path"], entry["status"]) == ("POST", PAYMENTS, 200)
-    assert (entry["operation"], entry["load"], entry["reference"]) == ("recordCustomerPayment", "LD-1001", "R-1")
+    assert (entry["operation"], entry["load"], entry["reference"]) == (
+        "recordCustomerPayment",
+        "LD-1001",
+        "R-1",
+    )
     assert entry["userAgent"].startswith("python-httpx2/")
     assert json.loads(entry["body"])["ReferenceNumber"] == "R-1"
     assert json.loads(entry["answer"])["LoadNumber"] == "LD-1001"
@@ -76,11 +80,15 @@ def test_fault_is_named_and_a_lost_answer_has_no_status(small: Team) -> None:
 
 
 def test_credentials_are_masked(small: Team) -> None:
-    issued = small.client.post(TOKEN, json=CREDENTIALS).json()["access_token"]
-    small.client.post(TOKEN, data=CREDENTIALS)
+    issued = small.client.post(OAUTH, json=CREDENTIALS).json()["access_token"]
+    small.client.post(OAUTH, data=CREDENTIALS)
     small.client.get(
         f"{LOADS}?access_token=tell-nobody",
-        headers={"Authorization": "Bearer tell-nobody", "Cookie": "a=tell-nobody", "Proxy-Authorization": "tell-nobody"},
+        headers={
+            "Authorization": "Bearer tell-nobody",
+            "Cookie": "a=tell-nobody",
+            "Proxy-Authorization": "tell-nobody",
+        },
     )
     shown = small.client.get("/_mock/requests").text
     assert shown.count("***") == 8
@@ -93,7 +101,7 @@ def test_credentials_are_masked(small: Team) -> None:
 
 def test_secret_is_masked_where_a_body_is_cut_in_its_middle(small: Team) -> None:
     body = json.dumps({"pad": "x" * 250, "client_secret": 'qu"' + "s" * 100})
-    small.client.post(TOKEN, content=body, headers={"content-type": "application/json"})
+    small.client.post(OAUTH, content=body, headers={"content-type": "application/json"})
     (entry,) = listed(small)
     assert entry["body"].endswith('"client_secret": "***"')
 
@@ -146,7 +154,10 @@ def test_filters(small: Team) -> None:
     assert len(listed(small)) == 4
     assert [entry["load"] for entry in listed(small, operation="getLoad")] == ["LD-1002"]
     assert [entry["load"] for entry in listed(small, status=404)] == ["nope"]
-    assert [entry["operation"] for entry in listed(small, load="LD-1002")] == ["recordCustomerPayment", "getLoad"]
+    assert [entry["operation"] for entry in listed(small, load="LD-1002")] == [
+        "recordCustomerPayment",
+        "getLoad",
+    ]
     assert [entry["load"] for entry in listed(small, reference="R-1")] == ["LD-1001", "nope"]
     assert [entry["load"] for entry in listed(small, reference="R-1", status=200)] == ["LD-1001"]
     second = listed(small)[1]["at"]

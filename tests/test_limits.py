@@ -1,4 +1,4 @@
-"""Rate limits: when requests are refused, for how long, and whom it concerns. Time is moved, not waited for."""
+"""Rate limits: when requests are refused, for how long, and whose. Time is moved, not waited for."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from mock_server.limits import NotARate, RateLimit
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
 from tests.api import PAYMENTS, problem_of
-from tests.team import CREDENTIALS, TOKEN, Team, running
+from tests.team import CREDENTIALS, OAUTH, Team, running
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -61,8 +61,8 @@ def test_reads_and_searches_have_limits_of_their_own(documented: Team) -> None:
 
 
 def test_each_token_counts_alone(documented: Team) -> None:
-    assert [documented.read(token="a").status_code for _ in range(6)][-1] == 429
-    assert documented.read(token="b").status_code == 200
+    assert [documented.read(access="a").status_code for _ in range(6)][-1] == 429
+    assert documented.read(access="b").status_code == 200
     assert documented.read().status_code == 200
 
 
@@ -73,13 +73,13 @@ def test_limit_comes_before_media_type_and_body(documented: Team) -> None:
 
 
 def test_tokens_are_not_limited(documented: Team) -> None:
-    assert {documented.client.post(TOKEN, json=CREDENTIALS).status_code for _ in range(12)} == {200}
+    assert {documented.client.post(OAUTH, json=CREDENTIALS).status_code for _ in range(12)} == {200}
 
 
 def test_refused_token_does_not_count() -> None:
     with running(Settings(require_token=True, rate_limit="documented")) as team:
         assert {team.read().status_code for _ in range(7)} == {401}
-        assert team.read(token=team.mock.token()).status_code == 200
+        assert team.read(access=team.mock.token()).status_code == 200
 
 
 def test_reset_and_a_clock_set_back_forget_what_was_counted(documented: Team) -> None:
@@ -102,7 +102,7 @@ def test_own_limit_holds_for_each_operation_and_ends_with_its_window() -> None:
         assert team.pay().status_code == 200
         team.mock.move_clock(1)
         assert [team.read().status_code for _ in range(3)] == [200, 200, 429]
-        assert {team.client.post(TOKEN, json=CREDENTIALS).status_code for _ in range(4)} == {200}
+        assert {team.client.post(OAUTH, json=CREDENTIALS).status_code for _ in range(4)} == {200}
 
 
 def test_own_limit_a_minute_says_how_long_to_wait() -> None:
@@ -124,10 +124,10 @@ def test_oldest_caller_is_forgotten_when_there_are_too_many(
     documented: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mock_server.limits._MOST_CALLERS", 2)
-    assert [documented.read(token="a").status_code for _ in range(6)][-1] == 429
-    documented.read(token="b")
-    documented.read(token="c")
-    assert documented.read(token="a").status_code == 200
+    assert [documented.read(access="a").status_code for _ in range(6)][-1] == 429
+    documented.read(access="b")
+    documented.read(access="c")
+    assert documented.read(access="a").status_code == 200
 
 
 @pytest.mark.parametrize("text", ["5", "0/second", "5/hour", "-1/second", "5 / second", "", "5/seconds"])
@@ -140,4 +140,4 @@ def test_other_rates_are_refused(text: str) -> None:
 
 def test_operation_without_a_published_limit_has_none() -> None:
     with running(Settings(rate_limit="documented")) as team:
-        assert {team.client.get(TOKEN).status_code for _ in range(20)} == {405}
+        assert {team.client.get(OAUTH).status_code for _ in range(20)} == {405}
