@@ -272,6 +272,13 @@ def test_control_plane_on_a_port_of_its_own_is_nowhere_else() -> None:
         assert httpx2.get(f"{running_mock.url}{LOADS}?loadNumber=LD-1001").status_code == 200
 
 
+def test_greeting_says_nothing_of_what_is_off() -> None:
+    with serving("--port", "0", "--no-control") as mock:
+        assert "Control plane" not in mock.greeting
+        assert "any access token is accepted" in mock.greeting
+        assert httpx2.get(f"{mock.url}/_mock/health").status_code == 404
+
+
 def test_greeting_says_what_is_switched_on() -> None:
     options = (
         "--require-token",
