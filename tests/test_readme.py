@@ -99,10 +99,10 @@ def test_table_of_options_is_that_of_the_command() -> None:
         assert isinstance(option, click.Option)
         value = option.to_info_dict()["default"]
         if option.multiple:
-            value = value[0]
+            value = next(iter(value or ()), None)
         if isinstance(value, Path):
             value = value.relative_to(ROOT)
-        text = "" if option.is_flag else f"`{value}`"
+        text = "" if option.is_flag or value is None else f"`{value}`"
         expected[f"`{option.opts[0]}`"] = (f"`{context.auto_envvar_prefix}_{str(option.name).upper()}`", text)
     assert {cells[0]: (cells[1], cells[2]) for cells in rows(r"`--.*`")} == expected
 
