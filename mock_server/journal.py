@@ -43,7 +43,7 @@ class Entry(NamedTuple):
     method: str
     raw_path: bytes
     query_string: bytes
-    raw_headers: list[tuple[bytes, bytes]]
+    raw_headers: tuple[tuple[bytes, bytes], ...]
     operation: str | None
     """The operationId, or None for a path or a method that there is not."""
     status: int | None
@@ -188,7 +188,7 @@ class Journal:
                         scope["method"],
                         scope["raw_path"],
                         scope["query_string"],
-                        scope["headers"],
+                        tuple(scope["headers"]),
                         scope.get("mock.operation"),
                         status,
                         _text(load),
@@ -212,7 +212,9 @@ class Journal:
     def _add(self, entry: tuple[Any, ...]) -> None:
         self._count += 1
         self._entries.append(entry)
-        # A bare tuple: to make an Entry of it takes time, which only a reader should spend.
+        # A bare tuple: to make an Entry of it takes time, which only a reader should spend. And nothing but
+        # tuples, texts and numbers in it: those the garbage collector soon leaves alone, where a thousand
+        # lists that come and go would have it look through the whole memory again and again.
         self._bytes += entry[_SIZE]
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
             self._bytes -= self._entries.popleft()[_SIZE]
