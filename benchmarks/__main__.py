@@ -163,9 +163,10 @@ def switched_on(rounds: int, seconds: int) -> None:
                 for _ in range(rounds)
             ]
             shares = sorted(before / after for before, after in pairs)
+            cost = statistics.median(after for _, after in pairs)
             print(
                 f"{what + ': throughput beside off':58} {statistics.median(shares):7.0%}"
-                f" ({shares[0]:.0%} to {shares[-1]:.0%}), {statistics.median(b for _, b in pairs):.1f} us CPU,"
+                f" ({shares[0]:.0%} to {shares[-1]:.0%}), {cost:.1f} us CPU,"
                 f" {served.memory():.1f} MiB",
                 flush=True,
             )

@@ -235,8 +235,8 @@ class _Endpoint:
             query = scope["mock.query"] = self._query(scope["query_string"])
         document: Any = None
         if operation.body is not None:
-            document = self._parsed(scope, await self._body(scope, receive))
-            scope["mock.document"] = document
+            body = scope["mock.body"] = await self._body(scope, receive)
+            document = scope["mock.document"] = self._parsed(scope, body)
             if not operation.body.accepts(document):
                 raise InvalidRequest(operation.body.faults(document))
         return encode(self._shape(await self._handle(Call(document, query, scope["path_params"]))))

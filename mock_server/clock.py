@@ -1,5 +1,6 @@
 """The time that the mock goes by: the real one, until somebody moves or freezes it."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 
@@ -21,7 +22,9 @@ class Clock:
 
     def seconds(self) -> float:
         """The instant, in seconds since 1970."""
-        return self.now().timestamp()
+        if self._stopped_at is None:
+            return time.time() + self._ahead.total_seconds()
+        return self._stopped_at.timestamp()
 
     def move(self, seconds: float) -> None:
         """Lets that many seconds pass at once, also while frozen. OverflowError past the year 9999."""

@@ -218,12 +218,13 @@ def _subject(operation: Operation, scope: Scope, messages: Sequence[Message]) ->
     query = {
         names.get(name.lower()): value for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
     }
+    body = b"".join(message.get("body", b"") for message in messages)
     try:
-        document = decode(b"".join(message.get("body", b"") for message in messages))
+        document = decode(body)
     except NotJson:
         document = None
     # Where the operation leaves it too: the journal wants to know of a request that it never gets.
-    scope.update({"mock.query": query, "mock.document": document})
+    scope.update({"mock.query": query, "mock.body": body, "mock.document": document})
     return subject(scope)
 
 

@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -36,14 +36,14 @@ class Entry(NamedTuple):
     """One request and its answer. What the client and the server sent is masked when it is looked at."""
 
     id: int
-    at: datetime
-    """When the request came, by the mock's clock."""
+    came: float
+    """When the request came, by the mock's clock, in seconds since 1970."""
     seconds: float
     """How long the answer took."""
     method: str
     raw_path: bytes
     query_string: bytes
-    raw_headers: list[tuple[bytes, bytes]]
+    raw_headers: tuple[tuple[bytes, bytes], ...]
     operation: str | None
     """The operationId, or None for a path or a method that there is not."""
     status: int | None
@@ -54,11 +54,17 @@ class Entry(NamedTuple):
     fault: str | None
     """What the mock did wrong because somebody asked for it."""
     raw_body: bytes
+    """As far as it was read: not if the request was refused before."""
     body_size: int
     raw_answer: bytes
     answer_size: int
     size: int
     """About how many bytes of memory it takes."""
+
+    @property
+    def at(self) -> datetime:
+        """When the request came, by the mock's clock."""
+        return datetime.fromtimestamp(self.came, UTC)
 
     @property
     def path(self) -> str:
@@ -99,6 +105,8 @@ class Entry(NamedTuple):
         return json.loads(self.body)
 
 
+_SIZE = Entry._fields.index("size")
+
 ENTRY = Facts(
     plain={
         "id": attrgetter("id"),
@@ -135,14 +143,14 @@ class Journal:
         self.clear()
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries)
+        return map(Entry._make, tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def clear(self) -> None:
         """Forgets every entry."""
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[tuple[Any, ...]] = deque()
         self._bytes = 0
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -150,17 +158,9 @@ class Journal:
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             limit = self._body_limit
-            body = answer = b""
-            body_size = answer_size = 0
+            answer = b""
+            answer_size = 0
             status: int | None = None
-
-            async def hear() -> Message:
-                nonlocal body, body_size
-                message = await receive()
-                part: bytes = message.get("body", b"")
-                body_size += len(part)
-                body = body + part[: limit - len(body)] if body else part[:limit]
-                return message
 
             async def tell(message: Message) -> None:
                 nonlocal answer, answer_size, status
@@ -172,28 +172,30 @@ class Journal:
                     answer = answer + part[: limit - len(answer)] if answer else part[:limit]
                 await send(message)
 
-            at = self._clock.now()
+            came = self._clock.seconds()
             started = time.perf_counter()
             try:
-                await app(scope, hear, tell)
+                await app(scope, receive, tell)
             finally:
+                sent = scope.get("mock.body", b"")
+                body = sent[:limit]
                 load, reference = subject(scope)
                 self._add(
-                    Entry(
+                    (
                         self._count + 1,
-                        at,
+                        came,
                         time.perf_counter() - started,
                         scope["method"],
                         scope["raw_path"],
                         scope["query_string"],
-                        scope["headers"],
+                        tuple(scope["headers"]),
                         scope.get("mock.operation"),
                         status,
                         _text(load),
                         _text(reference),
                         scope.get("mock.fault"),
                         body,
-                        body_size,
+                        len(sent),
                         answer,
                         answer_size,
                         _OVERHEAD
@@ -207,12 +209,15 @@ class Journal:
 
         return call
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: tuple[Any, ...]) -> None:
         self._count += 1
         self._entries.append(entry)
-        self._bytes += entry.size
+        # A bare tuple: to make an Entry of it takes time, which only a reader should spend. And nothing but
+        # tuples, texts and numbers in it: those the garbage collector soon leaves alone, where a thousand
+        # lists that come and go would have it look through the whole memory again and again.
+        self._bytes += entry[_SIZE]
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
-            self._bytes -= self._entries.popleft().size
+            self._bytes -= self._entries.popleft()[_SIZE]
 
 
 def _text(value: object) -> str | None:

@@ -54,7 +54,7 @@ class Limits:
 
     def reset(self) -> None:
         """Forgets every request so far."""
-        self._callers: dict[tuple[str, str], _Caller] = {}
+        self._callers: dict[tuple[str, object], _Caller] = {}
 
     def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
         """The check for one operation; raises RateLimitExceeded."""
@@ -65,7 +65,7 @@ class Limits:
             return None
 
         def check(scope: Scope) -> None:
-            key = name, authorization_of(scope) or str((scope["client"] or [""])[0])
+            key = name, authorization_of(scope) or (scope["client"] or (None,))[0]
             caller = self._callers.get(key)
             if caller is None:
                 while len(self._callers) >= _MOST_CALLERS:

@@ -69,7 +69,7 @@ class Tokens:
     def reset(self) -> None:
         """Makes every token so far invalid."""
         self._key = secrets.token_bytes(32)
-        self._known: dict[str, _Known] = {}
+        self._known: dict[bytes, _Known] = {}
 
     def issue(self, asked: Mapping[str, str]) -> dict[str, object]:
         """The answer to a request for a token, by its published members; ClientRefused, GrantRefused."""
@@ -109,14 +109,19 @@ class Tokens:
         }
         return jwt.encode({**usual, **claims}, self._key, algorithm=_ALGORITHM)
 
-    def scopes_of(self, authorization: str | None) -> frozenset[str]:
+    def scopes_of(self, authorization: bytes | None) -> frozenset[str]:
         """The scopes of the token in an Authorization header; TokenRefused."""
         if authorization is None:
             raise TokenRefused
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise TokenRefused("The Authorization header must be: Bearer TOKEN")
-        known = self._known.get(token) or self._verified(token)
+        known = self._known.get(authorization)
+        if known is None:
+            scheme, _, token = authorization.decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                raise TokenRefused("The Authorization header must be: Bearer TOKEN")
+            known = self._verified(token)
+            while len(self._known) >= _MOST_CHECKED:
+                del self._known[next(iter(self._known))]
+            self._known[authorization] = known
         if known.expires_at <= self._clock.seconds():
             raise TokenRefused("The token has expired")
         return known.scopes
@@ -140,11 +145,7 @@ class Tokens:
             raise TokenRefused("The signature of the token is wrong") from error
         except jwt.InvalidTokenError as error:
             raise TokenRefused("The token is malformed") from error
-        known = _Known(claims["exp"], frozenset(str(claims.get("scope", "")).split()))
-        while len(self._known) >= _MOST_CHECKED:
-            del self._known[next(iter(self._known))]
-        self._known[token] = known
-        return known
+        return _Known(claims["exp"], frozenset(str(claims.get("scope", "")).split()))
 
 
 class TokenGate:
@@ -168,10 +169,13 @@ class TokenGate:
         return check
 
 
-def authorization_of(scope: Scope) -> str | None:
-    """The Authorization header of a request; of several, none can be trusted."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    return None if not values else b", ".join(values).decode("latin-1")
+def authorization_of(scope: Scope) -> bytes | None:
+    """The Authorization header of a request; of several, all of them, which is no token."""
+    found: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            found = value if found is None else b"%b, %b" % (found, value)
+    return found
 
 
 async def issue_token(tokens: Tokens, call: Call) -> dict[str, object]:
