@@ -31,15 +31,15 @@ class FoundPage:
     loads: list[Load]
 
 
-async def record_customer_payment(ledger: Ledger, call: Call) -> Load:
+def record_customer_payment(ledger: Ledger, call: Call) -> Awaitable[Load]:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    return await ledger.record(call.body["LoadNumber"], payment_from_wire(call.body))
+    return ledger.record(call.body["LoadNumber"], payment_from_wire(call.body))
 
 
-async def get_load(ledger: Ledger, call: Call) -> Load:
+def get_load(ledger: Ledger, call: Call) -> Awaitable[Load]:
     """Reads the load that has every key given; LoadNotFound."""
     query = call.query
-    return await ledger.load(
+    return ledger.load(
         id=query.get("id"), number=query.get("loadNumber"), order_number=query.get("orderNumber")
     )
 
