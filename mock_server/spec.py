@@ -116,7 +116,23 @@ class Spec:
 
     def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
         """Compiles a schema of this document."""
-        return Checker(schema, self._components, whole)
+        return Checker(schema, {"schemas": self._reachable(schema)}, whole)
+
+    def _reachable(self, node: object) -> dict[str, Any]:
+        # A validator keeps a copy of all that it is given: of the whole document, megabytes.
+        found: dict[str, Any] = {}
+        waiting = [node]
+        while waiting:
+            match waiting.pop():
+                case dict() as members:
+                    name = str(members.get("$ref", "")).removeprefix("#/components/schemas/")
+                    if "$ref" in members and name not in found:
+                        found[name] = self.schema(name)
+                        waiting.append(found[name])
+                    waiting.extend(members.values())
+                case list() as items:
+                    waiting.extend(items)
+        return found
 
     def example(self, schema: Mapping[str, Any]) -> object:
         """The first example that a schema gives, or None."""
