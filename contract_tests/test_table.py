@@ -18,6 +18,16 @@ documented = pytest.mark.documented
 assumed = pytest.mark.assumed
 
 
+@assumed("A14b")
+def test_a_first_payment_in_another_currency(api: Api, reference: References) -> None:
+    """Stands first, while a load without payments is left."""
+    load = need_payable(api, ("A14b",))
+    if load.billed is None or load.payments:
+        give_up(api, ("A14b",), "no nominated load has an amount and no payments")
+    other = 978 if load.currency != 978 else 840
+    api.pay(payment(load, reference(), Currency=other, Sum=Decimal("0.03")))
+
+
 @parametrize(ACCEPTED)
 def test_it_is_recorded_as_sent(api: Api, reference: References, case: Case) -> None:
     load = need_sink(api, case.ids) if case.large else need_payable(api, case.ids)

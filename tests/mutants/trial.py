@@ -44,11 +44,14 @@ class Baseline:
     second: Run
 
     def differing(self, run: Run) -> list[str]:
-        """The questions that are answered otherwise; those that the mock itself answers so and so are not."""
+        """The questions that are answered otherwise than on the mock.
+
+        Some are only asked when requests meet in a certain way, and some are answered so and so: a
+        question counts if both runs on the mock, and this one, have an answer, and the mock has one only.
+        """
         one, two = self.first.observed, self.second.observed
-        questions = {*one, *two, *run.observed}
-        steady = [question for question in questions if one.get(question) == two.get(question)]
-        return sorted(question for question in steady if one.get(question) != run.observed.get(question))
+        steady = {question for question, answer in one.items() if two.get(question) == answer}
+        return sorted(key for key in steady & run.observed.keys() if run.observed[key] != one[key])
 
 
 @dataclass(frozen=True, slots=True)
