@@ -180,7 +180,7 @@ def main(  # noqa: PLR0913 - one for each option
         token_lifetime=token_lifetime,
         rate_limit=rate_limit,
         faults=faults,
-        journal=journal,
+        journal=0 if no_control else journal,  # nobody could read it
         journal_body=journal_body,
         control=not no_control,
     )

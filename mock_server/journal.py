@@ -43,7 +43,8 @@ class Entry(NamedTuple):
     method: str
     raw_path: bytes
     query_string: bytes
-    raw_headers: tuple[tuple[bytes, bytes], ...]
+    raw_headers: bytes
+    """Names and values by turns, a line each: one thing to keep and to weigh."""
     operation: str | None
     """The operationId, or None for a path or a method that there is not."""
     status: int | None
@@ -76,8 +77,9 @@ class Entry(NamedTuple):
     def headers(self) -> dict[str, str]:
         """The headers, by their lowercase names; of credentials only the kind is shown."""
         headers: dict[str, str] = {}
-        for raw_name, raw_value in self.raw_headers:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        lines = iter(self.raw_headers.decode("latin-1").split("\n"))
+        for name, sent in zip(lines, lines, strict=False):
+            value = sent
             if name in {"authorization", "proxy-authorization", "cookie"}:
                 scheme, space, _ = value.partition(" ")
                 value = f"{scheme} {_MASK}" if space and name != "cookie" else _MASK
@@ -177,6 +179,7 @@ class Journal:
             try:
                 await app(scope, receive, tell)
             finally:
+                headers = b"\n".join(chain.from_iterable(scope["headers"]))
                 sent = scope.get("mock.body", b"")
                 body = sent[:limit]
                 load, reference = subject(scope)
@@ -188,7 +191,7 @@ class Journal:
                         scope["method"],
                         scope["raw_path"],
                         scope["query_string"],
-                        tuple(scope["headers"]),
+                        headers,
                         scope.get("mock.operation"),
                         status,
                         _text(load),
@@ -203,7 +206,7 @@ class Journal:
                         + len(answer)
                         + len(scope["raw_path"])
                         + len(scope["query_string"])
-                        + sum(map(len, chain.from_iterable(scope["headers"]))),
+                        + len(headers),
                     )
                 )
 
