@@ -165,6 +165,13 @@ def test_order_number_that_two_share_finds_the_other_when_one_goes(team: Team) -
     assert team.client.get(f"{LOADS}?orderNumber=shared").json()["LoadNumber"] == "B"
 
 
+def test_order_number_that_two_share_finds_the_other_when_one_gets_another(team: Team) -> None:
+    for number, order in (("A", "shared"), ("B", "shared"), ("A", "own")):
+        ask(team, "PUT", f"loads/{number}", {"Status": "Open", "OrderNumber": order})
+    for order, number in (("shared", "B"), ("own", "A")):
+        assert team.client.get(f"{LOADS}?orderNumber={order}").json()["LoadNumber"] == number
+
+
 def test_number_with_slashes_and_spaces_can_be_controlled(team: Team) -> None:
     ask(team, "PUT", "loads/2026%2F0012 b", {"Status": "Open"})
     assert team.mock.load("2026/0012 b")["Status"] == "Open"
