@@ -199,5 +199,6 @@ QUESTIONS: dict[str, Question] = {
         ("Q30", "Allow of a 405", "POST"),
         ("Q31", "A generated request that openapi.yaml forbids", "refused"),
         ("Q32", "A load by a DateRange that starts and ends when it was created", "found"),
+        ("Q33", "A search without Page and PageSize", "Page 0, PageSize 20"),
     )
 }

@@ -240,6 +240,14 @@ def test_a_search_without_a_hit(api: Api) -> None:
     api.findings.observes("A23a", _emptiness(api, exchange))
 
 
+@assumed("Q33")
+def test_a_search_without_a_page(api: Api, load: LoadView) -> None:
+    exchange = search(api, LoadNumbers=[load.number])
+    page = document_of(exchange.response)
+    shown = isinstance(page, dict) and f"Page {page.get('Page')}, PageSize {page.get('PageSize')}"
+    api.observe("Q33", exchange, shown or "accepted")
+
+
 @published("P7")
 @pytest.mark.parametrize(
     "members",
