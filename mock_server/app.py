@@ -170,8 +170,10 @@ class _Path:
             status, headers, body = endpoint.refuse(error)
             if status is HTTPStatus.INTERNAL_SERVER_ERROR:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
+            scope["mock.status"], scope["mock.answer"] = status.value, body
             await _send(send, status.value, _encoded(headers), body)
             return
+        scope["mock.status"], scope["mock.answer"] = 200, body
         # Not by _send: a call less for what nearly every answer is.
         headers_sent = [*endpoint.headers, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers_sent})

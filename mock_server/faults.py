@@ -162,7 +162,7 @@ class Faults:
             await app(scope, replay, send)
         else:
             scope["mock.fault"] = fault.what
-            await _strike(fault, app, scope, replay, send)
+            await _strike(fault, app, scope, replay, _noting(scope, send))
 
     def _fault_for(self, operation: Operation, scope: Scope, messages: Sequence[Message]) -> Fault | None:
         candidates = [fault for fault in self.rules if fault.concerns(operation.id)]
@@ -250,6 +250,18 @@ def _replaying(messages: Sequence[Message], receive: Receive) -> Receive:
     return replay
 
 
+def _noting(scope: Scope, send: Send) -> Send:
+    async def note(message: Message) -> None:
+        # Where the app leaves it too: the journal tells what was sent, not what would have been.
+        if message["type"] == "http.response.start":
+            scope["mock.status"], scope["mock.answer"] = message["status"], b""
+        else:
+            scope["mock.answer"] += message["body"]
+        await send(message)
+
+    return note
+
+
 async def _strike(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     wanted = fault.document
     answer: list[Message] = []
@@ -259,6 +271,7 @@ async def _strike(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
             answer.append(message)
 
         await app(scope, receive, keep)
+        scope.update({"mock.status": None, "mock.answer": b""})
     # After the request was processed: a client that gives up waiting finds its payment recorded.
     await asyncio.sleep(fault.delay())
     if "drop" in wanted:

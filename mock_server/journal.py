@@ -10,7 +10,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.clock import Clock
 from mock_server.handlers import subject
@@ -160,28 +160,16 @@ class Journal:
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             limit = self._body_limit
-            answer = b""
-            answer_size = 0
-            status: int | None = None
-
-            async def tell(message: Message) -> None:
-                nonlocal answer, answer_size, status
-                if status is None:
-                    status = message["status"]
-                else:
-                    part = message["body"]
-                    answer_size += len(part)
-                    answer = answer + part[: limit - len(answer)] if answer else part[:limit]
-                await send(message)
-
             came = self._clock.seconds()
             started = time.perf_counter()
             try:
-                await app(scope, receive, tell)
+                await app(scope, receive, send)
             finally:
                 headers = b"\n".join(chain.from_iterable(scope["headers"]))
                 sent = scope.get("mock.body", b"")
                 body = sent[:limit]
+                answered = scope.get("mock.answer", b"")
+                answer = answered[:limit]
                 load, reference = subject(scope)
                 self._add(
                     (
@@ -193,14 +181,14 @@ class Journal:
                         scope["query_string"],
                         headers,
                         scope.get("mock.operation"),
-                        status,
+                        scope.get("mock.status"),
                         _text(load),
                         _text(reference),
                         scope.get("mock.fault"),
                         body,
                         len(sent),
                         answer,
-                        answer_size,
+                        len(answered),
                         _OVERHEAD
                         + len(body)
                         + len(answer)
