@@ -170,10 +170,10 @@ class _Path:
             status, headers, body = endpoint.refuse(error)
             if status is HTTPStatus.INTERNAL_SERVER_ERROR:
                 _log.exception("%s %s failed", scope["method"], scope["path"])
-            scope["mock.status"], scope["mock.answer"] = status.value, body
+            _note(scope, status.value, body)
             await _send(send, status.value, _encoded(headers), body)
             return
-        scope["mock.status"], scope["mock.answer"] = 200, body
+        _note(scope, 200, body)
         # Not by _send: a call less for what nearly every answer is.
         headers_sent = [*endpoint.headers, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers_sent})
@@ -313,6 +313,12 @@ def _form_or_json(scope: Scope, body: bytes) -> object:
 
 class _ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
+
+
+def _note(scope: Scope, status: int, body: bytes) -> None:
+    # For the journal. Otherwise a large answer would live as long as the scope, until the next request.
+    if "mock.answer" in scope:
+        scope["mock.status"], scope["mock.answer"] = status, body
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
