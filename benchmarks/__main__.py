@@ -20,6 +20,7 @@ import httpx2
 import psutil
 
 from benchmarks.load import requests_answered
+from mock_server.testing import MockServer
 
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -91,6 +92,10 @@ def serving(module: str, port: int, *arguments: str) -> Iterator[Served]:
         process.wait()
 
 
+OFF = ("--no-control", "--journal", "0")
+"""Switches off what is on by default."""
+
+
 @contextmanager
 def mock(*arguments: str) -> Iterator[Served]:
     """The mock, without its line for each call."""
@@ -109,9 +114,10 @@ def bare(answer: bytes) -> Iterator[Served]:
             yield served
 
 
-def micros_per_request(served: Served, body: bytes, connections: int, seconds: int) -> float:
+def micros_per_request(served: Served, body: bytes, connections: int, seconds: int, token: str = "") -> float:
     """CPU time that the server spends per answered payment, in microseconds."""
-    request = httpx2.Request("POST", served.url + PAYMENTS, headers=JSON_PATCH, content=body)
+    headers = {**JSON_PATCH, **({"Authorization": f"Bearer {token}"} if token else {})}
+    request = httpx2.Request("POST", served.url + PAYMENTS, headers=headers, content=body)
     before = served.cpu()
     answered = requests_answered(request, connections, seconds)
     return (served.cpu() - before) / answered * 1e6
@@ -121,7 +127,10 @@ def compare(what: str, ours: Served, theirs: Served, *, bodies: tuple[bytes, byt
     """Measures two servers in turns, and prints both and the ratio, pair by pair."""
     rounds = load.pop("rounds")
     pairs = [
-        (micros_per_request(ours, bodies[0], **load), micros_per_request(theirs, bodies[1], **load))
+        (
+            micros_per_request(ours, bodies[0], load["connections"], load["seconds"]),
+            micros_per_request(theirs, bodies[1], load["connections"], load["seconds"]),
+        )
         for _ in range(rounds)
     ]
     our_cost, their_cost = (statistics.median(side) for side in zip(*pairs, strict=True))
@@ -131,6 +140,74 @@ def compare(what: str, ours: Served, theirs: Served, *, bodies: tuple[bytes, byt
         f" ({ratios[0]:.2f} to {ratios[-1]:.2f})",
         flush=True,
     )
+
+
+def switched_on(rounds: int, seconds: int) -> None:
+    """Measures what each switch costs, in turns with everything off; the ratio is of throughput."""
+    body = payment("LD-1001", "BENCH-1")
+    with ExitStack() as stack:
+        off = stack.enter_context(mock(*OFF))
+        for what, options in (
+            ("control plane", ("--journal", "0")),
+            ("control plane and journal, the default", ()),
+            ("tokens, control plane and journal", ("--require-token",)),
+        ):
+            served = stack.enter_context(mock(*options))
+            token = token_of(served.url)
+            post(off.url, body)
+            pairs = [
+                (
+                    micros_per_request(off, body, 16, seconds),
+                    micros_per_request(served, body, 16, seconds, token),
+                )
+                for _ in range(rounds)
+            ]
+            shares = sorted(before / after for before, after in pairs)
+            cost = statistics.median(after for _, after in pairs)
+            print(
+                f"{what + ': throughput beside off':58} {statistics.median(shares):7.0%}"
+                f" ({shares[0]:.0%} to {shares[-1]:.0%}), {cost:.1f} us CPU,"
+                f" {served.memory():.1f} MiB",
+                flush=True,
+            )
+
+
+def token_of(url: str) -> str:
+    """An access token of the client that the mock has by default."""
+    asked = {
+        "client_id": "sandbox",
+        "client_secret": "sandbox-secret",
+        "audience": "https://api.alvys.com/public/",
+        "grant_type": "client_credentials",
+    }
+    return str(httpx2.post(f"{url}/oauth/token", json=asked).json()["access_token"])
+
+
+def in_tests(rounds: int) -> None:
+    """Measures what the fixture `alvys_mock` costs once, and for each test."""
+    started = time.perf_counter()
+    with MockServer() as server:
+        once = time.perf_counter() - started
+        resets = []
+        for number in range(rounds * 20):
+            post(server.url, payment("LD-1001", f"R-{number}"))
+            started = time.perf_counter()
+            server.reset()
+            resets.append(time.perf_counter() - started)
+    print(f"{'alvys_mock: once':58} {once:7.2f} s", flush=True)
+    print(
+        f"{'alvys_mock: reset before a test, median':58} {statistics.median(resets) * 1000:7.2f} ms",
+        flush=True,
+    )
+
+
+def journalled(count: int) -> None:
+    """Measures the memory of a mock that remembers requests of 100 kB."""
+    body = payment("LD-1001", "BENCH-1")[:-1] + b" " * 100_000 + b"}"
+    with mock("--journal", str(count)) as served, httpx2.Client() as client:
+        for _ in range(count):
+            client.post(served.url + PAYMENTS, content=body, headers=JSON_PATCH)
+        print(f"{f'{count} requests of 100 kB in the journal':58} {served.memory():7.1f} MiB", flush=True)
 
 
 def post(url: str, body: bytes) -> bytes:
@@ -153,7 +230,7 @@ def main(*, rounds: int, seconds: int) -> None:
     """Measure the mock beside a bare ASGI function."""
     usual = payment("LD-1001", "BENCH-1")
     with ExitStack() as stack:
-        ours = stack.enter_context(mock())
+        ours = stack.enter_context(mock(*OFF))
         print(f"{'start to first answer':58} {ours.first_answer:7.2f} s", flush=True)
         print(f"{'resident memory, idle':58} {ours.memory():7.1f} MiB", flush=True)
         theirs = stack.enter_context(bare(post(ours.url, usual)))
@@ -174,11 +251,14 @@ def main(*, rounds: int, seconds: int) -> None:
             few, lots = Path(folder) / "few.jsonl", Path(folder) / "lots.jsonl"
             many_loads(few, 10)
             many_loads(lots, 100_000)
-            small, large = (stack.enter_context(mock("--fixtures", str(file))) for file in (few, lots))
+            small, large = (stack.enter_context(mock(*OFF, "--fixtures", str(file))) for file in (few, lots))
             print(f"{'100,000 loads: start to first answer':58} {large.first_answer:7.2f} s", flush=True)
             body = payment("B-7", "BENCH-1")
             what = "a replayed payment: 100,000 loads : 10 loads"
             compare(what, large, small, bodies=(body, body), **load)
+    switched_on(rounds, seconds)
+    in_tests(rounds)
+    journalled(10_000)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Sends one request over and over, on many keep-alive connections: with wrk, or with Python."""
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ def requests_answered(request: httpx2.Request, connections: int, seconds: int) -
     """How many answers came back in that many seconds."""
     if shutil.which("wrk"):
         return _with_wrk(request, connections, seconds)
-    arguments = [str(request.url), str(connections), str(seconds), request.method]
+    headers = json.dumps(_own_headers(request))
+    arguments = [str(request.url), str(connections), str(seconds), request.method, headers]
     command = [sys.executable, "-m", "benchmarks.load", *arguments]
     return int(subprocess.run(command, input=request.content, capture_output=True, check=True).stdout)
 
@@ -25,7 +27,8 @@ def requests_answered(request: httpx2.Request, connections: int, seconds: int) -
 def _with_wrk(request: httpx2.Request, connections: int, seconds: int) -> int:
     body = request.content.decode().replace("\\", "\\\\").replace("'", "\\'")
     script = f"wrk.method = '{request.method}'\nwrk.body = '{body}'\n"
-    script += "wrk.headers['Content-Type'] = 'application/json-patch+json'\n"
+    for name, value in _own_headers(request).items():
+        script += f"wrk.headers['{name}'] = '{value}'\n"
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         Path(file.name).write_text(script, encoding="utf-8")
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", file.name, str(request.url)]
@@ -38,11 +41,14 @@ def _with_wrk(request: httpx2.Request, connections: int, seconds: int) -> int:
     return int(match[1])
 
 
-async def _one_connection(url: str, method: str, body: bytes, until: float) -> int:
+def _own_headers(request: httpx2.Request) -> dict[str, str]:
+    names = ("content-type", "authorization")
+    return {name: request.headers[name] for name in names if name in request.headers}
+
+
+async def _one_connection(url: str, head: str, body: bytes, until: float) -> int:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    head = f"{method} {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-    head += f"Content-Type: application/json-patch+json\r\nContent-Length: {len(body)}\r\n\r\n"
     answered = 0
     while time.monotonic() < until:
         writer.write(head.encode() + body)
@@ -56,13 +62,21 @@ async def _one_connection(url: str, method: str, body: bytes, until: float) -> i
     return answered
 
 
-async def _with_python(url: str, method: str, body: bytes, connections: int, seconds: int) -> int:
+async def _with_python(url: str, head: str, body: bytes, connections: int, seconds: int) -> int:
     until = time.monotonic() + seconds
-    counts = await asyncio.gather(*(_one_connection(url, method, body, until) for _ in range(connections)))
+    counts = await asyncio.gather(*(_one_connection(url, head, body, until) for _ in range(connections)))
     return sum(counts)
 
 
+def _head(url: str, method: str, headers: dict[str, str], length: int) -> str:
+    parts = urlsplit(url)
+    lines = [f"{method} {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""])
+
+
 if __name__ == "__main__":
-    URL, CONNECTIONS, SECONDS, METHOD = sys.argv[1:]
+    URL, CONNECTIONS, SECONDS, METHOD, HEADERS = sys.argv[1:]
     CONTENT = sys.stdin.buffer.read()
-    print(asyncio.run(_with_python(URL, METHOD, CONTENT, int(CONNECTIONS), int(SECONDS))))
+    HEAD = _head(URL, METHOD, json.loads(HEADERS), len(CONTENT))
+    print(asyncio.run(_with_python(URL, HEAD, CONTENT, int(CONNECTIONS), int(SECONDS))))

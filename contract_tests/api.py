@@ -268,7 +268,7 @@ def has_room(view: LoadView) -> bool:
 def is_impossible(number: str) -> bool:
     """Whether no load can have this number, or no read can ask for it."""
     blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)
-    return blank or number.startswith(IMPOSSIBLE_PREFIX) or len(number) > _LONGEST_NUMBER
+    return blank or IMPOSSIBLE_PREFIX in number or len(number) > _LONGEST_NUMBER
 
 
 _LONGEST_NUMBER = 200

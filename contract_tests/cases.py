@@ -342,7 +342,8 @@ def _amount(text: str, grade: Grade, *ids: str, large: bool = False) -> Case:
     def make(load: LoadView, ref: str) -> Body:
         return with_text(payment(load, ref, Sum=12345), ":12345", f":{text}")
 
-    return Case(f"an amount of {text}", grade, ids, make, large=large)
+    question = ids[0] if grade == "assumed" else None
+    return Case(f"an amount of {text}", grade, ids, make, question, accepted="", large=large)
 
 
 def _text(name: str, text: str) -> Case:

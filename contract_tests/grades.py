@@ -95,6 +95,13 @@ def _kept(item: pytest.Item) -> Iterator[None]:
         if api is not None:
             api.record(violated.violations)
         raise
+    except BaseExceptionGroup as group:
+        # What Hypothesis could not repeat; on a service with state that is no excuse.
+        api = _api_of(item)
+        if api is not None:
+            for one in _leaves(group.subgroup(ViolatedError)):
+                api.record(one.violations)
+        raise
     except Refused as refused:
         api = _api_of(item)
         if api is None:
@@ -107,6 +114,16 @@ def _kept(item: pytest.Item) -> Iterator[None]:
 def _api_of(item: pytest.Item) -> Api | None:
     api = item.funcargs.get("api") if isinstance(item, pytest.Function) else None
     return api if isinstance(api, Api) else None
+
+
+def _leaves(group: BaseExceptionGroup[ViolatedError] | None) -> list[ViolatedError]:
+    if group is None:
+        return []
+    return [
+        leaf
+        for one in group.exceptions
+        for leaf in ([one] if isinstance(one, ViolatedError) else _leaves(one))
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from contract_tests.intent import Action, Intent
+from contract_tests.intent import IMPOSSIBLE_PREFIX, Action, Intent
 
 _SMUGGLED: Final = frozenset({"host", "content-length", "transfer-encoding", "upgrade", "expect", "trailer"})
 """Headers that could make one request look like another, or reach another host."""
@@ -200,7 +200,11 @@ class Guard:
             raise Refused("no consent to record payments (--record-payments)")
         if intent.opaque:
             raise Refused("the body's coding hides which load it names")
-        strangers = sorted(intent.possible_loads - set(self._policy.nominated))
+        strangers = sorted(
+            number
+            for number in intent.possible_loads - set(self._policy.nominated)
+            if not (must_be_refused and self._lengthens_a_nominated(number))
+        )
         if strangers:
             raise Refused(f"load {strangers[0]!r} is not nominated in the loads file")
         if not self._open:
@@ -210,6 +214,10 @@ class Guard:
         limit = self._policy.budget.amount
         if limit is not None and intent.amount > limit:
             raise Refused(f"budget: one payment alone exceeds {limit}")
+
+    def _lengthens_a_nominated(self, number: str) -> bool:
+        """Whether a target that cuts the number to one that exists can only mean a nominated load."""
+        return any(number.startswith(f"{known}-{IMPOSSIBLE_PREFIX}") for known in self._policy.nominated)
 
     def _is_repeat(self, intent: Intent) -> bool:
         return intent.reference is not None and (intent.possible_loads, intent.reference) in self._known

@@ -232,12 +232,16 @@ class Oracle:
             verdict.require("R1", case.status is None, expected, summary(response))
         elif not case.doubts and case.kind in (Kind.NEW, Kind.REFUSED_BEFORE, Kind.NEAR, Kind.ELSEWHERE):
             self._judge_valid_refused(verdict, case)
-        elif case.doubts == [_OVERPAID] and response.status not in _BUSINESS_REFUSALS:
-            verdict.require("R1", holds=False, expected="200", got=summary(response))
-        if attempted := case.attempt.reference:
-            number = case.attempt.load
-            if number is not None and case.kind in (Kind.NEW, Kind.ELSEWHERE):
-                self.model.load(number).refused.add(attempted)
+        elif case.doubts == [_OVERPAID]:
+            plausible = response.status in _BUSINESS_REFUSALS
+            if verdict.require("R1", plausible, "200, or a refusal of the amount", summary(response)):
+                verdict.observe("A13", str(response.status))
+        self._remember_refused(case)
+
+    def _remember_refused(self, case: "_Case") -> None:
+        number, reference = case.attempt.load, case.attempt.reference
+        if number is not None and reference and case.kind in (Kind.NEW, Kind.ELSEWHERE):
+            self.model.load(number).refused.add(reference)
 
     def _judge_valid_refused(self, verdict: Verdict, case: "_Case") -> None:
         response = case.exchange.response

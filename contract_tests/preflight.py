@@ -1,7 +1,7 @@
 """What is read before anything is written: can the target be tested, are the loads as nominated."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from contract_tests.api import LOADS_PATH, SEARCH_PATH
@@ -31,7 +31,10 @@ class CannotRun(Exception):
 
 def probe(send: Callable[[Request], Exchange], target: Target) -> None:
     """Asks for a load that cannot exist; raises CannotRun when nothing can be learned from the target."""
-    status = send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response.status
+    _check_answer(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response.status, target)
+
+
+def _check_answer(status: int, target: Target) -> None:
     if status == NO_ANSWER:
         raise CannotRun(f"{target.base_url} cannot be reached.", COULD_NOT_TEST)
     if status in _REFUSED:
@@ -40,18 +43,19 @@ def probe(send: Callable[[Request], Exchange], target: Target) -> None:
 
 
 def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed: bool) -> None:
-    """Reads every nominated load; raises CannotRun for the first that is not as nominated.
+    """Reads every nominated load; raises CannotRun for the first that is not as nominated, as `probe` does.
 
     A search shows many loads at the price of one request. What it does not show whole, or shows
     otherwise than nominated, is read by itself: a search may lag behind.
     """
     ours = f"{_OURS}{target.run_id}-".casefold() if resumed else None
     numbers = target.load_numbers
-    shown = _search(send, numbers) if len(numbers) > 1 else {}
+    shown = _search(send, target) if len(numbers) > 1 else {}
     for status, number in ((status, number) for status, each in target.loads.items() for number in each):
         if number in shown and _fault(number, shown[number], status, ours) is None:
             continue
         response = send(_read(number)).response
+        _check_answer(response.status, target)
         if response.status != _OK:
             sentence = f"Load {number} cannot be read: the target answers {response.status}."
             raise CannotRun(sentence, WRONG_USE)
@@ -60,15 +64,17 @@ def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed:
             raise CannotRun(fault, WRONG_USE)
 
 
-def _search(send: Callable[[Request], Exchange], numbers: Sequence[str]) -> dict[str, dict[str, object]]:
+def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, dict[str, object]]:
     """The loads that a search shows whole, by number."""
     shown = {}
+    numbers = target.load_numbers
     for first in range(0, len(numbers), _MOST_IN_A_SEARCH):
         wanted = numbers[first : first + _MOST_IN_A_SEARCH]
         body = {"Page": 0, "PageSize": len(wanted), "LoadNumbers": list(wanted)}
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         content = json.dumps(body).encode()
         response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
+        _check_answer(response.status, target)
         items = _named_in_lowercase(_json(response.content)).get("items")
         for load in map(_named_in_lowercase, items if isinstance(items, list) else []):
             number, payments = load.get("loadnumber"), load.get("payments")

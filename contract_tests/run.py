@@ -105,9 +105,10 @@ def _record(settings: Settings) -> Record:
 
 def _check(client: Client, target: Target, settings: Settings) -> None:
     try:
-        probe(client.send, target)
-        if settings.record_payments:
+        if settings.record_payments and target.load_numbers:
             check_loads(client.send, target, resumed=settings.resumed and not settings.plan)
+        else:
+            probe(client.send, target)
     except Stop as stop:
         raise CannotRun(f"{target.base_url} could not be tested: {stop.reason}.", stop.status) from None
 

@@ -45,8 +45,14 @@ Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float 
 
 
 def document() -> dict[str, Document]:
-    """The contract, with what a correct target may do otherwise left open: the rows of a load's payments."""
+    """The contract, with what a correct target may do otherwise left open: the rows of a load's payments.
+
+    Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
+    """
     read: dict[str, Document] = yaml.safe_load(_DOCUMENT.read_text("utf-8"))
+    paths = _at(read, "paths")
+    for path in [path for path in paths if not path.startswith("/api/p/")]:
+        del paths[path]
     load = _at(read, "components", "schemas", "Load", "properties")
     load["payments"] = {"type": ["array", "null"], "items": {"type": "object"}}
     return read

@@ -95,7 +95,9 @@ class Money:
         if not isinstance(value, dict):
             return None
         amount, currency = value.get("Amount"), value.get("Currency")
-        if not isinstance(amount, Decimal) or not isinstance(currency, Decimal) or currency % 1:
+        if not isinstance(amount, Decimal) or not isinstance(currency, Decimal):
+            return None
+        if currency != currency.to_integral_value():
             return None
         return Money(amount, currency)
 

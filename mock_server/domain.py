@@ -32,6 +32,13 @@ class LoadNotPayable(Exception):
         super().__init__(f"Load must be in one of: {', '.join(PAYABLE_STATUSES)}.")
 
 
+class LoadIdTaken(Exception):
+    """Another load has the id; `number` is its number."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"The load {number} has this id.")
+
+
 class Money(NamedTuple):
     """An amount in a currency, which is an ISO 4217 numeric code, or 0 for the load's own."""
 

@@ -1,21 +1,24 @@
 """One function per operationId: wire -> domain -> ledger. What comes back, the spec shapes."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mock_server.domain import Load, LoadNotFound
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
+from mock_server.problems import Refusal, problem
 from mock_server.shapes import Facts
 from mock_server.wire import LOAD, PAGE, payment_from_wire
 
 
 class Call(NamedTuple):
-    """A request that its schemas have accepted: the JSON body and the query."""
+    """A request that its schemas have accepted: the body, the query and the path's parameters."""
 
     body: Mapping[str, Any]
     query: Mapping[str, str]
+    path: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,15 @@ class FoundPage:
     loads: list[Load]
 
 
-async def record_customer_payment(ledger: Ledger, call: Call) -> Load:
+def record_customer_payment(ledger: Ledger, call: Call) -> Awaitable[Load]:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    return await ledger.record(call.body["LoadNumber"], payment_from_wire(call.body))
+    return ledger.record(call.body["LoadNumber"], payment_from_wire(call.body))
 
 
-async def get_load(ledger: Ledger, call: Call) -> Load:
+def get_load(ledger: Ledger, call: Call) -> Awaitable[Load]:
     """Reads the load that has every key given; LoadNotFound."""
     query = call.query
-    return await ledger.load(
+    return ledger.load(
         id=query.get("id"), number=query.get("loadNumber"), order_number=query.get("orderNumber")
     )
 
@@ -64,15 +67,42 @@ async def search_loads(ledger: Ledger, call: Call) -> FoundPage:
     return FoundPage(page, size, len(found), loads)
 
 
+Keeper = TypeVar("Keeper")
+
+
 @dataclass(frozen=True, slots=True)
-class Handler:
-    """A function and the kind of thing that it returns."""
+class Handler(Generic[Keeper]):
+    """A function and the kind of thing that it returns; None for one that is JSON already.
 
-    handle: Callable[[Ledger, Call], Awaitable[object]]
-    returns: Facts
+    `refuse` makes the answer of what the function, or a check before it, raises; `headers` are what a
+    success has besides its media type.
+    """
+
+    handle: Callable[[Keeper, Call], Awaitable[object]]
+    returns: Facts | None
+    refuse: Callable[[Exception], Refusal] = problem
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def bound_to(self, keeper: Keeper) -> "BoundHandler":
+        """The same, of what keeps the state that the function works on."""
+        return BoundHandler(partial(self.handle, keeper), self.returns, self.refuse, self.headers)
 
 
-HANDLERS: Mapping[str, Handler] = {
+class BoundHandler(NamedTuple):
+    """A handler that needs nothing but the call."""
+
+    handle: Callable[[Call], Awaitable[object]]
+    returns: Facts | None
+    refuse: Callable[[Exception], Refusal]
+    headers: Mapping[str, str]
+
+
+def bound(handlers: Mapping[str, Handler[Keeper]], keeper: Keeper) -> dict[str, BoundHandler]:
+    """Every handler, bound to one keeper of state."""
+    return {name: handler.bound_to(keeper) for name, handler in handlers.items()}
+
+
+HANDLERS: Mapping[str, Handler[Ledger]] = {
     "recordCustomerPayment": Handler(record_customer_payment, LOAD),
     "getLoad": Handler(get_load, LOAD),
     "searchLoads": Handler(search_loads, PAGE),

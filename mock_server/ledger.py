@@ -1,12 +1,12 @@
 """The loads and their payments: the only mutable state."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from mock_server.domain import Load, LoadNotFound, Payment, Stamp
+from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Payment, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class Ledger(Protocol):
     async def search(self, wanted: LoadFilter) -> list[Load]:
         """The loads that pass the filter, in a fixed order."""
 
+    async def put(self, load: Load) -> None:
+        """Adds the load, in place of the one that has its number; LoadIdTaken."""
+
+    async def set_status(self, number: str, status: str) -> Load:
+        """Moves a load to a status, whatever it was in, and returns it; LoadNotFound."""
+
+    async def remove(self, number: str) -> None:
+        """Forgets a load and its payments; LoadNotFound."""
+
+    async def reset(self) -> None:
+        """Goes back to the opening loads."""
+
+    async def count(self) -> int:
+        """How many loads there are."""
+
 
 class MemoryLedger:
     """Keeps the loads in this process. Every call runs to its end without letting another in."""
@@ -59,12 +74,16 @@ class MemoryLedger:
     def __init__(
         self, loads: Iterable[Load], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._loads = {load.number: load for load in loads}
+        self._opening = {load.number: load for load in loads}
+        self._clock = clock
+        self._open()
+
+    def _open(self) -> None:
+        self._loads = self._opening.copy()
         self._number_of_id = {load.id: load.number for load in self._loads.values()}
         self._number_of_order: dict[str, str] = {}
         for load in self._loads.values():
             self._number_of_order.setdefault(load.order_number, load.number)
-        self._clock = clock
 
     def __iter__(self) -> Iterator[Load]:
         return iter(self._loads.values())
@@ -84,7 +103,7 @@ class MemoryLedger:
     async def record(self, number: str, payment: Payment) -> Load:
         before = self._loads.get(number)
         if before is None:
-            raise LoadNotFound(f"the number {number}")
+            raise _no_load(number)
         after = self._loads[number] = before.record(payment, self._stamp)
         return after
 
@@ -98,3 +117,49 @@ class MemoryLedger:
             )
             return [load for load in candidates if wanted.accepts(load)]
         return [load for load in self if wanted.accepts(load)]
+
+    async def put(self, load: Load) -> None:
+        taken_by = self._number_of_id.get(load.id, load.number)
+        if taken_by != load.number:
+            raise LoadIdTaken(taken_by)
+        before = self._loads.get(load.number)
+        if before is not None and before.id != load.id:
+            del self._number_of_id[before.id]
+        self._loads[load.number] = load
+        self._number_of_id[load.id] = load.number
+        if before is not None and before.order_number != load.order_number:
+            self._forget_order(before)
+        self._number_of_order.setdefault(load.order_number, load.number)
+
+    async def set_status(self, number: str, status: str) -> Load:
+        before = self._loads.get(number)
+        if before is None:
+            raise _no_load(number)
+        after = self._loads[number] = replace(before, status=status)
+        return after
+
+    async def remove(self, number: str) -> None:
+        load = self._loads.pop(number, None)
+        if load is None:
+            raise _no_load(number)
+        del self._number_of_id[load.id]
+        self._forget_order(load)
+
+    def _forget_order(self, load: Load) -> None:
+        # Several loads may share an order number; then the next of them is found by it.
+        if self._number_of_order[load.order_number] == load.number:
+            del self._number_of_order[load.order_number]
+            for other in self:
+                if other.order_number == load.order_number:
+                    self._number_of_order[load.order_number] = other.number
+                    break
+
+    async def reset(self) -> None:
+        self._open()
+
+    async def count(self) -> int:
+        return len(self._loads)
+
+
+def _no_load(number: str) -> LoadNotFound:
+    return LoadNotFound(f"the number {number}")

@@ -24,7 +24,7 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     the example that its schema gives, or with null. FixtureError, UnreadableDocument.
     """
     with spec.in_use():
-        filler = _Filler(spec)
+        filler = Filler(spec)
     origins: dict[str, _Origin] = {}
     numbers: dict[str, str] = {}
     loads = []
@@ -81,7 +81,7 @@ def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
     yield from document.items()
 
 
-class _Filler:
+class Filler:
     """Completes a fixture to a whole load, and checks it, by the spec's own schema of a load."""
 
     def __init__(self, spec: Spec) -> None:
@@ -92,6 +92,7 @@ class _Filler:
         self._blank_payment: dict[str, object] = dict.fromkeys(payment["properties"])
 
     def load(self, fixture: object) -> Load:
+        """The load that a fixture describes; FixtureError names the member."""
         if not isinstance(fixture, dict):
             raise FixtureError("a load must be an object")
         self._refuse_unknown("", fixture, self._blank)
@@ -104,6 +105,12 @@ class _Filler:
             member, sentences = next(iter(self._check.faults(document).items()))
             raise FixtureError(f"{member}: {sentences[0]}")
         return self._consistent(document, fixture)
+
+    def load_numbered(self, number: str, fixture: Mapping[str, object]) -> Load:
+        """The load of that number; the fixture may leave the number out. FixtureError."""
+        if fixture.get("LoadNumber", number) != number:
+            raise FixtureError(f"LoadNumber: it must be {number}, or left out")
+        return self.load({"LoadNumber": number, **fixture})
 
     def _payment(self, number: str, payment: object) -> object:
         if not isinstance(payment, dict):

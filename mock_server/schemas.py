@@ -77,6 +77,9 @@ class Checker:
             yield from self._of_branches(kind.value, path, document)
         elif kind.name == "required":
             yield _member([*path, kind.value]), _required(kind.value)
+        elif kind.name == "additionalProperties":
+            for name in kind.as_dict()["unexpected"]:
+                yield _member([*path, name]), "There is no such field."
         else:
             names = [step for step in path if isinstance(step, str)]
             field = names[-1] if names else self._whole

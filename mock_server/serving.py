@@ -31,20 +31,37 @@ class _Protocol(HttpToolsProtocol):
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
         )
-        self.transport.write(head.encode() + b"content-type: " + MEDIA_TYPE + b"\r\n\r\n" + body)
+        self.transport.write(f"{head}content-type: {MEDIA_TYPE}\r\n\r\n".encode() + body)
         self.transport.close()
 
 
+class _OpenProtocol(_Protocol):
+    """The same, and shows the app the transport: ASGI itself has no way to drop a connection."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["mock.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
 class Server(uvicorn.Server):
-    """uvicorn, told how to serve the mock; `on_start` is called once it answers."""
+    """uvicorn, told how to serve the mock; `on_start` is called once it answers.
+
+    With `shows_transport` the app finds the connection in the scope, under `mock.transport`.
+    """
 
     def __init__(
-        self, app: ASGIApp, log_level: str = "warning", on_start: Callable[[], None] = lambda: None
+        self,
+        app: ASGIApp,
+        log_level: str = "warning",
+        on_start: Callable[[], None] = lambda: None,
+        *,
+        shows_transport: bool = False,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_Protocol,
+                interface="asgi3",
+                http=_OpenProtocol if shows_transport else _Protocol,
                 ws="none",
                 lifespan="off",
                 log_level=log_level,

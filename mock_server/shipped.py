@@ -1,4 +1,4 @@
-"""Where the spec and the fixtures are: beside this package in the wheel, above it in the repository."""
+"""Where the documents and the fixtures are: in the wheel in this package, in the repository above it too."""
 
 from pathlib import Path
 
@@ -6,4 +6,5 @@ _package = Path(__file__).parent
 _home = _package if (_package / "openapi.yaml").exists() else _package.parent
 
 SPEC = _home / "openapi.yaml"
+CONTROL = _package / "control.yaml"
 FIXTURES = _home / "fixtures" / "loads.yaml"

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+FORM = "application/x-www-form-urlencoded"
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CONTENT_TYPE = re.compile(
@@ -33,7 +34,8 @@ class Operation:
     body: None if there is none. `query_names` are the query parameters by their lowercase names.
     `example` is a request body that
     the document gives, `example_path` the path with default parameters, `success` the schema of the
-    200 answer.
+    200 answer. `scopes` are what an access token must have, None if the operation needs no token.
+    `rate_limit` is what the document says under `x-rate-limit`.
     """
 
     id: str
@@ -47,6 +49,16 @@ class Operation:
     example: Mapping[str, Any] | None
     example_path: str
     success: Mapping[str, Any]
+    scopes: tuple[str, ...] | None
+    rate_limit: Mapping[str, int] | None
+
+
+class TokenTerms(NamedTuple):
+    """What an access token says of who issued it and for whom, and the scopes that there are."""
+
+    issuer: str
+    audience: str
+    scopes: tuple[str, ...]
 
 
 class MediaTypes:
@@ -104,7 +116,23 @@ class Spec:
 
     def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
         """Compiles a schema of this document."""
-        return Checker(schema, self._components, whole)
+        return Checker(schema, {"schemas": self._reachable(schema)}, whole)
+
+    def _reachable(self, node: object) -> dict[str, Any]:
+        # A validator keeps a copy of all that it is given: of the whole document, megabytes.
+        found: dict[str, Any] = {}
+        waiting = [node]
+        while waiting:
+            match waiting.pop():
+                case dict() as members:
+                    name = str(members.get("$ref", "")).removeprefix("#/components/schemas/")
+                    if "$ref" in members and name not in found:
+                        found[name] = self.schema(name)
+                        waiting.append(found[name])
+                    waiting.extend(members.values())
+                case list() as items:
+                    waiting.extend(items)
+        return found
 
     def example(self, schema: Mapping[str, Any]) -> object:
         """The first example that a schema gives, or None."""
@@ -121,6 +149,19 @@ class Spec:
             target = target[step]
         own = {name: value for name, value in node.items() if name != "$ref"}
         return {**self.resolve(target), **own}
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The whole document."""
+        return self._document
+
+    def token_terms(self) -> "TokenTerms":
+        """What the security scheme for client credentials says; SpecError without one."""
+        with self.in_use():
+            schemes = self._components["securitySchemes"].values()
+            scheme = [each for each in schemes if each["type"] == "oauth2"][0]  # noqa: RUF015 - or IndexError
+            scopes = tuple(scheme["flows"]["clientCredentials"]["scopes"])
+            return TokenTerms(scheme["x-issuer"], scheme["x-audience"], scopes)
 
     def _operations(self) -> Iterator[Operation]:
         for path, item in self._document["paths"].items():
@@ -147,7 +188,9 @@ class Spec:
         in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
         one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
         query = _object_of(in_query) | (one_of if one_of["anyOf"] else {})
-        examples = [example["value"] for media in content.values() for example in media["examples"].values()]
+        examples = [
+            example["value"] for media in content.values() for example in media.get("examples", {}).values()
+        ]
         return Operation(
             id=node["operationId"],
             method=method.upper(),
@@ -159,10 +202,19 @@ class Spec:
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
             example_path=re.sub(
-                r"\{(.+?)\}", lambda match: _object_of(in_path)["properties"][match[1]]["default"], path
+                r"\{(.+?)\}",
+                lambda match: _object_of(in_path)["properties"][match[1]].get("default", match[0]),
+                path,
             ),
             success=success,
+            scopes=self._scopes(node),
+            rate_limit=node.get("x-rate-limit"),
         )
+
+    def _scopes(self, node: Mapping[str, Any]) -> tuple[str, ...] | None:
+        # Of several ways in, the first that asks for anything: `{}` is for a service that checks nothing.
+        ways = node.get("security", self._document.get("security", ()))
+        return next((tuple(*way.values()) for way in ways if way), None)
 
     def _refuse_unknown_keywords(self, schema: Mapping[str, Any], where: str, seen: frozenset[str]) -> None:
         # A keyword that is passed over would be a rule that nobody checks.

@@ -1,17 +1,27 @@
 """The mock inside a test: a real server in a thread, on a free port."""
 
+import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
-from mock_server.app import DEFAULT_MAX_BODY, create_app
-from mock_server.ledger import MemoryLedger
+from mock_server.decimal_json import decode, encode
+from mock_server.domain import Load
+from mock_server.journal import Entry
 from mock_server.opening import opening_loads
+from mock_server.sandbox import Sandbox, Settings
 from mock_server.serving import Server, listen, url_of
+from mock_server.shapes import compile_shape
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Spec
+from mock_server.wire import LOAD
+
+Result = TypeVar("Result")
+
+__all__ = ["MockServer", "Settings"]
 
 
 class MockServer:
@@ -20,22 +30,35 @@ class MockServer:
         with MockServer() as mock:
             httpx2.get(f"{mock.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
-    `fixtures` and `spec` are files, as on the command line. Raises what `alvys-mock` refuses to
-    start with: SpecError, FixtureError, UnreadableDocument.
+    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. Several
+    can run at once; they share nothing. The methods may be called from any thread while the server
+    runs. Raises what `alvys-mock` refuses to start with: SpecError, FixtureError, UnreadableDocument,
+    UnusableSetting.
     """
 
+    url: str
+    """The base URL, for example `http://127.0.0.1:40123`."""
+
     def __init__(
-        self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, max_body: int = DEFAULT_MAX_BODY
+        self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
     ) -> None:
         read = Spec.read(spec)
-        app = create_app(read, MemoryLedger(opening_loads(read, fixtures)), max_body)
+        self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings or Settings())
+        self.controls = self._sandbox.controls
+        """What the methods below use. It belongs to the thread of the server, while that runs."""
+        self._shape = compile_shape(read, read.schema("Load"), LOAD, "Load")
         self._answers = threading.Event()
-        self._server = Server(app, on_start=self._answers.set)
+        self._server = Server(
+            self._sandbox.app(), on_start=self._started, shows_transport=self._sandbox.can_fail
+        )
+
+    def _started(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._answers.set()
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
-        """The base URL, for example `http://127.0.0.1:40123`."""
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
         self._answers.wait()
@@ -47,3 +70,79 @@ class MockServer:
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
+
+    def reset(self) -> None:
+        """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
+        self._do(self.controls.reset())
+
+    def add_load(self, number: str, status: str = "Invoiced", **members: object) -> dict[str, Any]:
+        """Adds a load, in place of one with the same number; returns it as `load` does.
+
+            mock.add_load("LD-7", InvoicedAmount={"Amount": 120.50, "Currency": 840})
+
+        `members` are the wire's, and what is left out is filled with plausible values, except money.
+        InvalidRequest names the member at fault, LoadIdTaken another load with the `Id`.
+        """
+        # Through JSON and back: a float becomes the decimal that it is written as.
+        fixture: Any = decode(encode({"Status": status, **members}))
+        return self._seen(self._do(self.controls.put_load(number, fixture)))
+
+    def load(self, number: str) -> dict[str, Any]:
+        """The load as the API shows it, numbers as int or Decimal; LoadNotFound.
+
+        assert mock.load("LD-1001")["totalPaid"]["Amount"] == Decimal("1250.10")
+        """
+        return self._seen(self._do(self.controls.ledger.load(number=number)))
+
+    def set_status(self, number: str, status: str) -> dict[str, Any]:
+        """Moves a load to a status, whatever it was in; LoadNotFound."""
+        return self._seen(self._do(self.controls.ledger.set_status(number, status)))
+
+    @property
+    def requests(self) -> list[Entry]:
+        """The latest requests, oldest first; SwitchedOff if the journal is off.
+
+        assert [request.status for request in mock.requests] == [200]
+        """
+        return self._soon(list, self.controls.journal)
+
+    def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
+        """Has the next `count` requests of an operation go wrong; InvalidRequest.
+
+            mock.fail_next(drop="after")              # recorded, and the answer is lost
+            mock.fail_next(2, status=503, retryAfter=1)
+            mock.fail_next(operation="getLoad", delay=0.2)
+
+        control.yaml describes what can go wrong, under Fault.
+        """
+        document: Any = decode(encode({"operation": operation, "next": count, **what}))
+        self._soon(self.controls.faults.add, document)
+
+    def token(self, client: str | None = None) -> str:
+        """An access token of a client, of the first if none is named; StopIteration if it is unknown."""
+        tokens = self.controls.tokens
+        owner = next(each for each in tokens.clients if client in (None, each.id))
+        return tokens.token_for(owner)
+
+    def move_clock(self, seconds: float) -> None:
+        """Lets that many seconds pass at once: tokens expire, rate limits end. Nothing sleeps."""
+        self._soon(self._sandbox.clock.move, seconds)
+
+    def freeze_clock(self, at: datetime) -> None:
+        """Stops the clock at an instant, which must have a time zone, until the next reset."""
+        self._soon(self._sandbox.clock.freeze)
+        self._soon(self._sandbox.clock.set, at)
+
+    def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:
+        async def call() -> Result:
+            return what(*arguments)
+
+        return self._do(call())
+
+    def _do(self, what: Coroutine[None, None, Result]) -> Result:
+        # In the server's own thread, so that no request is served halfway through it.
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    def _seen(self, load: Load) -> dict[str, Any]:
+        document: Any = decode(encode(self._shape(load)))
+        return document  # type: ignore[no-any-return]

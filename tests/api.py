@@ -14,7 +14,7 @@ import httpx2
 from mock_server.documents import read_document
 from mock_server.shipped import SPEC
 
-TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 413: ".14", 415: ".16"}
+TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 409: ".10", 413: ".14", 415: ".16"}
 
 STATUSES = (
     "In Review",
@@ -132,8 +132,11 @@ def checked_problem(body: bytes, status: int) -> Json:
     document = json_of(body)
     schema = SCHEMAS["ValidationProblem" if status == 400 else "Problem"]
     assert set(document) == set(schema["properties"])
-    section = TYPE_SECTIONS[status]
-    assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"
+    if status == 429:
+        assert document["type"] == "https://tools.ietf.org/html/rfc6585#section-4"
+    else:
+        section = TYPE_SECTIONS[status]
+        assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"
     assert document["status"] == status
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", document["traceId"])
     assert isinstance(document["title"], str)

@@ -102,3 +102,8 @@ def test_page_says_where_it_is(shipped: Api) -> None:
     assert len(page["Items"]) == 2
     whole = json_of(shipped.post(everything, path=SEARCH).text)
     assert (whole["Page"], whole["PageSize"], len(whole["Items"])) == (0, 20, 8)
+
+
+def test_load_that_is_not_there_cannot_be_removed() -> None:
+    with pytest.raises(LoadNotFound):
+        asyncio.run(MemoryLedger([]).remove("nope"))

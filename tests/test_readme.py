@@ -28,6 +28,7 @@ from mock_server.spec import Spec, SpecError
 from tests.api import Api, problem_of
 from tests.command import ROOT, serving
 from tests.conftest import Write
+from tests.defects import CATALOGUE
 
 README = (ROOT / "README.md").read_text()
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -99,10 +100,10 @@ def test_table_of_options_is_that_of_the_command() -> None:
         assert isinstance(option, click.Option)
         value = option.to_info_dict()["default"]
         if option.multiple:
-            value = value[0]
+            value = next(iter(value or ()), None)
         if isinstance(value, Path):
             value = value.relative_to(ROOT)
-        text = "" if option.is_flag else f"`{value}`"
+        text = "" if option.is_flag or value is None else f"`{value}`"
         expected[f"`{option.opts[0]}`"] = (f"`{context.auto_envvar_prefix}_{str(option.name).upper()}`", text)
     assert {cells[0]: (cells[1], cells[2]) for cells in rows(r"`--.*`")} == expected
 
@@ -197,6 +198,10 @@ def test_table_of_suites_is_complete() -> None:
 def test_cost_of_the_whole_run_is_as_said(write: Write) -> None:
     _, payments, money = plan(write, "--record-payments")
     assert f"With consent: {payments} payments worth {money} in all" in README
+
+
+def test_catalogue_is_as_long_as_said() -> None:
+    assert f"with {len(CATALOGUE)} seeded defects" in " ".join(README.split())
 
 
 def test_nightly_job_is_a_workflow() -> None:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
+from unittest import mock
 
 import hypothesis.strategies  # noqa: F401 - before the forks, since it takes a second to import
 
 from contract_tests import oracle, session  # noqa: F401 - for the same reason
+from contract_tests import target as contract_target
 from contract_tests.cli import main as harness
+from contract_tests.settings import MOCK
 from tests.defects import CATALOGUE, Defect
 from tests.second.freedoms import COMBINATIONS
 from tests.second.loads import by_status, opening_loads
@@ -88,11 +91,11 @@ def run(job: Job) -> Outcome:
         with (
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(output),
-            serve(job.service) as url,
+            _target(job) as target,
         ):
             status = _harness(
                 [
-                    *("--target", url, "--loads", str(loads), "--seed", "1", f"--examples={job.examples}"),
+                    *("--target", target, "--loads", str(loads), "--seed", "1", f"--examples={job.examples}"),
                     *(f"--suite={suite}" for suite in job.suites),
                     *("--json", str(report), "--record-payments", "--record", str(folder / "record.jsonl")),
                     *(SMOKE_BUDGET if job.suites == ("smoke",) else NO_BUDGET),
@@ -104,6 +107,23 @@ def run(job: Job) -> Outcome:
         if not report.exists():
             return Outcome(job, status, seconds=seconds, output=output.getvalue())
         return _read(job, status, json.loads(report.read_text()), seconds, output.getvalue())
+
+
+@contextlib.contextmanager
+def _target(job: Job) -> Iterator[str]:
+    """What the harness is told to test.
+
+    Smoke is for services with real money, and meets the subject as one: by its URL. The other suites
+    meet it in the place of the mock, where the guard lets out what no real service may get: payments on
+    loads that nobody nominated, references that are not the suite's own.
+    """
+    with serve(job.service) as url:
+        if job.suites == ("smoke",):
+            yield url
+        else:
+            in_place = contextlib.nullcontext(SimpleNamespace(url=url))
+            with mock.patch.object(contract_target, "MockServer", return_value=in_place):
+                yield MOCK
 
 
 def _harness(arguments: list[str]) -> int | None:

@@ -114,6 +114,23 @@ def test_with_consent_a_nominated_load_is_paid_and_no_other(server: CountingServ
     assert [kept.id for kept in record.payments] == ["id-1"]
 
 
+def test_a_nominated_number_may_be_lengthened_to_see_that_it_is_unknown(server: CountingServer) -> None:
+    server.answer = lambda _: Reply(404)
+    with guarded(server.url) as (client, _, record):
+        client.send(payment(f"LD-1-{IMPOSSIBLE}", must_be_refused=True))
+        for stranger in (
+            payment(f"LD-1-{IMPOSSIBLE}"),
+            payment(f"{STRANGER}-{IMPOSSIBLE}", must_be_refused=True),
+            payment("LD-1-1", must_be_refused=True),
+        ):
+            with pytest.raises(Refused):
+                client.send(stranger)
+    assert len(server.received) == 1
+    assert not record.payments
+    with guarded(server.url, consent=False) as (client, _, _), pytest.raises(Refused, match="consent"):
+        client.send(payment(f"LD-1-{IMPOSSIBLE}", must_be_refused=True))
+
+
 def test_with_consent_a_body_that_hides_its_load_is_refused(server: CountingServer) -> None:
     hidden = replace(payment(must_be_refused=True), headers={**MEDIA_TYPE, "Content-Encoding": "gzip"})
     with guarded(server.url) as (client, _, _), pytest.raises(Refused, match="hides"):

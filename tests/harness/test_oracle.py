@@ -473,6 +473,11 @@ def test_a_load_has_the_published_form(members: Tree) -> None:
     assert read(load() | members) == {"P4"}
 
 
+def test_values_beyond_measure_are_read() -> None:
+    huge = NEW | {"Amount": {"Amount": 1.7e308, "Currency": 10**300}}
+    assert "D1" not in broken(judged(BODY, 200, answer(OLD, huge), after=load(OLD, NEW)))
+
+
 @pytest.mark.parametrize(
     ("body", "status", "exists", "must"),
     [

@@ -1,0 +1,53 @@
+"""The time that the mock goes by: the real one, until somebody moves or freezes it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Tells the time. One clock serves a whole mock: moving it ages everything at once."""
+
+    def __init__(self) -> None:
+        self._stopped_at: datetime | None = None
+        self._ahead = timedelta()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the time stands still."""
+        return self._stopped_at is not None
+
+    def now(self) -> datetime:
+        """The instant, in UTC."""
+        return self._stopped_at or datetime.now(UTC) + self._ahead
+
+    def seconds(self) -> float:
+        """The instant, in seconds since 1970."""
+        if self._stopped_at is None:
+            return time.time() + self._ahead.total_seconds()
+        return self._stopped_at.timestamp()
+
+    def move(self, seconds: float) -> None:
+        """Lets that many seconds pass at once, also while frozen. OverflowError past the year 9999."""
+        self.set(self.now() + timedelta(seconds=seconds))
+
+    def set(self, at: datetime) -> None:
+        """Goes to an instant, and on from there unless frozen."""
+        at = at.astimezone(UTC)
+        if self.frozen:
+            self._stopped_at = at
+        else:
+            self._ahead = at - datetime.now(UTC)
+
+    def freeze(self) -> None:
+        """Stands still."""
+        self._stopped_at = self.now()
+
+    def thaw(self) -> None:
+        """Goes on from where it stands; does nothing to a clock that goes."""
+        at, self._stopped_at = self.now(), None
+        self.set(at)
+
+    def reset(self) -> None:
+        """Goes by the real time again."""
+        self._stopped_at = None
+        self._ahead = timedelta()

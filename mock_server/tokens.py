@@ -1,0 +1,193 @@
+"""Access tokens: who gets one, what is in it, and whether one may do what it wants."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+from mock_server.clock import Clock
+from mock_server.handlers import Call, Handler
+from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
+from mock_server.shapes import Facts
+from mock_server.spec import Operation, TokenTerms
+
+GRANT_TYPE = "client_credentials"
+DEFAULT_LIFETIME = 3600
+"""Seconds, as published."""
+
+_ALGORITHM = "HS256"
+_MOST_CHECKED = 1000
+"""How many tokens are known by heart, so that a signature is computed once and not for every request."""
+
+
+class NotAClient(ValueError):
+    """A text names no client; the message says what it must look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who may ask for tokens. Every token has all scopes of its client."""
+
+    id: str
+    secret: str
+    scopes: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Client":
+        """Reads `ID:SECRET:SCOPES`, the scopes separated by commas or spaces. NotAClient."""
+        name, secret, scopes = [*text.split(":", 2), "", ""][:3]
+        if not (name and secret and scopes.strip(" ,")):
+            raise NotAClient(f"{text!r} is no client; write it as ID:SECRET:SCOPE,SCOPE.")
+        return cls(name, secret, tuple(scopes.replace(",", " ").split()))
+
+
+class _Known(NamedTuple):
+    expires_at: int
+    scopes: frozenset[str]
+
+
+class Tokens:
+    """Issues signed tokens to its clients, and knows them again. The key is this object's own."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        terms: TokenTerms,
+        clients: Sequence[Client] = (),
+        lifetime: int = DEFAULT_LIFETIME,
+    ) -> None:
+        """Without clients there is one, `sandbox`, who has all scopes."""
+        self.clients = tuple(clients) or (Client("sandbox", "sandbox-secret", terms.scopes),)
+        self._terms = terms
+        self._clock = clock
+        self._lifetime = lifetime
+        self.reset()
+
+    def reset(self) -> None:
+        """Makes every token so far invalid."""
+        self._key = secrets.token_bytes(32)
+        self._known: dict[bytes, _Known] = {}
+
+    def issue(self, asked: Mapping[str, str]) -> dict[str, object]:
+        """The answer to a request for a token, by its published members; ClientRefused, GrantRefused."""
+        if asked["grant_type"] != GRANT_TYPE:
+            raise GrantRefused("unsupported_grant_type", f"Grant type must be {GRANT_TYPE}.")
+        client = next((each for each in self.clients if each.id == asked["client_id"]), None)
+        if client is None or not secrets.compare_digest(
+            client.secret.encode(), asked["client_secret"].encode("utf-8", "replace")
+        ):
+            raise ClientRefused
+        if asked["audience"] != self._terms.audience:
+            raise GrantRefused("access_denied", f"The audience must be {self._terms.audience}.")
+        if not set((asked.get("scope") or "").split()) <= set(client.scopes):
+            raise GrantRefused("access_denied", "A scope is asked for that is not granted.")
+        return {
+            "access_token": self.token_for(client),
+            "token_type": "Bearer",
+            "expires_in": self._lifetime,
+            "scope": " ".join(client.scopes),
+        }
+
+    def token_for(self, client: Client, **claims: object) -> str:
+        """A signed token; `claims` replace the usual ones."""
+        import jwt  # noqa: PLC0415 - its memory is for those who use tokens
+
+        now = int(self._clock.seconds())
+        usual = {
+            "iss": self._terms.issuer,
+            "sub": f"{client.id}@clients",
+            "aud": self._terms.audience,
+            "iat": now,
+            "exp": now + self._lifetime,
+            "scope": " ".join(client.scopes),
+            "gty": "client-credentials",
+            "org_id": "org_sandbox",
+            "org_name": "sandbox",
+        }
+        return jwt.encode({**usual, **claims}, self._key, algorithm=_ALGORITHM)
+
+    def scopes_of(self, authorization: bytes | None) -> frozenset[str]:
+        """The scopes of the token in an Authorization header; TokenRefused."""
+        if authorization is None:
+            raise TokenRefused
+        known = self._known.get(authorization)
+        if known is None:
+            scheme, _, token = authorization.decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                raise TokenRefused("The Authorization header must be: Bearer TOKEN")
+            known = self._verified(token)
+            while len(self._known) >= _MOST_CHECKED:
+                del self._known[next(iter(self._known))]
+            self._known[authorization] = known
+        if known.expires_at <= self._clock.seconds():
+            raise TokenRefused("The token has expired")
+        return known.scopes
+
+    def _verified(self, token: str) -> _Known:
+        import jwt  # noqa: PLC0415 - its memory is for those who use tokens
+
+        try:
+            # Its times are compared with a clock that can be moved, so not here.
+            options: jwt.types.Options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "aud"]}
+            claims = jwt.decode(
+                token.strip(),
+                self._key,
+                algorithms=[_ALGORITHM],
+                audience=self._terms.audience,
+                options=options,
+            )
+        except jwt.InvalidAudienceError as error:
+            raise TokenRefused("The token is for another audience") from error
+        except jwt.InvalidSignatureError as error:
+            raise TokenRefused("The signature of the token is wrong") from error
+        except jwt.InvalidTokenError as error:
+            raise TokenRefused("The token is malformed") from error
+        return _Known(claims["exp"], frozenset(str(claims.get("scope", "")).split()))
+
+
+class TokenGate:
+    """Lets through who has a valid token with the scopes that the spec asks for."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
+        """The check for one operation; one that there is not needs a token too (A10)."""
+        scopes = () if operation is None else operation.scopes
+        if scopes is None:
+            return None
+        needed = frozenset(scopes)
+        scopes_of = self._tokens.scopes_of
+
+        def check(scope: Scope) -> None:
+            if not needed <= scopes_of(authorization_of(scope)):
+                raise ScopeMissing(sorted(needed))
+
+        return check
+
+
+def authorization_of(scope: Scope) -> bytes | None:
+    """The Authorization header of a request; of several, all of them, which is no token."""
+    found: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            found = value if found is None else b"%b, %b" % (found, value)
+    return found
+
+
+async def issue_token(tokens: Tokens, call: Call) -> dict[str, object]:
+    """Issues a token; ClientRefused, GrantRefused."""
+    return tokens.issue(call.body)
+
+
+_issue = Handler(
+    issue_token,
+    Facts(plain={name: itemgetter(name) for name in ("access_token", "token_type", "expires_in", "scope")}),
+    refuse=oauth_error,
+    headers={"cache-control": "no-store"},
+)
+
+TOKEN_HANDLERS: Mapping[str, Handler[Tokens]] = {"issueToken": _issue, "issueTenantToken": _issue}

@@ -1,0 +1,1 @@
+"""The sandbox as the clients that people really use see it."""
