@@ -119,8 +119,10 @@ def test_keys_of_different_loads(api: Api, load: LoadView) -> None:
     api.observe("Q15", get(api, ("id", UNKNOWN_LOAD), ("loadNumber", load.number)))
     api.observe("Q15", get(api, ("loadNumber", load.number), ("orderNumber", UNKNOWN_LOAD)))
     other = next((one for some in api.loads.values() for one in some if one != load.number), None)
+    order = str(load.members["OrderNumber"])
     if other is not None:
-        api.observe("Q15", get(api, ("id", load.id), ("loadNumber", other)))
+        by_order = (("orderNumber", order),) if order.strip() else ()
+        api.observe("Q15", get(api, ("id", load.id), ("loadNumber", other), *by_order))
 
 
 @assumed("Q16")
