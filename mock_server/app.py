@@ -2,14 +2,14 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from starlette.routing import Match, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_server.clock import Clock
 from mock_server.decimal_json import NotJson, decode, encode
@@ -85,7 +85,7 @@ def route(
             raise SpecError(f"{spec.name}: {', '.join(sorted(missing))}, {what}")
     with spec.in_use():
         routes = list(_routes(spec, handlers, max_body, gates, wrap))
-    return Router(routes, redirect_slashes=False, default=_Path({}, _gated(_NOWHERE, gates, None)))
+    return _Paths(routes, _Endpoint(_no_path, checks=_checks(gates, None)))
 
 
 def _routes(
@@ -95,24 +95,39 @@ def _routes(
     gates: Sequence[Gate],
     wrap: Wrap | None,
 ) -> Iterator["_Route"]:
-    paths: dict[str, dict[str, _Endpoint]] = {}
+    paths: dict[str, dict[str, Operation]] = {}
     for operation in spec.operations:
-        endpoint = _Endpoint(operation, handlers[operation.id], _shape(spec, operation, handlers), max_body)
-        paths.setdefault(operation.path, {})[operation.method] = endpoint
-    for path, endpoints in paths.items():
-        secured = any(endpoint.operation.scopes is not None for endpoint in endpoints.values())
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    for path, operations in paths.items():
+        secured = any(operation.scopes is not None for operation in operations.values())
         app: ASGIApp = _Path(
-            {method: _gated(endpoint, gates, endpoint.operation) for method, endpoint in endpoints.items()},
-            _gated(_no_method(endpoints), gates if secured else (), None),
+            {
+                method: _endpoint(spec, operation, handlers[operation.id], max_body, gates)
+                for method, operation in operations.items()
+            },
+            _Endpoint(_no_method(operations), checks=_checks(gates if secured else (), None)),
         )
         if wrap is not None:
-            app = wrap(app, {method: endpoint.operation for method, endpoint in endpoints.items()})
-        yield _Route(path, app, next(iter(endpoints.values())).operation.path_parameters)
+            app = wrap(app, operations)
+        yield _Route(path, app, next(iter(operations.values())).path_parameters)
 
 
-def _shape(spec: Spec, operation: Operation, handlers: Mapping[str, BoundHandler]) -> Picker:
-    facts = handlers[operation.id].returns
-    return _as_it_is if facts is None else compile_shape(spec, operation.success, facts, operation.id)
+def _endpoint(
+    spec: Spec, operation: Operation, handler: BoundHandler, max_body: int, gates: Sequence[Gate]
+) -> "_Endpoint":
+    facts = handler.returns
+    shape = _as_it_is if facts is None else compile_shape(spec, operation.success, facts, operation.id)
+    return _Endpoint(
+        _Answer(operation, handler.handle, shape, max_body),
+        operation.id,
+        _encoded({"content-type": "application/json", **handler.headers}),
+        handler.refuse,
+        _checks(gates, operation),
+    )
+
+
+def _checks(gates: Sequence[Gate], operation: Operation | None) -> list[Check]:
+    return [check for gate in gates if (check := gate.check_for(operation)) is not None]
 
 
 def _as_it_is(thing: object) -> object:
@@ -129,119 +144,131 @@ class _Route(Route):
         pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
         self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
         self._accepts = parameters.accepts
+
+    def parameters_in(self, path: str) -> dict[str, str] | None:
+        """The parameters in the path; None if it is another."""
+        match, child_scope = self.matches({"type": "http", "path": path, "method": ""})
+        if match is Match.NONE or not self._accepts(child_scope["path_params"]):
+            return None
+        parameters: dict[str, str] = child_scope["path_params"]
+        return parameters
+
+
+class _Paths:
+    """Gives every request to the app of its path, at once: Starlette's router is three coroutines."""
+
+    def __init__(self, routes: Sequence[_Route], otherwise: ASGIApp) -> None:
+        self._routes = routes
+        self._otherwise = otherwise
         # The same few paths come again and again.
-        self._match = lru_cache(maxsize=64)(self._match_path)
+        self._found = lru_cache(maxsize=64)(self._find)
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return self._match(scope["path"])
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        app, scope["path_params"] = self._found(scope["path"])
+        return app(scope, receive, send)
 
-    def _match_path(self, path: str) -> tuple[Match, Scope]:
-        match, child_scope = super().matches({"type": "http", "path": path, "method": ""})
-        allowed = match is not Match.NONE and self._accepts(child_scope["path_params"])
-        return (match, child_scope) if allowed else (Match.NONE, {})
-
-
-class _Answers(Protocol):
-    """What becomes of a request: one operation, or the lack of one."""
-
-    id: str | None
-    headers: Headers
-    refuse: Callable[[Exception], Refusal]
-
-    async def answer(self, scope: Scope, receive: Receive) -> bytes:
-        """The body of the 200 answer; raises what `refuse` knows."""
+    def _find(self, path: str) -> tuple[ASGIApp, dict[str, str]]:
+        for route in self._routes:
+            parameters = route.parameters_in(path)
+            if parameters is not None:
+                return route.app, parameters
+        return self._otherwise, {}
 
 
 class _Path:
-    """All operations of one path. Whatever goes wrong in them becomes a problem document."""
+    """Gives every request of one path to the operation of its method."""
 
-    def __init__(self, endpoints: Mapping[str, _Answers], otherwise: _Answers) -> None:
+    def __init__(self, endpoints: Mapping[str, ASGIApp], otherwise: ASGIApp) -> None:
         self._endpoints = endpoints
         self._otherwise = otherwise
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(scope["method"], self._otherwise)
-        scope["mock.operation"] = endpoint.id
-        try:
-            body = await endpoint.answer(scope, receive)
-        except _ClientGoneError:
-            return
-        except Exception as error:  # noqa: BLE001 - the outermost place: nothing may end as plain text
-            status, headers, body = endpoint.refuse(error)
-            if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-                _log.exception("%s %s failed", scope["method"], scope["path"])
-            _note(scope, status.value, body)
-            await _send(send, status.value, _encoded(headers), body)
-            return
-        _note(scope, 200, body)
-        # Not by _send: a call less for what nearly every answer is.
-        headers_sent = [*endpoint.headers, (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers_sent})
-        await send({"type": "http.response.body", "body": body})
-
-
-class _Gated:
-    """An endpoint behind checks."""
-
-    def __init__(self, endpoint: _Answers, checks: Sequence[Check]) -> None:
-        self.id, self.headers, self.refuse = endpoint.id, endpoint.headers, endpoint.refuse
-        self._endpoint = endpoint
-        self._checks = checks
-
-    async def answer(self, scope: Scope, receive: Receive) -> bytes:
-        for check in self._checks:
-            check(scope)
-        return await self._endpoint.answer(scope, receive)
-
-
-def _gated(endpoint: _Answers, gates: Sequence[Gate], operation: Operation | None) -> _Answers:
-    checks = [check for gate in gates if (check := gate.check_for(operation)) is not None]
-    return _Gated(endpoint, checks) if checks else endpoint
-
-
-class _Refusing:
-    """Where there is no operation: what every request gets."""
-
-    def __init__(self, error: Callable[[Scope], Exception]) -> None:
-        self.id: str | None = None
-        self.headers: Headers = ()
-        self.refuse: Callable[[Exception], Refusal] = problem
-        self._error = error
-
-    async def answer(self, scope: Scope, _receive: Receive) -> bytes:
-        raise self._error(scope)
-
-
-_NOWHERE = _Refusing(lambda _: UnknownPath("There is no such path, or not in this version of the API."))
-
-
-def _no_method(allowed: Iterable[str]) -> _Refusing:
-    return _Refusing(lambda scope: MethodNotAllowed(scope["method"], allowed))
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._endpoints.get(scope["method"], self._otherwise)(scope, receive, send)
 
 
 class _Endpoint:
-    """One operation, from the request's bytes to the answer's."""
+    """Sends what `answer` returns as a 200; whatever goes wrong in it becomes what `refuse` makes of it."""
 
-    def __init__(self, operation: Operation, handler: BoundHandler, shape: Picker, max_body: int) -> None:
-        self.id: str | None = operation.id
-        self.operation = operation
-        self.headers: Headers = _encoded({"content-type": "application/json", **handler.headers})
-        self.refuse = handler.refuse
+    def __init__(
+        self,
+        answer: Callable[[Scope, Receive], Awaitable[bytes]],
+        operation: str | None = None,
+        headers: Headers = (),
+        refuse: Callable[[Exception], Refusal] = problem,
+        checks: Sequence[Check] = (),
+    ) -> None:
+        self._answer = answer
+        self._operation = operation
+        self._headers = headers
+        self._refuse = refuse
+        self._checks = checks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["mock.operation"] = self._operation
+        try:
+            for check in self._checks:
+                check(scope)
+            body = await self._answer(scope, receive)
+        except _ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001 - the outermost place: nothing may end as plain text
+            refusal = self._refuse(error)
+            if refusal.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.exception("%s %s failed", scope["method"], scope["path"])
+            status, headers, body = refusal.status.value, _encoded(refusal.headers), refusal.body
+        else:
+            status, headers = 200, self._headers
+        if "mock.answer" in scope:
+            # For the journal. Otherwise a large answer would live as long as the scope, until the next
+            # request.
+            scope["mock.status"], scope["mock.answer"] = status, body
+        sent_headers = [*headers, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": sent_headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _no_path(_scope: Scope, _receive: Receive) -> bytes:
+    raise UnknownPath("There is no such path, or not in this version of the API.")
+
+
+def _no_method(allowed: Iterable[str]) -> Callable[[Scope, Receive], Awaitable[bytes]]:
+    async def refuse(scope: Scope, _receive: Receive) -> bytes:
+        raise MethodNotAllowed(scope["method"], allowed)
+
+    return refuse
+
+
+class _Answer:
+    """One operation, from the request's bytes to those of the answer; raises what `problems` knows."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        handle: Callable[[Call], Awaitable[object]],
+        shape: Picker,
+        max_body: int,
+    ) -> None:
+        self._operation = operation
         self._takes = operation.media_types.take
         self._parsed = _form_or_json if FORM in operation.media_types.names else _json
-        self._handle = handler.handle
+        self._handle = handle
         self._shape = shape
         self._max_body = max_body
 
-    async def answer(self, scope: Scope, receive: Receive) -> bytes:
-        operation = self.operation
+    async def __call__(self, scope: Scope, receive: Receive) -> bytes:
+        operation = self._operation
         query: dict[str, str] = {}
         if operation.query_names:
             query = scope["mock.query"] = self._query(scope["query_string"])
         document: Any = None
         if operation.body is not None:
-            self._check_headers(scope)
-            body = scope["mock.body"] = await self._body(receive)
+            self._check_headers(scope["headers"])
+            # Not in a coroutine of its own: that would cost more than the body itself.
+            body, more = b"", True
+            while more:
+                message = await receive()
+                body, more = self._with(body, message), message["more_body"]
+            scope["mock.body"] = body
             document = scope["mock.document"] = self._parsed(scope, body)
             if not operation.body.accepts(document):
                 raise InvalidRequest(operation.body.faults(document))
@@ -252,39 +279,31 @@ class _Endpoint:
         # blank value counts as none.
         query: dict[str, str] = {}
         for name, value in parse_qsl(query_string.decode("latin-1")):
-            known = self.operation.query_names.get(name.lower())
+            known = self._operation.query_names.get(name.lower())
             if known and value.strip():
                 query.setdefault(known, value)
-        if faults := self.operation.query.faults(query):
+        if faults := self._operation.query.faults(query):
             raise InvalidRequest(faults)
         return query
 
-    def _check_headers(self, scope: Scope) -> None:
-        content_type: bytes | None = None
-        length = 0
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value if content_type is None else b""
-            elif name == b"content-length":
-                length = int(value)
-            elif name == b"transfer-encoding":
-                length = 1
-        if (content_type is not None or length) and not self._takes(content_type or b""):
-            raise UnsupportedMediaType(self.operation.media_types.names)
+    def _check_headers(self, headers: Headers) -> None:
+        known = dict(headers)
+        content_type = known.get(b"content-type")
+        if len(known) < len(headers) and [name for name, _ in headers].count(b"content-type") > 1:
+            content_type = b""
+        length = int(known.get(b"content-length", 0))
+        comes = length or content_type is not None or b"transfer-encoding" in known
+        if comes and not self._takes(content_type or b""):
+            raise UnsupportedMediaType(self._operation.media_types.names)
         if length > self._max_body:
             raise ContentTooLarge(self._max_body)
 
-    async def _body(self, receive: Receive) -> bytes:
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _ClientGoneError
-            body = body + message["body"] if body else message["body"]
-            more = message["more_body"]
-            if len(body) > self._max_body:
-                raise ContentTooLarge(self._max_body)
+    def _with(self, before: bytes, message: Message) -> bytes:
+        if message["type"] == "http.disconnect":
+            raise _ClientGoneError
+        body: bytes = before + message["body"] if before else message["body"]
+        if len(body) > self._max_body:
+            raise ContentTooLarge(self._max_body)
         return body
 
 
@@ -315,17 +334,5 @@ class _ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-def _note(scope: Scope, status: int, body: bytes) -> None:
-    # For the journal. Otherwise a large answer would live as long as the scope, until the next request.
-    if "mock.answer" in scope:
-        scope["mock.status"], scope["mock.answer"] = status, body
-
-
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _encoded(headers: Mapping[str, str]) -> Headers:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -1,8 +1,10 @@
 """Serves an ASGI app with uvicorn, on a socket that is known to be free."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,8 +20,48 @@ class PortTaken(Exception):
     """Nothing can listen on the address; the message says why."""
 
 
+class _Joining:
+    """A transport that sends in one piece what is written to it in one turn of the loop.
+
+    uvicorn writes the head and the body of an answer one after the other: two system calls, two packets,
+    and a client that wakes up twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self.send_held)
+        self._held.append(data)
+
+    def close(self) -> None:
+        self.send_held()
+        self._transport.close()
+
+    def send_held(self) -> None:
+        held, self._held = self._held, []
+        if held and not self._transport.is_closing():
+            self._transport.writelines(held)
+
+
 class _Protocol(HttpToolsProtocol):
     """HTTP/1.1 whose own refusals are problem documents too."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._joining = _Joining(transport, self.loop)
+        self.transport = self._joining  # type: ignore[assignment]
+
+    def eof_received(self) -> None:
+        # The client has said all that it wants to; the transport is closed next.
+        self._joining.send_held()
+        super().eof_received()
 
     def data_received(self, data: bytes) -> None:
         # The parser leaves out the body of a request that offers another protocol, as Java's
