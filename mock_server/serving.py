@@ -20,6 +20,10 @@ class PortTaken(Exception):
     """Nothing can listen on the address; the message says why."""
 
 
+_LARGE = 64 * 1024
+"""Bytes that are a packet of their own anyway, and would be copied to be joined."""
+
+
 class _Joining:
     """A transport that sends in one piece what is written to it in one turn of the loop.
 
@@ -36,6 +40,10 @@ class _Joining:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        if len(data) > _LARGE:
+            self.send_held()
+            self._transport.write(data)
+            return
         if not self._held:
             self._loop.call_soon(self.send_held)
         self._held.append(data)

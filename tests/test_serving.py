@@ -5,10 +5,11 @@ import socket
 import struct
 import sys
 
+import httpx2
 import pytest
 
 from mock_server.testing import MockServer
-from tests.api import Api
+from tests.api import LOADS, Api, json_of
 
 READ = b"GET /api/p/v1.0/loads?loadNumber=LD-1001 HTTP/1.1\r\nHost: mock\r\n\r\n"
 
@@ -24,6 +25,23 @@ def test_head_and_body_of_an_answer_are_one_packet(api: Api) -> None:
             information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
             (packets_with_data,) = struct.unpack_from("I", information, 152)
             assert packets_with_data == count
+
+
+@pytest.mark.parametrize("count", [1, 250, 5000])
+def test_answer_of_any_size_arrives_whole(count: int) -> None:
+    payments = [
+        {
+            "PaymentDate": "2026-07-01T00:00:00Z",
+            "ReferenceNumber": f"R-{n}",
+            "Amount": {"Amount": 1, "Currency": 840},
+        }
+        for n in range(count)
+    ]
+    with MockServer() as mock, httpx2.Client(base_url=mock.url) as client:
+        mock.add_load("LD-7", payments=payments)
+        for _ in range(3):
+            answer = client.get(LOADS, params={"loadNumber": "LD-7"})
+            assert json_of(answer.text) == mock.load("LD-7")
 
 
 def test_client_that_sends_no_more_is_answered(api: Api) -> None:
