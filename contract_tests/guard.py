@@ -9,8 +9,13 @@ from typing import Final
 
 from contract_tests.intent import IMPOSSIBLE_PREFIX, Action, Intent
 
-_SMUGGLED: Final = frozenset({"host", "content-length", "transfer-encoding", "upgrade", "expect", "trailer"})
-"""Headers that could make one request look like another, or reach another host."""
+_SMUGGLED: Final = frozenset(
+    {
+        "host", "content-length", "transfer-encoding", "upgrade", "expect", "trailer", "x-original-url",
+        "x-rewrite-url",
+    }
+)  # fmt: skip
+"""Headers that could make one request look like another, or reach another host or path."""
 
 
 class Refused(Exception):
@@ -199,7 +204,7 @@ class Guard:
         if not self._policy.consent:
             raise Refused("no consent to record payments (--record-payments)")
         if intent.opaque:
-            raise Refused("the body's coding hides which load it names")
+            raise Refused("the form or the coding of the body hides which load it names")
         strangers = sorted(
             number
             for number in intent.possible_loads - set(self._policy.nominated)

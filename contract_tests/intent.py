@@ -22,8 +22,10 @@ _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _OVERRIDES: Final = ("x-http-method", "x-http-method-override", "x-method-override", "x-method")
 _PAYMENTS: Final = re.compile(r"/api/p/v[^/]*/invoices/customer-payments")
 _SEARCH: Final = re.compile(r"/api/p/v[^/]*/loads/search")
-_LOAD_KEY: Final = re.compile(r"load[\W_]*number", re.IGNORECASE)
-_AFTER_KEY: Final = re.compile(r"""[^\w<&,}\]-]*([^"'&<,}\]\r\n\\]{0,200})""")
+_LOAD_KEY: Final = re.compile(r"(?<!</)load[\W_]*number", re.IGNORECASE)
+_AFTER_KEY: Final = re.compile(r"""([^\w<&,}\]-]*)([^"'&<,}\]\r\n\\]{0,200})""")
+_PLAIN_GAP: Final = re.compile(r"""[\s"'\\]*[:=>][\s"'\\]*""")
+"""Between a key and its only value. A comment, a list or a CDATA section may hide another one."""
 _AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&-]*(-?[0-9][0-9.]*(?:e[+-]?[0-9]{1,5})?)", re.IGNORECASE)
 _DIGITS: Final = 12
 """A currency with more digits than this is not kept."""
@@ -274,8 +276,10 @@ def _read_text(text: str, body: _Body) -> None:
     for version in {text, plain, plain.replace("\x00", "")}:
         for key in _LOAD_KEY.finditer(version):
             value = _AFTER_KEY.match(version, key.end())
-            if value is not None and value[1].strip():
-                body.loads.add(value[1].strip())
+            number = value[2].strip() if value else ""
+            body.loads.update({number} - {""})
+            if value is None or not number or not _PLAIN_GAP.fullmatch(value[1]):
+                body.opaque = True
         body.amounts.extend(_numbers(_AMOUNT_IN_TEXT.findall(version)))
 
 

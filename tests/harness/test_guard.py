@@ -350,6 +350,8 @@ def test_no_path_leads_to_another_host(server: CountingServer) -> None:
         "Upgrade",
         "Expect",
         "Trailer",
+        "X-Original-URL",
+        "X-Rewrite-URL",
         "Proxy-Authorization",
     ],
 )

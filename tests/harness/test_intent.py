@@ -95,6 +95,37 @@ def test_a_coded_body_hides_what_it_names(coding: str) -> None:
     assert not intent.cannot_record
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"LoadNumber": /*,*/ "LD-1"}',
+        b'{"LoadNumber": /*"ct-no-such-load-1"*/ "LD-1"}',
+        b'{"LoadNumber": // "ct-no-such-load-1"\n "LD-1"}',
+        b'{"LoadNumber" /*: "ct-no-such-load-1"*/ : "LD-1"}',
+        b'{"LoadNumber": ["ct-no-such-load-1", "LD-1"],}',
+        b'[{"op": "add", "path": "/LoadNumber", "value": "LD-1"},]',
+        b"LoadNumber: # ct-no-such-load-1\n  LD-1",
+        b"<LoadNumber><![CDATA[LD-1]]></LoadNumber>",
+        b"<LoadNumber><!-- --><n>LD-1</n></LoadNumber>",
+    ],
+)
+def test_text_that_is_no_json_may_hide_what_it_names(content: bytes) -> None:
+    assert not intent_of("POST", PAYMENTS.encode(), {}, content).cannot_record
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"LoadNumber": "ct-no-such-load-7',
+        b"{LoadNumber: 'ct-no-such-load-7'}",
+        b"LoadNumber=ct-no-such-load-7&Note=LD-1",
+        b"<p><LoadNumber>ct-no-such-load-7</LoadNumber></p>",
+    ],
+)
+def test_text_that_plainly_names_an_impossible_load_cannot_record(content: bytes) -> None:
+    assert intent_of("POST", PAYMENTS.encode(), {}, content).cannot_record
+
+
 def test_an_unknown_charset_hides_what_a_body_names() -> None:
     headers = {"content-type": "application/json; charset=x-secret"}
     assert not intent_of("POST", PAYMENTS.encode(), headers, b"abc").cannot_record
