@@ -175,9 +175,13 @@ class Client:
     def _settle(self, sent: _Sent, attempt: Payment, response: Response) -> None:
         if not _succeeded(response):
             outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN
+            if outcome == UNKNOWN and sent.permit.must_be_refused:
+                self._guard.count_unplanned(attempt.money)
             self._record.write(settled(attempt, outcome, response.status))
             return
         booked = _booked(response.content, attempt.reference)
+        if booked:
+            self._guard.confirm(sent.permit)
         for number, (identity, amount) in enumerate(booked or [(None, None)]):
             payment = settled(attempt, RECORDED, response.status, identity)
             if amount is not None and number:

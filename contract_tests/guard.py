@@ -88,7 +88,8 @@ class Guard:
         self._policy = policy
         self._lock = threading.Lock()
         self._open = policy.is_mock
-        self._known: set[tuple[frozenset[str], str]] = set()
+        self._counted: dict[tuple[frozenset[str], str | None], Decimal] = {}
+        self._unplanned = False
         self._stopped: Stop | None = None
         self.requests = 0
         self.payments = 0
@@ -119,10 +120,9 @@ class Guard:
     def resume(self, load: str, reference: str | None, amount: Decimal) -> None:
         """Counts a payment of an earlier run of this id: sent again, it is a repeat."""
         with self._lock:
-            self.payments += 1
-            self.amount += amount
+            self._count(amount)
             if reference is not None:
-                self._known.add((frozenset({load}), reference))
+                self._counted[frozenset({load}), reference] = amount
 
     def admit(self, intent: Intent, headers: Mapping[str, str], *, must_be_refused: bool = False) -> Permit:
         """Counts a request that may be sent.
@@ -141,6 +141,8 @@ class Guard:
         self._check_stopped()
         _check_headers(headers)
         permit = self._permit(intent, must_be_refused=must_be_refused)
+        if self._unplanned and permit.may_record and not permit.is_payment:
+            self._check_budget(intent.amount)
         resolution = 1 if permit.may_record and not self._policy.is_mock else 0
         self._check_requests(1 + resolution)
         if permit.is_payment:
@@ -169,11 +171,21 @@ class Guard:
                 self._stopped = Stop(reason, status)
             return self._stopped
 
-    def count_unplanned(self, amount: Decimal) -> None:
-        """Counts a payment that the target recorded beyond those reserved."""
+    def confirm(self, permit: Permit) -> None:
+        """Says that the target recorded the payment: whatever is sent again for it adds nothing."""
+        key = _key(permit.intent)
         with self._lock:
-            self.payments += 1
-            self.amount += amount
+            if key in self._counted:
+                self._counted[key] = _ENDLESS
+
+    def count_unplanned(self, amount: Decimal) -> None:
+        """Counts a payment that the target recorded beyond those reserved, or may have.
+
+        From then on what must be refused leaves only while the budget has room for it.
+        """
+        with self._lock:
+            self._unplanned = True
+            self._count(amount)
 
     def _check_stopped(self) -> None:
         if self._stopped is not None:
@@ -225,23 +237,37 @@ class Guard:
         return any(number.startswith(f"{known}-{IMPOSSIBLE_PREFIX}") for known in self._policy.nominated)
 
     def _is_repeat(self, intent: Intent) -> bool:
-        return intent.reference is not None and (intent.possible_loads, intent.reference) in self._known
+        """Whether it was counted; with a larger amount only if the target has recorded the first."""
+        counted = self._counted.get(_key(intent))
+        return counted is not None and intent.amount <= counted
 
     def _reserve(self, intent: Intent) -> None:
-        """Counts a new payment; an amount that nobody can book (negative, not finite) counts as 0."""
+        self._check_budget(intent.amount)
+        if intent.reference is not None:
+            self._counted[_key(intent)] = intent.amount
+        self._count(intent.amount)
+
+    def _check_budget(self, amount: Decimal) -> None:
         budget = self._policy.budget
         if budget.payments is not None and self.payments + 1 > budget.payments:
             raise Refused(f"budget: {budget.payments} payments are used up")
-        if budget.amount is not None and intent.amount > budget.amount - self.amount:
+        if budget.amount is not None and amount > budget.amount - self.amount:
             raise Refused(f"budget: the payment would exceed {budget.amount} in all")
-        if intent.reference is not None:
-            self._known.add((intent.possible_loads, intent.reference))
+
+    def _count(self, amount: Decimal) -> None:
+        """Counts a payment; a negative amount is 0, and so is an endless one that no budget asks for."""
         self.payments += 1
-        if intent.amount.is_finite() and intent.amount > 0 and intent.amount.adjusted() < _BOOKABLE_DIGITS:
-            self.amount += intent.amount
+        bookable = amount.is_finite() and amount.adjusted() < _BOOKABLE_DIGITS
+        if amount > 0 and (bookable or self._policy.budget.amount is not None):
+            self.amount += amount
 
 
 _BOOKABLE_DIGITS: Final = 20
+_ENDLESS: Final = Decimal("Infinity")
+
+
+def _key(intent: Intent) -> tuple[frozenset[str], str | None]:
+    return intent.possible_loads, intent.reference
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

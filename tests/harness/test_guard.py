@@ -233,6 +233,19 @@ def test_a_repeat_may_not_carry_more_than_the_whole_budget(server: CountingServe
     assert len(server.received) == 1
 
 
+def test_a_larger_amount_is_no_repeat_of_what_was_refused(server: CountingServer) -> None:
+    server.answer = lambda _: Reply(400)
+    with guarded(server.url) as (client, guard, _):
+        client.send(payment(amount="0.01"))
+        server.answer = recorded
+        client.send(payment(amount="2.00"))
+        for reference in ("ct-run-1", "ct-run-2"):
+            client.send(payment(reference=reference, amount="0.01"))
+        with pytest.raises(Refused, match="budget"):
+            client.send(payment(reference="ct-run-2", load="LD-2", amount="1.00"))
+    assert (guard.payments, guard.amount) == (3, Decimal("2.02"))
+
+
 def test_a_duplicate_that_the_target_made_is_counted_and_recorded(server: CountingServer) -> None:
     payments: list[object] = []
 
@@ -268,6 +281,33 @@ def test_what_must_be_refused_and_is_accepted_stops_the_run(server: CountingServ
     assert stop.value.status == 1
     assert len(server.received) == 1
     assert [(kept.load, kept.id) for kept in record.payments] == [("LD-1", "id-1")]
+
+
+@pytest.mark.parametrize("status", [302, 500])
+def test_what_must_be_refused_and_may_be_recorded_counts_as_a_payment(
+    status: int, server: CountingServer
+) -> None:
+    server.answer = lambda _: Reply(status)
+    with guarded(server.url, budget=Budget(payments=2)) as (client, guard, record):
+        for number in (1, 2):
+            client.send(payment(reference=f"ct-run-{number}", must_be_refused=True))
+        for refused in (True, False):
+            with pytest.raises(Refused, match="budget"):
+                client.send(payment(reference="ct-run-3", must_be_refused=refused))
+    assert len(server.received) == guard.payments == len(record.payments) == 2
+
+
+def test_no_amount_gives_room_for_another(server: CountingServer) -> None:
+    server.answer = recorded
+    with guarded(server.url) as (client, guard, _):
+        guard.resume("LD-1", "ct-run-1", Decimal(-1000))
+        guard.count_unplanned(Decimal(-1000))
+        with pytest.raises(Refused, match="budget"):
+            client.send(payment(reference="ct-run-9", amount="3.01"))
+        client.send(payment(reference="ct-run-9", amount="2.99"))
+        guard.count_unplanned(Decimal("1e400"))
+        with pytest.raises(Refused, match="budget"):
+            client.send(payment(reference="ct-run-10", amount="0.01"))
 
 
 def test_calling_a_payment_refused_does_not_lift_the_budget_of_money(server: CountingServer) -> None:
