@@ -12,6 +12,7 @@ from rich.console import Console
 
 from contract_tests.credentials import Credentials, CredentialsError
 from contract_tests.options import OPTIONS, Given, Kind, Option, OptionError
+from contract_tests.preflight import WRONG_USE
 from contract_tests.progress import ProgressBar
 from contract_tests.settings import resolve
 
@@ -64,7 +65,8 @@ def _command(pytest_arguments: tuple[str, ...], **values: Given) -> None:
         ],
         plugins=[ProgressBar(console)],
     )
-    sys.exit(int(status))
+    # pytest has a status of its own for arguments that it does not know.
+    sys.exit(WRONG_USE if status == pytest.ExitCode.USAGE_ERROR else int(status))
 
 
 def _option(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:

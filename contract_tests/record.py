@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -58,15 +58,16 @@ class Record:
     line of an earlier run in it cannot be read.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Opens the file for appending; payments that it already holds are those of earlier runs."""
+    def __init__(self, path: Path | None = None, *, resumed: bool = True) -> None:
+        """Opens the file for appending. Payments that it already holds count only for a resumed run."""
         self.path = path
         self._lock = threading.Lock()
         self._recorded: dict[tuple[str, str | None, str | None], Payment] = {}
         self._open: dict[tuple[str, str | None], Payment] = {}
         self._file: TextIO | None = None
         if path is not None:
-            for payment in _read(path):
+            earlier = list(_read(path))
+            for payment in earlier if resumed else []:
                 self._keep(payment)
             self._file = path.open("a", encoding="utf-8")
 
@@ -104,10 +105,12 @@ def _read(path: Path) -> Iterator[Payment]:
         return
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            yield Payment(**json.loads(line))
-        except (ValueError, TypeError):
+            payment = Payment(**json.loads(line))
+            Decimal(payment.amount)
+        except (ValueError, TypeError, InvalidOperation):
             message = f"{path}, line {number}, is no line of a record of payments."
             raise ValueError(message) from None
+        yield payment
 
 
 def now() -> str:

@@ -254,7 +254,7 @@ def _cut(text: str) -> str:
 
 
 def write_json(report: Report, path: Path) -> None:
-    """Writes the report for machines: no member but those that the README lists."""
+    """Writes the report for machines. Its members do not change: programs read them."""
     content = {
         "target": report.target,
         "started": report.started,

@@ -70,7 +70,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         observe=plan.note if settings.plan else _ignore,
     )
     try:
-        for payment in record.payments if settings.resumed else []:
+        for payment in record.payments:
             guard.resume(payment.load, payment.reference, payment.money)
         if not settings.is_mock:
             _check(client, target, settings)
@@ -97,7 +97,7 @@ def _policy(settings: Settings, target: Target) -> Policy:
 
 def _record(settings: Settings) -> Record:
     try:
-        return Record(None if settings.plan else settings.record)
+        return Record(None if settings.plan else settings.record, resumed=settings.resumed)
     except (OSError, ValueError) as error:
         sentence = f"The record of payments cannot be kept: {error}."
         raise CannotRun(sentence, WRONG_USE) from None

@@ -88,8 +88,8 @@ def resolve(given: Mapping[str, Given], environment: Mapping[str, str] = os.envi
         suites=options.suites() or _default_suites(origin, consent=consent, max_payments=max_payments or 0),
         examples=_DEFAULT_EXAMPLES if examples is None else examples,
         seed=secrets.randbelow(2**31) if seed is None else seed,
-        report=options.path("report"),
-        json=options.path("json"),
+        report=options.output("report"),
+        json=options.output("json"),
         junit=options.path("junit"),
         plan=plan,
         run_id=run_id,
@@ -138,6 +138,14 @@ class _Given:
     def path(self, name: str) -> Path | None:
         text = self.text(name)
         return None if text is None else Path(text)
+
+    def output(self, name: str) -> Path | None:
+        """A file that can be written when the run is over, as far as its folder tells now."""
+        path = self.path(name)
+        if path is not None and (not path.parent.is_dir() or path.is_dir()):
+            message = f"--{name}: {path} cannot be written; its folder must exist."
+            raise OptionError(message)
+        return path
 
     def count(self, name: str) -> int | None:
         text = self.text(name)

@@ -122,6 +122,8 @@ def test_a_nominated_load_that_cannot_be_read_is_a_violation(run: Shell, mock: M
         (("--nonsense",), "No such option"),
         (("--suite", "smok"), "there is no suite"),
         (("--target", "http://127.0.0.1:1", "--record-payments"), "needs --loads"),
+        (("--suite", "reads", "--report", "nowhere/r.html"), "nowhere/r.html cannot be written"),
+        (("--suite", "reads", "--", "--nonsense"), "unrecognized arguments: --nonsense"),
     ],
 )
 def test_wrong_usage_is_2(run: Shell, arguments: tuple[str, ...], sentence: str) -> None:

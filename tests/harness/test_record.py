@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from contract_tests.record import RECORDED, REFUSED, SENDING, UNKNOWN, Payment, Record, settled
 
 SENT = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, SENDING)
+AMOUNT_IS_A_WORD = json.dumps(asdict(replace(SENT, amount="ten")))
 
 
 def read_back(path: Path) -> list[Payment]:
@@ -74,10 +76,26 @@ def test_an_earlier_run_is_read_back(tmp_path: Path) -> None:
     assert [payment.id for payment in read_back(path)] == ["id-1"]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"time": 1}', "null"])
-def test_a_file_that_is_no_record_is_not_appended_to(line: str, tmp_path: Path) -> None:
+def test_a_run_of_its_own_has_only_its_own_payments(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    second = settled(replace(SENT, reference="ct-other-1"), RECORDED, 200, "id-2")
+    with closing(Record(path)) as record:
+        record.write(settled(SENT, RECORDED, 200, "id-1"))
+    with closing(Record(path, resumed=False)) as record:
+        record.write(second)
+        assert record.payments == [second]
+    assert [payment.id for payment in read_back(path)] == ["id-1", "id-2"]
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+@pytest.mark.parametrize("line", ["{", "[]", '{"time": 1}', "null", AMOUNT_IS_A_WORD])
+def test_a_file_that_is_no_record_is_not_appended_to(
+    line: str,
+    resumed: bool,  # noqa: FBT001 - a column of the table
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "record.jsonl"
     path.write_text(line)
     with pytest.raises(ValueError, match=r"record\.jsonl, line 1"):
-        Record(path)
+        Record(path, resumed=resumed)
     assert path.read_text() == line
