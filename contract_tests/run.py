@@ -9,7 +9,7 @@ from contract_tests.client import Client
 from contract_tests.credentials import Credentials, CredentialsError
 from contract_tests.exchange import Exchange
 from contract_tests.findings import Findings
-from contract_tests.guard import Budget, Guard, Permit, Policy, Stop
+from contract_tests.guard import Budget, Guard, Permit, Policy, Refused, Stop
 from contract_tests.options import OptionError
 from contract_tests.origin import Origin
 from contract_tests.pace import Pace
@@ -111,6 +111,8 @@ def _check(client: Client, target: Target, settings: Settings) -> None:
             probe(client.send, target)
     except Stop as stop:
         raise CannotRun(f"{target.base_url} could not be tested: {stop.reason}.", stop.status) from None
+    except Refused as refused:
+        raise CannotRun(f"The target could not be checked: {refused.reason}.", WRONG_USE) from None
 
 
 def _references(run_id: str) -> Callable[[], str]:

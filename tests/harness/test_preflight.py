@@ -163,6 +163,17 @@ def test_the_environment_of_the_user_reaches_no_mock() -> None:
         assert not run.target.wants_token
 
 
+def test_a_budget_that_allows_no_check_ends_the_run() -> None:
+    with (
+        counting_server() as server,
+        pytest.raises(CannotRun, match="budget: 0 requests are used up") as ended,
+        open_run(resolve({"target": server.url, "max-requests": "0"}, {}), {}),
+    ):
+        pass
+    assert ended.value.status == 2
+    assert server.received == []
+
+
 def test_credentials_that_cannot_work_end_the_run() -> None:
     with (
         pytest.raises(CannotRun, match="ALVYS_CLIENT_SECRET") as reason,
