@@ -158,7 +158,7 @@ class Api:
             raise
 
     def _before(self, number: str) -> LoadView | None:
-        if is_impossible(number):
+        if _is_unreadable(number):
             return None
         return self.view(number)
 
@@ -265,7 +265,7 @@ def has_room(view: LoadView) -> bool:
     return view.billed.amount - paid > _ROOM
 
 
-def is_impossible(number: str) -> bool:
+def _is_unreadable(number: str) -> bool:
     """Whether no load can have this number, or no read can ask for it."""
     blank = not number.strip() or any(0xD800 <= ord(character) < 0xE000 for character in number)
     return blank or IMPOSSIBLE_PREFIX in number or len(number) > _LONGEST_NUMBER

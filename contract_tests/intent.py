@@ -140,12 +140,16 @@ def _is_coded(headers: Mapping[str, str]) -> bool:
 
 def _in_query(query: bytes) -> set[str]:
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=False)
-    return {value.strip() for name, value in pairs if _is_member(name, "loadnumber") and value.strip()}
+    return {value.strip() for name, value in pairs if _LOAD_KEY.search(_folded(name)) and value.strip()}
 
 
 def _is_member(name: str, wanted: str) -> bool:
     """Compares the way forgiving readers do: no case, and no punctuation (`load_number`)."""
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold() == wanted
+    return re.sub(r"[\W_]", "", _folded(name)) == wanted
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 @dataclass(slots=True)
@@ -207,13 +211,12 @@ def _decimal(text: str) -> Decimal:
 def _decodings(content: bytes, media_type: str) -> tuple[list[str], bool]:
     """Every text that the bytes may stand for, and whether there may be one we cannot read."""
     texts = [content.decode("utf-8", "replace")]
-    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", media_type, re.IGNORECASE)
+    charsets = re.findall(r"charset\s*=\s*\"?([^\s;\"]+)", media_type, re.IGNORECASE)
     opaque = False
     names = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"] if b"\x00" in content[:8] else []
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         names.append("utf-16")
-    if charset is not None and charset[1].lower() not in {"utf-8", "utf8"}:
-        names.append(charset[1])
+    names += [charset for charset in charsets if charset.lower() not in {"utf-8", "utf8"}]
     for name in names:
         try:
             texts.append(content.decode(name, "replace"))

@@ -38,7 +38,11 @@ def send_generated(cases: st.SearchStrategy[_Case], client: Client, url: str) ->
     refused = 0
 
     @settings(
-        max_examples=40, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=40,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(cases)
     def send(case: _Case) -> None:

@@ -48,6 +48,7 @@ MULTIPART = b'--b\r\nContent-Disposition: form-data; name="LoadNumber"\r\n\r\nLD
         ('{"LoadNumber": "LD-1"}'.encode("utf-32"), "application/json"),
         ('{"LoadNumber": "LD-1"}'.encode("cp037"), "application/json; charset=cp037"),
         ('{"LoadNumber": "LD-1"}'.encode("utf-7"), 'application/json; charset="UTF-7"'),
+        ('{"LoadNumber": "LD-1"}'.encode("cp037"), "application/json; charset=utf-8; charset=cp037"),
         (b"\xdaLoadNumber\xa4LD-1", "application/msgpack"),
     ],
 )
@@ -84,8 +85,9 @@ def test_a_number_counts_as_a_load_number() -> None:
     assert intent_of("POST", PAYMENTS.encode(), {}, b'{"LoadNumber": 1001}').possible_loads == {"1001"}
 
 
-def test_a_load_named_in_the_query_counts() -> None:
-    assert not intent_of("POST", f"{PAYMENTS}?LoadNumber=LD-1".encode(), {}, b"{}").cannot_record
+@pytest.mark.parametrize("name", ["LoadNumber", "load_number", "payment.loadNumber", "payment[LoadNumber]"])
+def test_a_load_named_in_the_query_counts(name: str) -> None:
+    assert not intent_of("POST", f"{PAYMENTS}?{name}=LD-1".encode(), {}, b"{}").cannot_record
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "x-unknown"])
