@@ -1,6 +1,7 @@
 """The client: the only thing that opens a socket to the target."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _LONGEST_WAIT_SECONDS: Final = 300.0
 _DEFAULT_WAIT_SECONDS: Final = 60.0
 _SILENCES_BEFORE_STOP: Final = 5
 _COULD_NOT_TEST: Final = 3
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""In a header, what the HTTP library refuses only after the record says that the payment is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class Client:
             url = str(self._origin) + request.path + query
             wire = self._http.build_request(request.method, url, content=request.content)
             for name, value in request.headers.items():
+                if _UNWRITABLE.search(name + value):
+                    raise Refused("a header holds a control character")
                 if name.lower() not in {"authorization", "connection"}:
                     wire.headers[name] = value
         except (httpx2.InvalidURL, ValueError, TypeError) as error:

@@ -410,6 +410,18 @@ def test_a_header_that_is_no_header_is_not_sent(value: str, server: CountingServ
     assert all("x" not in one.headers for one in server.received)
 
 
+@pytest.mark.parametrize("value", ["a\r\nX: b", "a\x00"])
+def test_a_payment_that_cannot_be_written_is_refused_and_not_unknown(
+    value: str, server: CountingServer
+) -> None:
+    with guarded(server.url) as (client, guard, record):
+        with pytest.raises(Refused, match="header"):
+            client.send(replace(payment(), headers={**MEDIA_TYPE, "X-Text": value}))
+        assert guard.payments == 0
+        assert record.payments == []
+    assert server.received == []
+
+
 def test_no_cookie_is_kept(server: CountingServer) -> None:
     server.answer = lambda _: Reply(headers={"Set-Cookie": "session=1; Path=/"})
     with guarded(server.url) as (client, _, _):
