@@ -220,13 +220,15 @@ async def change_clock(controls: Controls, call: Call) -> Clock:
     frozen = wanted.get("frozen")
     if frozen:  # first, so that no time passes on the way to where it is to stand
         clock.freeze()
+    member = "at"
     try:
         if "at" in wanted:
             clock.set(instant(wanted["at"]))
+        member = "move"
         if "move" in wanted:
             clock.move(float(wanted["move"]))
     except OverflowError as error:
-        raise InvalidRequest({"move": ["The clock knows the years 1 to 9999."]}) from error
+        raise InvalidRequest({member: ["The clock knows the years 1 to 9998."]}) from error
     if frozen is False:
         clock.thaw()
     return clock
