@@ -259,7 +259,9 @@ class _Answer:
         operation = self._operation
         query: dict[str, str] = {}
         if operation.query_names:
-            query = scope["mock.query"] = self._query(scope["query_string"])
+            query = scope["mock.query"] = operation.query_in(scope["query_string"])
+            if faults := operation.query.faults(query):
+                raise InvalidRequest(faults)
         document: Any = None
         if operation.body is not None:
             self._check_headers(scope["headers"])
@@ -273,18 +275,6 @@ class _Answer:
             if not operation.body.accepts(document):
                 raise InvalidRequest(operation.body.faults(document))
         return encode(self._shape(await self._handle(Call(document, query, scope["path_params"]))))
-
-    def _query(self, query_string: bytes) -> dict[str, str]:
-        # Names are matched without case and the first of several counts, as ASP.NET does it. A
-        # blank value counts as none.
-        query: dict[str, str] = {}
-        for name, value in parse_qsl(query_string.decode("latin-1")):
-            known = self._operation.query_names.get(name.lower())
-            if known and value.strip():
-                query.setdefault(known, value)
-        if faults := self._operation.query.faults(query):
-            raise InvalidRequest(faults)
-        return query
 
     def _check_headers(self, headers: Headers) -> None:
         known = dict(headers)

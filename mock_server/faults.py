@@ -5,7 +5,6 @@ import math
 from collections.abc import Awaitable, Mapping, Sequence
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -214,10 +213,7 @@ def _written(document: Mapping[str, object]) -> str:
 
 
 def _subject(operation: Operation, scope: Scope, messages: Sequence[Message]) -> tuple[object, object]:
-    names = operation.query_names
-    query = {
-        names.get(name.lower()): value for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
-    }
+    query = operation.query_in(scope["query_string"])
     body = b"".join(message.get("body", b"") for message in messages)
     try:
         document = decode(body)

@@ -195,6 +195,20 @@ def test_fault_strikes_its_load_and_its_reference_alone(team: Team) -> None:
     assert (team.read().status_code, team.read("LD-1002").status_code) == (200, 500)
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("loadNumber=LD-1001&loadNumber=LD-1002", 200),
+        ("LOADNUMBER=LD-1002&loadNumber=LD-1001", 500),
+        ("loadNumber=%20&loadNumber=LD-1002", 500),
+    ],
+)
+def test_fault_strikes_the_load_that_is_read(query: str, status: int, team: Team) -> None:
+    """Of several the first counts, without the blank ones, as it does for the read."""
+    add(team, load="LD-1002", status=500)
+    assert team.client.get(f"{LOADS}?{query}").status_code == status
+
+
 def test_request_of_another_load_is_not_counted(team: Team) -> None:
     add(team, load="LD-1002", next=1, status=500)
     assert (team.pay("R-1").status_code, team.pay("R-1", "LD-1002").status_code) == (200, 500)
