@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_server.clock import Clock
@@ -134,24 +134,24 @@ def _as_it_is(thing: object) -> object:
     return thing
 
 
-class _Route(Route):
+class _Route:
     """A path of the spec, in any case (A5). It matches only with parameters that the spec allows."""
 
     def __init__(self, path: str, app: ASGIApp, parameters: Checker) -> None:
+        self.app = app
         # A parameter at the end takes the rest of the path: a load number may have slashes.
-        super().__init__(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path), app)
+        pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
         # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
-        pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
-        self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
+        self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
         self._accepts = parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""
-        match, child_scope = self.matches({"type": "http", "path": path, "method": ""})
-        if match is Match.NONE or not self._accepts(child_scope["path_params"]):
+        match = self._pattern.match(path)
+        if match is None:
             return None
-        parameters: dict[str, str] = child_scope["path_params"]
-        return parameters
+        parameters = match.groupdict()
+        return parameters if self._accepts(parameters) else None
 
 
 class _Paths:
