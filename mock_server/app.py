@@ -186,6 +186,11 @@ class _Path:
         return self._endpoints.get(scope["method"], self._otherwise)(scope, receive, send)
 
 
+# What is learnt of a request on its way is left in its scope, for the journal and the call log: in
+# `mock.operation`, `mock.query`, `mock.body` and `mock.document` what it was, in `mock.status` and
+# `mock.answer` what was answered. The faults leave the same, for requests that never get here.
+
+
 class _Endpoint:
     """Sends what `answer` returns as a 200; whatever goes wrong in it becomes what `refuse` makes of it."""
 

@@ -86,9 +86,9 @@ class Controls:
         resets: dict[str, Callable[[], Awaitable[None] | None]] = {
             "loads": self.ledger.reset,
             "tokens": self.tokens.reset,
-            "limits": self._limits.reset if self._limits else _nothing,
-            "faults": self._faults.reset if self._faults else _nothing,
-            "requests": self._journal.clear if self._journal else _nothing,
+            "limits": _nothing if self._limits is None else self._limits.reset,
+            "faults": _nothing if self._faults is None else self._faults.reset,
+            "requests": _nothing if self._journal is None else self._journal.clear,
             "clock": self.clock.reset,
         }
         for part in parts or resets:
