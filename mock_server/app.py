@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_server.clock import Clock
@@ -134,24 +134,24 @@ def _as_it_is(thing: object) -> object:
     return thing
 
 
-class _Route(Route):
+class _Route:
     """A path of the spec, in any case (A5). It matches only with parameters that the spec allows."""
 
     def __init__(self, path: str, app: ASGIApp, parameters: Checker) -> None:
+        self.app = app
         # A parameter at the end takes the rest of the path: a load number may have slashes.
-        super().__init__(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path), app)
+        pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
         # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
-        pattern = self.path_regex.pattern.removesuffix("$") + r"\Z"
-        self.path_regex = re.compile(pattern, re.IGNORECASE | re.ASCII)
+        self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
         self._accepts = parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""
-        match, child_scope = self.matches({"type": "http", "path": path, "method": ""})
-        if match is Match.NONE or not self._accepts(child_scope["path_params"]):
+        match = self._pattern.match(path)
+        if match is None:
             return None
-        parameters: dict[str, str] = child_scope["path_params"]
-        return parameters
+        parameters = match.groupdict()
+        return parameters if self._accepts(parameters) else None
 
 
 class _Paths:
@@ -184,6 +184,11 @@ class _Path:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return self._endpoints.get(scope["method"], self._otherwise)(scope, receive, send)
+
+
+# What is learnt of a request on its way is left in its scope, for the journal and the call log: in
+# `mock.operation`, `mock.query`, `mock.body` and `mock.document` what it was, in `mock.status` and
+# `mock.answer` what was answered. The faults leave the same, for requests that never get here.
 
 
 class _Endpoint:
@@ -259,7 +264,9 @@ class _Answer:
         operation = self._operation
         query: dict[str, str] = {}
         if operation.query_names:
-            query = scope["mock.query"] = self._query(scope["query_string"])
+            query = scope["mock.query"] = operation.query_in(scope["query_string"])
+            if faults := operation.query.faults(query):
+                raise InvalidRequest(faults)
         document: Any = None
         if operation.body is not None:
             self._check_headers(scope["headers"])
@@ -273,18 +280,6 @@ class _Answer:
             if not operation.body.accepts(document):
                 raise InvalidRequest(operation.body.faults(document))
         return encode(self._shape(await self._handle(Call(document, query, scope["path_params"]))))
-
-    def _query(self, query_string: bytes) -> dict[str, str]:
-        # Names are matched without case and the first of several counts, as ASP.NET does it. A
-        # blank value counts as none.
-        query: dict[str, str] = {}
-        for name, value in parse_qsl(query_string.decode("latin-1")):
-            known = self._operation.query_names.get(name.lower())
-            if known and value.strip():
-                query.setdefault(known, value)
-        if faults := self._operation.query.faults(query):
-            raise InvalidRequest(faults)
-        return query
 
     def _check_headers(self, headers: Headers) -> None:
         known = dict(headers)

@@ -1,7 +1,7 @@
 """The time that the mock goes by: the real one, until somebody moves or freezes it."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 
 class Clock:
@@ -27,12 +27,14 @@ class Clock:
         return self._stopped_at.timestamp()
 
     def move(self, seconds: float) -> None:
-        """Lets that many seconds pass at once, also while frozen. OverflowError past the year 9999."""
+        """Lets that many seconds pass at once, also while frozen. OverflowError as `set`."""
         self.set(self.now() + timedelta(seconds=seconds))
 
     def set(self, at: datetime) -> None:
-        """Goes to an instant, and on from there unless frozen."""
+        """Goes to an instant, and on from there unless frozen; OverflowError from the year 9999 on."""
         at = at.astimezone(UTC)
+        if at.year == MAXYEAR:  # so close to the end of the calendar, the next tick may be beyond it
+            raise OverflowError(at)
         if self.frozen:
             self._stopped_at = at
         else:

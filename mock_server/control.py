@@ -86,9 +86,9 @@ class Controls:
         resets: dict[str, Callable[[], Awaitable[None] | None]] = {
             "loads": self.ledger.reset,
             "tokens": self.tokens.reset,
-            "limits": self._limits.reset if self._limits else _nothing,
-            "faults": self._faults.reset if self._faults else _nothing,
-            "requests": self._journal.clear if self._journal else _nothing,
+            "limits": _nothing if self._limits is None else self._limits.reset,
+            "faults": _nothing if self._faults is None else self._faults.reset,
+            "requests": _nothing if self._journal is None else self._journal.clear,
             "clock": self.clock.reset,
         }
         for part in parts or resets:
@@ -220,13 +220,15 @@ async def change_clock(controls: Controls, call: Call) -> Clock:
     frozen = wanted.get("frozen")
     if frozen:  # first, so that no time passes on the way to where it is to stand
         clock.freeze()
+    member = "at"
     try:
         if "at" in wanted:
             clock.set(instant(wanted["at"]))
+        member = "move"
         if "move" in wanted:
             clock.move(float(wanted["move"]))
     except OverflowError as error:
-        raise InvalidRequest({"move": ["The clock knows the years 1 to 9999."]}) from error
+        raise InvalidRequest({member: ["The clock knows the years 1 to 9998."]}) from error
     if frozen is False:
         clock.thaw()
     return clock

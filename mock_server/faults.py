@@ -5,7 +5,6 @@ import math
 from collections.abc import Awaitable, Mapping, Sequence
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -156,7 +155,9 @@ class Faults:
         """Serves a request, with the fault that strikes it, if one does."""
         # Read to its end before anything is decided: a socket that is closed with bytes unread resets.
         messages = await _read(receive, self._max_body)
-        fault = self._fault_for(operation, scope, messages)
+        # Whoever left before the request was whole waits for no answer: nothing is left to go wrong.
+        left = messages[-1]["type"] == "http.disconnect"
+        fault = None if left else self._fault_for(operation, scope, messages)
         replay = _replaying(messages, receive)
         if fault is None:
             await app(scope, replay, send)
@@ -214,16 +215,14 @@ def _written(document: Mapping[str, object]) -> str:
 
 
 def _subject(operation: Operation, scope: Scope, messages: Sequence[Message]) -> tuple[object, object]:
-    names = operation.query_names
-    query = {
-        names.get(name.lower()): value for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
-    }
+    query = operation.query_in(scope["query_string"])
     body = b"".join(message.get("body", b"") for message in messages)
     try:
         document = decode(body)
     except NotJson:
         document = None
     # Where the operation leaves it too: the journal wants to know of a request that it never gets.
+    scope["mock.operation"] = operation.id
     scope.update({"mock.query": query, "mock.body": body, "mock.document": document})
     return subject(scope)
 
@@ -280,10 +279,9 @@ async def _strike(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
         return
     if "status" in wanted:
         answer = _failure(wanted)
-    if answer:  # none if the client had left before its request was whole
-        start, body = answer
-        await send(start)
-        await _send_body(wanted, body["body"], scope, receive, send)
+    start, body = answer
+    await send(start)
+    await _send_body(wanted, body["body"], scope, receive, send)
 
 
 def _failure(wanted: Mapping[str, Any]) -> list[Message]:

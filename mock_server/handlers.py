@@ -110,7 +110,7 @@ HANDLERS: Mapping[str, Handler[Ledger]] = {
 
 
 def subject(scope: Mapping[str, Any]) -> tuple[object, object]:
-    """The load number and the reference that a request names, for the call log; None where none."""
+    """The load number and the reference that a request names, as far as it was read; None where none."""
     document = scope.get("mock.document")
     if isinstance(document, dict):
         return document.get("LoadNumber"), document.get("ReferenceNumber")

@@ -55,7 +55,7 @@ class Sandbox:
         self.clock = Clock()
         self.ledger = MemoryLedger(loads, self.clock.now)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
-        limits, most = None, settings.max_body
+        limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits, NotARate, RateLimit  # noqa: PLC0415 - for those who limit
@@ -70,11 +70,13 @@ class Sandbox:
         """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; it is not read for neither.
         control = control_spec(spec) if self.can_fail else None
-        faults = None if control is None else Faults(control.checker(control.schema("Fault"), "fault"), most)
+        faults = None
+        if control is not None:
+            faults = Faults(control.checker(control.schema("Fault"), "fault"), max_body)
         app = create_app(
             spec,
             self.ledger,
-            most,
+            max_body,
             tokens=self.tokens,
             gates=gates,
             wrap=None if faults is None else faults.wrap,
@@ -95,7 +97,9 @@ class Sandbox:
             journal=journal,
         )
         self._app = app
-        self._control = control_app(control, self.controls, most) if control and settings.control else None
+        self._control = None
+        if control is not None and settings.control:
+            self._control = control_app(control, self.controls, max_body)
 
     def app(self, control_port: int | None = None) -> ASGIApp:
         """The ASGI app; the control plane is on the same port, or on one of its own."""

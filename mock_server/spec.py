@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
@@ -32,10 +33,9 @@ class Operation:
 
     `path` is the template. `path_parameters` and `query` check the parameters, `body` the request
     body: None if there is none. `query_names` are the query parameters by their lowercase names.
-    `example` is a request body that
-    the document gives, `example_path` the path with default parameters, `success` the schema of the
-    200 answer. `scopes` are what an access token must have, None if the operation needs no token.
-    `rate_limit` is what the document says under `x-rate-limit`.
+    `example` is a request body that the document gives, `example_path` the path with default
+    parameters, `success` the schema of the 200 answer. `scopes` are what an access token must have,
+    None if the operation needs no token. `rate_limit` is what the document says under `x-rate-limit`.
     """
 
     id: str
@@ -51,6 +51,17 @@ class Operation:
     success: Mapping[str, Any]
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
+
+    def query_in(self, query_string: bytes) -> dict[str, str]:
+        """The parameters that a query string gives, by the document's names; others are passed over."""
+        # Names are matched without case and the first of several counts, as ASP.NET does it. A
+        # blank value counts as none.
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(query_string.decode("latin-1")):
+            known = self.query_names.get(name.lower())
+            if known and value.strip():
+                query.setdefault(known, value)
+        return query
 
 
 class TokenTerms(NamedTuple):

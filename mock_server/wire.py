@@ -96,10 +96,12 @@ class _PaymentsWriter:
         kept = self._kept.get(load.number, _NOTHING)
         if kept.payments is load.payments:
             return kept.text
+        if not load.payments:  # Most loads have none: nothing is kept of those.
+            return _NOTHING.text
         # Written already, if what was last written last is still in its place.
         since = max(len(load.payments) - len(kept.payments), 0) + 1
         newer = list(islice(reversed(load.payments.values()), since))
-        if kept.last is None or not newer or newer.pop() is not kept.last:
+        if kept.last is None or newer.pop() is not kept.last:
             newer, kept = list(reversed(load.payments.values())), _NOTHING
         added = b",".join(encode(self._write_payment(payment)) for payment in reversed(newer))
         separator = b"," if added and kept.payments else b""

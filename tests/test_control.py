@@ -237,6 +237,9 @@ def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
     ("change", "member"),
     [
         ({"move": 3000000000}, "move"),
+        ({"move": 10 * 365 * 86400}, "move"),
+        ({"at": "9999-12-31T23:59:59.999999Z"}, "at"),
+        ({"at": "9999-01-01T00:00:00Z", "frozen": True}, "at"),
         ({"at": "noon"}, "at"),
         ({"frozen": "yes"}, "frozen"),
         ({"now": 1}, "now"),
@@ -245,6 +248,8 @@ def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
 def test_clock_refuses_what_is_no_time(change: dict[str, object], member: str, team: Team) -> None:
     ask(team, "PATCH", "clock", {"at": "9990-01-01T00:00:00Z"})
     assert member in refuse(team, 400, "PATCH", "clock", change)["errors"]
+    assert team.pay().status_code == 200
+    assert ask(team, "GET", "requests")["items"][0]["at"].startswith("9990-01-01T00:00:0")
 
 
 def test_errors_of_the_control_plane_are_problems(team: Team) -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -155,6 +156,14 @@ def test_slow_and_truncated_go_together(team: Team) -> None:
         team.pay("R-1")
 
 
+@pytest.mark.parametrize("what", [{"status": 503}, {"drop": "before"}, {"delay": 0}])
+def test_operation_of_a_request_that_is_struck_is_known(what: dict[str, Json], team: Team) -> None:
+    team.mock.fail_next(operation="getLoad", **what)
+    with suppress(httpx2.RemoteProtocolError):
+        team.read()
+    assert [request.operation for request in team.mock.requests] == ["getLoad"]
+
+
 def test_next_ends_by_itself(team: Team) -> None:
     team.mock.fail_next(2, status=500)
     assert [team.pay().status_code for _ in range(3)] == [500, 500, 200]
@@ -195,6 +204,20 @@ def test_fault_strikes_its_load_and_its_reference_alone(team: Team) -> None:
     assert (team.read().status_code, team.read("LD-1002").status_code) == (200, 500)
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("loadNumber=LD-1001&loadNumber=LD-1002", 200),
+        ("LOADNUMBER=LD-1002&loadNumber=LD-1001", 500),
+        ("loadNumber=%20&loadNumber=LD-1002", 500),
+    ],
+)
+def test_fault_strikes_the_load_that_is_read(query: str, status: int, team: Team) -> None:
+    """Of several the first counts, without the blank ones, as it does for the read."""
+    add(team, load="LD-1002", status=500)
+    assert team.client.get(f"{LOADS}?{query}").status_code == status
+
+
 def test_request_of_another_load_is_not_counted(team: Team) -> None:
     add(team, load="LD-1002", next=1, status=500)
     assert (team.pay("R-1").status_code, team.pay("R-1", "LD-1002").status_code) == (200, 500)
@@ -222,8 +245,8 @@ def test_body_that_is_too_long_or_no_json_is_refused_as_ever(team: Team) -> None
     problem_of(answer, 413)
 
 
-def test_client_that_leaves_before_its_request_is_whole_gets_nothing(team: Team) -> None:
-    add(team, operation="recordCustomerPayment", bytesPerSecond=1000)
+def leave_halfway(team: Team) -> None:
+    """Sends the head of a payment, leaves, and waits until the mock has written that down."""
     url = team.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         connection.sendall(
@@ -231,8 +254,20 @@ def test_client_that_leaves_before_its_request_is_whole_gets_nothing(team: Team)
             + b"Content-Type: text/json\r\nContent-Length: 9\r\n\r\n"
         )
         team.read()
-    while not [each for each in team.mock.requests if each.status is None]:
+    while not [each for each in team.mock.requests if each.method == "POST"]:
         team.read()
+
+
+def test_client_that_leaves_before_its_request_is_whole_gets_nothing(team: Team) -> None:
+    add(team, operation="recordCustomerPayment", bytesPerSecond=1000)
+    leave_halfway(team)
+    assert [each.status for each in team.mock.requests if each.method == "POST"] == [None]
+
+
+def test_client_that_leaves_before_its_request_is_whole_uses_up_no_fault(team: Team) -> None:
+    team.mock.fail_next(status=503)
+    leave_halfway(team)
+    assert team.pay().status_code == 503
 
 
 def test_faults_of_the_start_come_back_with_a_reset() -> None:

@@ -72,6 +72,12 @@ def test_written_payments_are_not_written_again() -> None:
     assert seen == ["a", "b", "c"]
 
 
+def test_loads_without_payments_share_one_text() -> None:
+    """A hundred thousand of them are listed without a text for each."""
+    write = writer()
+    assert write(load_of("A", [])) is write(load_of("B", []))
+
+
 def test_load_with_two_thousand_payments_answers(api: Api) -> None:
     number = api.new_load("Invoiced")
     bodies = [api.payment(number, 0.01) for _ in range(2000)]
