@@ -1,6 +1,6 @@
-"""The least that an app can do: reads the body, returns bytes from a file. For comparison.
+"""The least that a server can do: reads the body, returns bytes from a file. For comparison.
 
-It runs on the mock's own server, so that what is compared is the apps and nothing else.
+The same uvicorn, with nothing around the function.
 
 python -m benchmarks.bare PORT FILE
 """
@@ -8,9 +8,8 @@ python -m benchmarks.bare PORT FILE
 import sys
 from pathlib import Path
 
+import uvicorn
 from starlette.types import Receive, Scope, Send
-
-from mock_server.serving import Server, listen
 
 PORT, ANSWER = int(sys.argv[1]), Path(sys.argv[2]).read_bytes()
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
@@ -25,4 +24,14 @@ async def app(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    Server(app).run([listen("127.0.0.1", PORT)])
+    uvicorn.run(
+        app,
+        port=PORT,
+        http="httptools",
+        loop="uvloop",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
