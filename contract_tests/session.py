@@ -23,6 +23,8 @@ RUN = pytest.StashKey[Run]()
 GUARD = pytest.StashKey[Guard]()
 CANNOT = pytest.StashKey[CannotRun]()
 REPORT = pytest.StashKey[Report]()
+UNWRITTEN = pytest.StashKey[list[str]]()
+"""A sentence for each file of the report that could not be written."""
 FAILURES = pytest.StashKey[list[Failure]]()
 PARTS = pytest.StashKey[list[Results]]()
 
@@ -123,9 +125,16 @@ def finish(session: pytest.Session, exit_status: int) -> None:
         session.exitstatus = pytest.ExitCode.OK
         return
     config.stash[REPORT] = report
-    if settings.report is not None:
-        write_html(report, settings.report)
-    if settings.json is not None:
-        write_json(report, settings.json)
-    if report.exit_status:
-        session.exitstatus = report.exit_status
+    config.stash[UNWRITTEN] = unwritten = list(_write(report, settings))
+    if report.exit_status or unwritten:
+        session.exitstatus = report.exit_status or WRONG_USE
+
+
+def _write(report: Report, settings: Settings) -> Iterator[str]:
+    for path, write in ((settings.report, write_html), (settings.json, write_json)):
+        if path is not None:
+            try:
+                write(report, path)
+            except OSError as error:
+                # What was paid for is still to be shown.
+                yield f"{path} could not be written: {error.strerror}."

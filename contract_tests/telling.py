@@ -16,6 +16,8 @@ def tell(config: pytest.Config, console: Console) -> None:
     cannot = config.stash.get(kept.CANNOT, None)
     if report is not None:
         show(report, console, list_payments=not settings.is_mock)
+        for sentence in config.stash[kept.UNWRITTEN]:
+            console.print(Text(sentence, style="bold red"), soft_wrap=True)
     elif cannot is not None:
         console.print(Text(cannot.sentence, style="bold red"), soft_wrap=True)
     elif run is not None and settings.plan:

@@ -133,6 +133,15 @@ def test_wrong_usage_is_2(run: Shell, arguments: tuple[str, ...], sentence: str)
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_report_that_cannot_be_written_hides_nothing_of_what_was_found(run: Shell) -> None:
+    ended = run("--suite", "reads", "--report", "/dev/full", "--json", "report.json")
+    assert ended.status == 2
+    assert ended.first_line.startswith("HOLDS")
+    assert "/dev/full could not be written: No space left on device." in ended.out
+    assert json.loads((run.folder / "report.json").read_text("utf-8"))["verdict"] == "holds"
+
+
 def test_half_of_the_credentials_are_wrong_usage(run: Shell) -> None:
     run.variables["ALVYS_CLIENT_ID"] = "a"
     ended = run("--suite", "reads")
