@@ -104,7 +104,11 @@ def run(job: Job) -> Outcome:
                     *("--target", target, "--loads", str(loads), "--seed", "1", f"--examples={job.examples}"),
                     *(f"--suite={suite}" for suite in job.suites),
                     *("--json", str(report), "--record-payments"),
-                    *(("--record", str(folder / "record.jsonl"), *SMOKE_BUDGET) if job.is_smoke else NO_BUDGET),
+                    *(
+                        ("--record", str(folder / "record.jsonl"), *SMOKE_BUDGET)
+                        if job.is_smoke
+                        else NO_BUDGET
+                    ),
                     *("--", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"),
                     *job.pytest_arguments,
                 ]
