@@ -1,6 +1,7 @@
 """Fixtures of the mock's own tests: a real server on a real socket."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.api import KINDS, Api
 FRESH_LOADS = 60
 NAMED_LOADS = 3
 """So many loads of each kind are nobody's: tests name them, and pay none of them."""
+
+# What a developer has set is nothing to the tests, nor to what they start.
+for name in [name for name in os.environ if name.startswith("ALVYS_")]:
+    del os.environ[name]
+for name in ("NO_PROXY", "no_proxy"):
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "::1")))
 
 # A machine that is busy with something else is no fault of what a property is about.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
