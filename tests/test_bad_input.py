@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.api import LOADS, PAYMENTS, SCHEMAS, SEARCH, Api, checked_problem, problem_of
+from tests.api import LOADS, PAYMENTS, SCHEMAS, SEARCH, Api, checked_problem, payment_of, problem_of
 
 NUMBER = "Invoiced 0"
 LIMIT = 1024 * 1024
@@ -22,13 +22,7 @@ def untouched(api: Api) -> Iterator[Api]:
 
 
 def payment(**members: object) -> bytes:
-    body = {
-        "LoadNumber": NUMBER,
-        "Amount": {"Amount": 1, "Currency": 840},
-        "PaymentDate": "2026-07-01T15:30:00Z",
-        "ReferenceNumber": "bad input",
-    }
-    return json.dumps({**body, **members}).encode()
+    return json.dumps(payment_of(NUMBER, "bad input") | members).encode()
 
 
 def with_reference(written: bytes) -> bytes:
