@@ -12,7 +12,7 @@ import pytest
 from mock_server.testing import MockServer
 from tests.api import KINDS, Api
 
-FRESH_LOADS = 60
+FRESH_LOADS = 100
 NAMED_LOADS = 3
 """So many loads of each kind are nobody's: tests name them, and pay none of them."""
 
@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def running_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    numbers = {kind: [f"{kind} {i}" for i in range(FRESH_LOADS)] for kind in KINDS}
+    numbers = {kind: [f"{kind} {i}" for i in range(NAMED_LOADS + FRESH_LOADS)] for kind in KINDS}
     fixtures = tmp_path_factory.mktemp("fixtures") / "loads.jsonl"
     fixtures.write_text(
         "\n".join(
