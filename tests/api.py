@@ -62,6 +62,19 @@ def json_of(text: str | bytes) -> Json:
 SCHEMAS = cast("dict[str, Json]", read_document(SPEC))["components"]["schemas"]
 
 
+def payment_of(
+    number: str, reference: str, amount: object = 1, currency: int = 840, **members: object
+) -> dict[str, Json]:
+    """A valid request body; `members` are added, or replace."""
+    return {
+        "LoadNumber": number,
+        "Amount": {"Amount": amount, "Currency": currency},
+        "PaymentDate": "2026-07-01T15:30:00Z",
+        "ReferenceNumber": reference,
+        **members,
+    }
+
+
 @dataclass
 class Api:
     """A running mock and its fresh loads. Every load number is handed out once."""
@@ -79,14 +92,8 @@ class Api:
     def payment(
         self, number: str, amount: object = 1, currency: int = 840, **members: object
     ) -> dict[str, Json]:
-        """A valid request body; `members` are added, or replace."""
-        return {
-            "LoadNumber": number,
-            "Amount": {"Amount": amount, "Currency": currency},
-            "PaymentDate": "2026-07-01T15:30:00Z",
-            "ReferenceNumber": self.reference(),
-            **members,
-        }
+        """A body with a reference of its own."""
+        return payment_of(number, self.reference(), amount, currency, **members)
 
     def post(
         self, body: object, media_type: str | None = "application/json-patch+json", path: str = PAYMENTS

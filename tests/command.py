@@ -54,7 +54,7 @@ def serving(
     process = subprocess.Popen(
         [*program, *options],
         cwd=folder,
-        env=environment(environ or {}),
+        env=os.environ | (environ or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,15 +73,9 @@ def run(*options: str, environ: dict[str, str] | None = None) -> "subprocess.Com
     return subprocess.run(
         [*MODULE, *options],
         cwd=ROOT,
-        env=environment(environ or {}),
+        env=os.environ | (environ or {}),
         capture_output=True,
         text=True,
         check=False,
         timeout=20,
     )
-
-
-def environment(more: dict[str, str]) -> dict[str, str]:
-    """This process's variables without those of the mock: a developer may have some set."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("ALVYS_MOCK_")}
-    return {**own, **more}

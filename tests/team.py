@@ -7,7 +7,7 @@ import httpx2
 
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
-from tests.api import LOADS, PAYMENTS, SEARCH, Json
+from tests.api import LOADS, PAYMENTS, SEARCH, Json, payment_of
 
 OAUTH = "/oauth/token"
 CREDENTIALS = {
@@ -28,13 +28,7 @@ class Team:
     def pay(
         self, reference: str = "R-1", number: str = "LD-1001", access: str | None = None
     ) -> httpx2.Response:
-        body = {
-            "LoadNumber": number,
-            "Amount": {"Amount": 1, "Currency": 840},
-            "PaymentDate": "2026-07-01T15:30:00Z",
-            "ReferenceNumber": reference,
-        }
-        return self.client.post(PAYMENTS, json=body, headers=bearer(access))
+        return self.client.post(PAYMENTS, json=payment_of(number, reference), headers=bearer(access))
 
     def read(self, number: str = "LD-1001", access: str | None = None) -> httpx2.Response:
         return self.client.get(LOADS, params={"loadNumber": number}, headers=bearer(access))

@@ -14,14 +14,9 @@ from mock_server.ledger import MemoryLedger
 from mock_server.opening import opening_loads
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Spec
-from tests.api import PAYMENTS, json_of
+from tests.api import PAYMENTS, json_of, payment_of
 
-PAYMENT = {
-    "LoadNumber": "LD-1001",
-    "Amount": {"Amount": 1, "Currency": 840},
-    "PaymentDate": "2026-07-01T00:00:00Z",
-    "ReferenceNumber": "R",
-}
+PAYMENT = payment_of("LD-1001", "R")
 
 
 def posted(ledger: MemoryLedger, *bodies: Mapping[str, object]) -> list[httpx2.Response]:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import httpx2
 import pytest
 
-from tests.api import LOADS, PAYMENTS, STATUSES, json_of
+from tests.api import LOADS, PAYMENTS, STATUSES, json_of, payment_of
 from tests.command import run, serving
 from tests.conftest import Write
 
@@ -68,13 +68,12 @@ def test_without_a_payable_load_there_is_nothing_to_try(write: Write) -> None:
 
 def test_each_call_prints_one_line() -> None:
     with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as client:
-        body = {"LoadNumber": "LD-1001", "Amount": {"Amount": 1, "Currency": 840}}
-        whole = {**body, "PaymentDate": "2026-07-01T00:00:00Z", "ReferenceNumber": "R-1"}
+        whole = payment_of("LD-1001", "R-1")
         client.post(PAYMENTS, json=whole)
         assert re.fullmatch(rf"POST {PAYMENTS} 200 load='LD-1001' reference='R-1' \d+\.\d ms\n", mock.line())
         client.post(PAYMENTS, json={**whole, "LoadNumber": "nope"})
         assert re.fullmatch(rf"POST {PAYMENTS} 404 load='nope' reference='R-1' \d+\.\d ms\n", mock.line())
-        client.post(PAYMENTS, json=body)
+        client.post(PAYMENTS, json={"LoadNumber": "LD-1001"})
         assert re.fullmatch(rf"POST {PAYMENTS} 400 load='LD-1001' \d+\.\d ms\n", mock.line())
         client.get(f"{LOADS}?loadnumber=LD-1002")
         assert re.fullmatch(rf"GET {LOADS} 200 load='LD-1002' \d+\.\d ms\n", mock.line())
@@ -220,9 +219,7 @@ def test_bad_options_are_usage_errors(options: str) -> None:
 def test_restart_after_a_kill_begins_anew() -> None:
     with serving("--port", "0") as killed:
         port = killed.url.rpartition(":")[2]
-        body = {"LoadNumber": "LD-1001", "Amount": {"Amount": 1, "Currency": 840}}
-        whole = {**body, "PaymentDate": "2026-07-01T00:00:00Z", "ReferenceNumber": "R-1"}
-        assert httpx2.post(killed.url + PAYMENTS, json=whole).status_code == 200
+        assert httpx2.post(killed.url + PAYMENTS, json=payment_of("LD-1001", "R-1")).status_code == 200
         assert killed.end(signal.SIGKILL)[2] == -signal.SIGKILL
     with serving("--port", port) as again:
         load = json_of(httpx2.get(f"{again.url}{LOADS}?loadNumber=LD-1001").text)

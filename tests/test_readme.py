@@ -77,9 +77,11 @@ def test_make_serves_until_it_is_interrupted() -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout
     lines = iter(process.stdout.readline, "")
-    assert any(line.startswith("Serving on http://127.0.0.1:") for line in lines)
-    os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    try:
+        assert any(line.startswith("Serving on http://127.0.0.1:") for line in lines)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
     assert out.endswith("Stopped.\n")
 
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from mock_server.shipped import FIXTURES, SPEC
-from tests.api import LOADS, PAYMENTS, json_of
+from tests.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.command import ROOT, serving
 
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -51,13 +51,7 @@ def test_wheel_carries_the_document_and_the_fixtures(wheel: Path) -> None:
 
 def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     with serving("--port", "0", program=[str(installed / "alvys-mock")], folder=tmp_path) as mock:
-        payment = {
-            "LoadNumber": "LD-1001",
-            "Amount": {"Amount": 1850, "Currency": 840},
-            "PaymentDate": "2026-07-01T15:30:00Z",
-            "ReferenceNumber": "W-1",
-        }
-        answer = httpx2.post(mock.url + PAYMENTS, json=payment)
+        answer = httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "W-1", 1850))
         assert (answer.status_code, answer.json()["Status"]) == (200, "Completed")
         load = json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)
         assert load["totalPaid"] == {"Amount": 1850, "Currency": 840}

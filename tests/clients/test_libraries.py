@@ -10,7 +10,7 @@ import pytest
 
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
-from tests.api import PAYMENTS, Json, json_of
+from tests.api import PAYMENTS, Json, json_of, payment_of
 from tests.clients.libraries import LIBRARIES, Answer, AnswerLost, Post
 
 NUMBER = "LD-1001"
@@ -27,12 +27,7 @@ class Payer:
 
     def send(self, reference: str, number: str = NUMBER) -> Answer:
         """Sends a payment once; AnswerLost."""
-        payment = {
-            "LoadNumber": number,
-            "Amount": {"Amount": 1250.10, "Currency": 840},
-            "PaymentDate": "2026-07-01T15:30:00Z",
-            "ReferenceNumber": reference,
-        }
+        payment = payment_of(number, reference, 1250.10)
         return self.post(self.mock.url + PAYMENTS, json.dumps(payment).encode())
 
     def pay(self, reference: str) -> Json:

@@ -17,7 +17,6 @@ from tests.defects import CATALOGUE, Defect
 from tests.defects.hunt import CORRECT, SUITES, Job, Outcome, jobs_for, run, run_all, stable
 
 CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")))
-SPELLED_OUT = 30
 Caught = dict[str, dict[str, bool]]
 """Suite -> defect -> whether the suite shows it."""
 

@@ -49,6 +49,7 @@ class CountingServer:
 def counting_server(answer: Answer = lambda _received: Reply()) -> Iterator[CountingServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: the second would wait 40 ms for an acknowledgement
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -144,6 +144,8 @@ def test_neither_token_nor_secret_follows_a_redirect(server: CountingServer, iss
 def test_a_proxy_gets_no_secret(
     server: CountingServer, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for exception in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(exception, raising=False)
     with counting_server() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)

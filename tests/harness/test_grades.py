@@ -29,18 +29,26 @@ def test_one_grade_with_its_clauses_and_a_suite_is_right(
 
 
 @pytest.mark.parametrize(
-    "marks",
+    ("marks", "sentence"),
     [
-        pytest.param([SUITE], id="no grade"),
-        pytest.param([("documented", ("R1",)), ("assumed", ("A1",)), SUITE], id="two grades"),
-        pytest.param([("documented", ()), SUITE], id="no clause"),
-        pytest.param([("documented", ("R99",)), SUITE], id="an unknown clause"),
-        pytest.param([("documented", ("P1",)), SUITE], id="a clause of another grade"),
-        pytest.param([("assumed", ("R1",)), SUITE], id="a clause for a question"),
-        pytest.param([("documented", ("R1",))], id="no suite"),
-        pytest.param([("documented", ("R1",)), ("suite", ("others",))], id="an unknown suite"),
-        pytest.param([("documented", ("R1",)), SUITE, ("suite", ("reads",))], id="two suites"),
+        pytest.param([SUITE], "exactly one of the marks", id="no grade"),
+        pytest.param(
+            [("documented", ("R1",)), ("assumed", ("A1",)), SUITE],
+            "exactly one of the marks",
+            id="two grades",
+        ),
+        pytest.param([("documented", ()), SUITE], "documented names no clause", id="no clause"),
+        pytest.param([("documented", ("R99",)), SUITE], "'R99'", id="an unknown clause"),
+        pytest.param([("documented", ("P1",)), SUITE], "'P1'", id="a clause of another grade"),
+        pytest.param([("assumed", ("R1",)), SUITE], "'R1'", id="a clause for a question"),
+        pytest.param([("documented", ("R1",))], "one mark suite", id="no suite"),
+        pytest.param(
+            [("documented", ("R1",)), ("suite", ("others",))], "one mark suite", id="an unknown suite"
+        ),
+        pytest.param(
+            [("documented", ("R1",)), SUITE, ("suite", ("reads",))], "one mark suite", id="two suites"
+        ),
     ],
 )
-def test_anything_else_is_refused(request: pytest.FixtureRequest, marks: Marks) -> None:
-    assert complaint(request, marks) is not None
+def test_anything_else_is_refused(request: pytest.FixtureRequest, marks: Marks, sentence: str) -> None:
+    assert sentence in str(complaint(request, marks))

@@ -44,10 +44,22 @@ def mutants_of(module: str) -> Iterator[Mutant]:
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = MetadataWrapper(libcst.parse_module(source)).visit(visitor)
     definitions = _definitions(ast.parse(source))
+    # Written statement by statement: to write the whole module for each mutant takes several times as long.
+    texts = [tree.code_for_node(statement) for statement in tree.body]
+    header, footer = ("".join(map(tree.code_for_node, lines)) for lines in (tree.header, tree.footer))
+    position = {id(node): at for at, statement in enumerate(tree.body) for node in _nodes(statement)}
     for mutation in visitor.mutations:
-        changed = tree.deep_replace(mutation.original_node, mutation.mutated_node)
-        if isinstance(changed, libcst.Module) and changed.code != source:
-            yield Mutant(module, _change(module, definitions, source, changed.code), changed.code)
+        at = position[id(mutation.original_node)]
+        changed = tree.body[at].deep_replace(mutation.original_node, mutation.mutated_node)
+        code = "".join([header, *texts[:at], tree.code_for_node(changed), *texts[at + 1 :], footer])
+        if code != source:
+            yield Mutant(module, _change(module, definitions, source, code), code)
+
+
+def _nodes(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
+    yield node
+    for child in node.children:
+        yield from _nodes(child)
 
 
 def _change(module: str, definitions: list[tuple[range, str]], before: str, after: str) -> str:
