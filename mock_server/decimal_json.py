@@ -56,7 +56,7 @@ def decode(body: bytes) -> object:
         # colons than its text has lost a member, unless a colon hides in an escape.
         if (
             body.count(b":") != encode(document).count(b":")
-            or b"\\" in body
+            or body.find(b"\\") >= 0
             or (len(body) > _LONGEST_INTEGER and _LONG_INTEGER.search(body))
         ):
             return json.loads(body, object_pairs_hook=_members, parse_float=_decimal, parse_int=number)

@@ -35,6 +35,7 @@ class _Joining:
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
+        self.is_closing = transport.is_closing  # asked after each answer, and slow to find by __getattr__
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -54,7 +55,7 @@ class _Joining:
 
     def send_held(self) -> None:
         held, self._held = self._held, []
-        if held and not self._transport.is_closing():
+        if held and not self.is_closing():
             self._transport.writelines(held)
 
 
@@ -74,7 +75,7 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         # The parser leaves out the body of a request that offers another protocol, as Java's
         # HttpClient does by default. A server may pass over the offer: it is not shown to the parser.
-        super().data_received(_OFFER.sub(b"\r\nIgnored:", data) if b"pgrade:" in data else data)
+        super().data_received(_OFFER.sub(b"\r\nIgnored:", data) if _OFFER.search(data) else data)
 
     def send_400_response(self, msg: str) -> None:
         status, _, body = problem(InvalidRequest({WHOLE_BODY: [msg]}))

@@ -394,7 +394,7 @@ def post_request(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-@pytest.mark.parametrize("name", [b"Upgrade", b"upgrade"])
+@pytest.mark.parametrize("name", [b"Upgrade", b"upgrade", b"UPGRADE"])
 def test_offer_of_another_protocol_is_passed_over(api: Api, name: bytes) -> None:
     """Java's HttpClient sends these headers with every request, unless told not to."""
     body = payment(LoadNumber=api.new_load("Invoiced"))
