@@ -38,6 +38,11 @@ class Call:
         return any(attempt is not None and rows[key].amount.amount == attempt.amount for key in self.own)
 
     @property
+    def shown(self) -> int:
+        """How many payments the answer shows."""
+        return len(self.answer.payments) if self.answer else 0
+
+    @property
     def was_refused(self) -> bool:
         """Whether the answer is a 4xx."""
         status = self.exchange.response.status
@@ -93,7 +98,7 @@ def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[st
     calls = send_branches(api.send_unjudged, branches)
     api.forget(load.number)
     paid = {one.reference for one in calls if one.answer is not None}
-    for one in sorted(calls, key=lambda one: (not one.won, one.ended)):
+    for one in _in_order(calls):
         if one.was_refused and one.reference in paid:
             api.take(api.oracle.judge(one.exchange))  # what the loser of a race is told is open (A22)
         else:
@@ -103,6 +108,16 @@ def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[st
     _judge_together(verdict, calls, load, after)
     api.take(verdict)
     return calls
+
+
+def _in_order(calls: Sequence[Call]) -> list[Call]:
+    """As they were probably recorded, and the first of each reference before all repeats.
+
+    An answer must not tell of a payment that is still to be judged: it would pass for a repeat.
+    """
+    ordered = sorted(calls, key=lambda one: (not one.won, one.shown, one.ended))
+    first = {one.reference: one for one in reversed(ordered)}
+    return sorted(ordered, key=lambda one: one is not first[one.reference])
 
 
 def _judge_together(verdict: Verdict, calls: Sequence[Call], before: LoadView, after: LoadView) -> None:

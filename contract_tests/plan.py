@@ -8,6 +8,7 @@ from rich.console import Console
 from contract_tests.exchange import Exchange, Request
 from contract_tests.guard import Permit
 from contract_tests.pace import Rate
+from contract_tests.values import money_text
 
 _LONGEST_BODY = 100
 
@@ -33,7 +34,7 @@ class Plan:
             )
         time = "" if rate is None else f", {_duration(rate.time_for(len(self.requests)))} at {rate}"
         console.print(
-            f"{len(self.requests)} requests, {payments} payments worth {amount}{time}",
+            f"{len(self.requests)} requests, {payments} payments worth {money_text(amount)}{time}",
             markup=False,
             highlight=False,
         )

@@ -15,6 +15,7 @@ from contract_tests.exchange import Exchange
 from contract_tests.findings import Violation
 from contract_tests.record import RECORDED, Payment
 from contract_tests.results import Failure, Results
+from contract_tests.values import money_text
 
 Outcome = Literal["holds", "violated", "not_tested"]
 
@@ -115,7 +116,7 @@ class Report:
         uncertain = len(self.payments) - len(self.booked)
         return [
             _counted(self.requests, "request"),
-            f"{_counted(len(self.booked), 'payment')} worth {self.money:f}",
+            f"{_counted(len(self.booked), 'payment')} worth {money_text(self.money)}",
             *([f"{_counted(uncertain, 'payment')} UNKNOWN"] if uncertain else []),
             f"{_counted(self.count('holds'), 'clause')} held",
             f"{self.count('violated')} violated",

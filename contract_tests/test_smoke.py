@@ -154,12 +154,14 @@ class Script:
 
     def pay_another_currency(self) -> None:
         """A payment in a currency that is not the load's; its reference differs in normal form."""
-        body = payment(self.other(), self.first.replace("é", "e\u0301"), Currency=978, Sum=Decimal("0.02"))
+        body = payment(
+            self.other(), self.first.replace("é", "e\u0301"), Currency=978, Sum=Decimal("0.01999999999999999")
+        )
         self.api.observe("A14a", self.api.pay(body))
 
     def pay_without_currency(self) -> None:
-        """Currency 0, and more digits than cents; its reference differs in a space at the end."""
-        body = payment(self.one, f"{self.first} ", Currency=0, Sum=Decimal("0.125"))
+        """Currency 0, and more digits than a double has; its reference differs in a space at the end."""
+        body = payment(self.one, f"{self.first} ", Currency=0, Sum=Decimal("0.12500000000000001"))
         exchange = self.api.pay(body)
         self.api.observe("A14c", exchange, "")
 

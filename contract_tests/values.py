@@ -123,3 +123,11 @@ def encode_json(value: object) -> bytes:
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def money_text(amount: Decimal) -> str:
+    """A sum as people write it: with its cents, and without the zeros that follow the last digit."""
+    if not amount.is_finite():
+        return str(amount)
+    written, needed = (-int(one.as_tuple().exponent) for one in (amount, amount.normalize(EXACT)))
+    return f"{amount:.{max(needed, min(written, 2), 0)}f}"
