@@ -50,10 +50,10 @@ contract: .venv/dev.stamp
 	@.venv/bin/alvys-contract $(ARGS)
 
 defects: .venv/dev.stamp
-	.venv/bin/python -m tests.defects $(ARGS)
+	.venv/bin/python -m evaluation.defects $(ARGS)
 
 mutants: .venv/dev.stamp
-	.venv/bin/python -m tests.mutants $(ARGS)
+	.venv/bin/python -m evaluation.mutants $(ARGS)
 
 bench: .venv/dev.stamp
 	.venv/bin/python -m benchmarks $(ARGS)

@@ -26,11 +26,11 @@ import click
 import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.defects import CATALOGUE
-from tests.defects.hunt import CORRECT, Job, Outcome, run_all
-from tests.second.service import Service
-from tests.second.serving import serve
-from tests.second.values import Load
+from evaluation.defects import CATALOGUE
+from evaluation.defects.hunt import CORRECT, Job, Outcome, run_all
+from evaluation.reference.service import Service
+from evaluation.reference.serving import serve
+from evaluation.reference.values import Load
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "openapi.yaml"

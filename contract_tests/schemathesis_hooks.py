@@ -13,12 +13,12 @@ import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, HookContext
 from schemathesis.core.transport import Response as Answer
 
-from contract_tests.attempt import attempt_of
-from contract_tests.credentials import Credentials
-from contract_tests.exchange import Exchange, Request, Response
-from contract_tests.oracle import Oracle, Verdict
-from contract_tests.record import now
-from contract_tests.views import LoadView, UnexpectedFormError, document_of, load_of
+from contract_tests.oracle.oracle import Oracle, Verdict
+from contract_tests.rules.attempt import attempt_of
+from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of
+from contract_tests.safety.credentials import Credentials
+from contract_tests.safety.payment_log import now
 
 
 class Witness:

@@ -15,9 +15,10 @@ import click
 import pytest
 import yaml
 
-from contract_tests.cli import main as contract
-from contract_tests.settings import SUITES
-from contract_tests.target import read_loads
+from contract_tests.run.cli import main as contract
+from contract_tests.run.settings import SUITES
+from contract_tests.run.target import read_loads
+from evaluation.defects import CATALOGUE
 from mock_server import handlers
 from mock_server.app import create_app
 from mock_server.cli import main as mock
@@ -25,10 +26,9 @@ from mock_server.ledger import MemoryLedger
 from mock_server.opening import opening_loads
 from mock_server.shipped import SPEC
 from mock_server.spec import Spec, SpecError
-from tests.api import Api, problem_of
-from tests.command import ROOT, serving
 from tests.conftest import Write
-from tests.defects import CATALOGUE
+from tests.mock.api import Api, problem_of
+from tests.mock.command import ROOT, serving
 
 README = (ROOT / "README.md").read_text()
 DEFAULT_URL = "http://127.0.0.1:8080"

@@ -10,8 +10,8 @@ from mock_server.cli import EPILOG
 from mock_server.faults import CONDITIONS
 from mock_server.shipped import CONTROL
 from mock_server.testing import MockServer
+from tests.mock.test_testing import ALONE, ROOT
 from tests.test_readme import README, blocks, rows
-from tests.test_testing import ALONE, ROOT
 
 pytest_plugins = ["pytester"]
 

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from mock_server.shipped import FIXTURES, SPEC
-from tests.api import LOADS, PAYMENTS, json_of, payment_of
-from tests.command import ROOT, serving
+from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
+from tests.mock.command import ROOT, serving
 
 CONSTRAINTS = ROOT / "constraints.txt"
 

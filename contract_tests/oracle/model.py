@@ -1,0 +1,73 @@
+"""What is known of each load between two requests, in plain dicts: the oracle's memory."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contract_tests.rules.responses import LoadView, Row
+
+
+def near(reference: str) -> str:
+    """What two references share that a target might take for one (A9): case, outer space, normal form."""
+    return unicodedata.normalize("NFKC", reference).casefold().strip()
+
+
+@dataclass(slots=True)
+class KnownLoad:
+    """The payments that a load was seen to have, and the references that it refused."""
+
+    originals: dict[str, Row] = field(default_factory=dict)
+    """Reference -> the payment as it was first returned."""
+    rows: dict[str, Row] = field(default_factory=dict)
+    """Id -> the payment as it was first returned."""
+    refused: set[str] = field(default_factory=set)
+
+    def remember(self, row: Row) -> None:
+        """Keeps a payment; the first sight of it counts."""
+        known = self.rows.get(row.id)
+        if known is None or len(known.members) < len(row.members):
+            self.rows[row.id] = row
+        if row.reference is not None:
+            self.originals.setdefault(row.reference, row)
+
+
+@dataclass(slots=True)
+class Model:
+    """Load number -> what is known of it."""
+
+    loads: dict[str, KnownLoad] = field(default_factory=dict)
+
+    def load(self, number: str) -> KnownLoad:
+        """What is known of this load; nothing at first."""
+        return self.loads.setdefault(number, KnownLoad())
+
+    def see(self, view: LoadView) -> None:
+        """Learns from a read."""
+        self.learn(view.number, view.payments.values())
+
+    def learn(self, number: str, rows: Iterable[Row]) -> None:
+        """Learns the payments of a load."""
+        for row in rows:
+            self.load(number).remember(row)
+
+    def original(self, number: str, reference: str) -> Row | None:
+        """The payment that this load is known to have under exactly this reference."""
+        return self.load(number).originals.get(reference)
+
+    def has_near(self, number: str, reference: str) -> bool:
+        """Whether the load has, or refused, a reference that a target might take for this one."""
+        known = self.load(number)
+        return near(reference) in {near(other) for other in (*known.originals, *known.refused)}
+
+    def has_elsewhere(self, number: str, reference: str) -> bool:
+        """Whether another load has such a reference."""
+        wanted = near(reference)
+        return any(
+            wanted in {near(other) for other in known.originals}
+            for other_number, known in self.loads.items()
+            if other_number != number
+        )
+
+    def was_refused(self, number: str, reference: str) -> bool:
+        """Whether this reference was refused before and never taken."""
+        return reference in self.load(number).refused

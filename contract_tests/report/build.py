@@ -1,0 +1,304 @@
+"""The report of a run: what held, what was violated, what was not tested, what was observed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from contract_tests.report.curl import curl
+from contract_tests.report.results import Failure, Results
+from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Clause, Question
+from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.findings import Violation
+from contract_tests.rules.values import money_text
+from contract_tests.safety.payment_log import RECORDED, Payment
+
+Outcome = Literal["holds", "violated", "not_tested"]
+
+HELD: Final = 0
+VIOLATED: Final = 1
+NOT_TESTED: Final = 3
+
+_MOST_VIOLATIONS: Final = 5
+"""So many different violations of a clause are shown; the rest is only counted."""
+_LONGEST_TEXT: Final = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class ShownExchange:
+    """A request and its answer as text. `curl` is without a token."""
+
+    curl: str
+    method: str
+    url: str
+    request_headers: str
+    request_body: str
+    status: int
+    response_headers: str
+    response_body: str
+    started: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownViolation:
+    """How a clause was broken: the last exchange shows it, the ones before led there."""
+
+    expected: str
+    got: str
+    curl: str
+    times: int
+    exchanges: tuple[ShownExchange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseRow:
+    """A clause and its outcome. `answers` counts those that respected it."""
+
+    id: str
+    grade: str
+    sentence: str
+    outcome: Outcome
+    reason: str
+    answers: int
+    violations: tuple[ShownViolation, ...]
+    times_violated: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    """What the target does about an open question, beside what the mock does: answer -> how often."""
+
+    id: str
+    question: str
+    expected: str
+    observed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a person or a machine is told about a run."""
+
+    target: str
+    started: str
+    verdict: Outcome
+    requests: int
+    payments: tuple[Payment, ...]
+    clauses: tuple[ClauseRow, ...]
+    observations: tuple[ObservationRow, ...]
+    failures: tuple[Failure, ...]
+    stopped: str
+    seed: int
+    run_id: str
+    exit_status: int
+
+    @property
+    def booked(self) -> list[Payment]:
+        """The payments that the target recorded."""
+        return [payment for payment in self.payments if payment.outcome == RECORDED]
+
+    @property
+    def money(self) -> Decimal:
+        """What they are worth in all."""
+        return sum((payment.money for payment in self.booked if payment.is_bookable), Decimal(0))
+
+    def count(self, outcome: Outcome) -> int:
+        """How many clauses have this outcome."""
+        return sum(row.outcome == outcome for row in self.clauses)
+
+    @property
+    def counts(self) -> list[str]:
+        """The counts of the run, each as a phrase."""
+        uncertain = len(self.payments) - len(self.booked)
+        return [
+            _counted(self.requests, "request"),
+            f"{_counted(len(self.booked), 'payment')} worth {money_text(self.money)}",
+            *([f"{_counted(uncertain, 'payment')} UNKNOWN"] if uncertain else []),
+            f"{_counted(self.count('holds'), 'clause')} held",
+            f"{self.count('violated')} violated",
+            f"{self.count('not_tested')} not tested",
+            *([f"{_counted(len(self.failures), 'test')} failed otherwise"] if self.failures else []),
+        ]
+
+    @property
+    def headline(self) -> str:
+        """Verdict, target and counts, in one line."""
+        verdict = {"holds": "HOLDS", "violated": "VIOLATED", "not_tested": "NOT TESTED"}[self.verdict]
+        return f"{verdict} · {self.target} · " + ", ".join(self.counts)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def build(  # noqa: PLR0913 - the facts of a report
+    results: Results,
+    *,
+    started: str,
+    seed: int,
+    run_id: str,
+    clauses: Mapping[str, Clause] = CLAUSES,
+    questions: Mapping[str, Question] = QUESTIONS,
+) -> Report:
+    """Makes the report of what a run came to. A clause nobody judged is not tested, never held."""
+    rows = tuple(_row(clause, results) for clause in clauses.values())
+    verdict, status = _verdict(rows, results)
+    observed = results.findings.observed
+    return Report(
+        target=results.target,
+        started=started,
+        verdict=verdict,
+        requests=results.requests,
+        payments=tuple(results.payments),
+        clauses=rows,
+        observations=tuple(
+            ObservationRow(question.id, question.question, question.expected, observed.get(question.id, {}))
+            for question in questions.values()
+        ),
+        failures=tuple(results.failures),
+        stopped=results.stopped[0] if results.stopped else "",
+        seed=seed,
+        run_id=run_id,
+        exit_status=status,
+    )
+
+
+def _verdict(rows: tuple[ClauseRow, ...], results: Results) -> tuple[Outcome, int]:
+    judged = any(row.outcome == "holds" for row in rows)
+    if results.findings.violations or (results.failures and judged):
+        return "violated", VIOLATED
+    if results.stopped is not None:
+        return ("violated" if results.stopped[1] == VIOLATED else "not_tested"), results.stopped[1]
+    return ("holds", HELD) if judged else ("not_tested", NOT_TESTED)
+
+
+def _row(clause: Clause, results: Results) -> ClauseRow:
+    findings = results.findings
+    found = [violation for violation in findings.violations if violation.clause == clause.id]
+    answers = findings.held.get(clause.id, 0)
+    outcome: Outcome = "violated" if found else "holds" if answers else "not_tested"
+    reason = findings.untested.get(clause.id, "no suite that ran tests it")
+    return ClauseRow(
+        clause.id,
+        clause.grade,
+        clause.sentence,
+        outcome,
+        reason if outcome == "not_tested" else "",
+        answers,
+        _shown(found, results),
+        len(found),
+    )
+
+
+def _shown(found: list[Violation], results: Results) -> tuple[ShownViolation, ...]:
+    """The different ways in which a clause was broken, each by its shortest request."""
+    shortest: dict[tuple[str, str], Violation] = {}
+    times: dict[tuple[str, str], int] = {}
+    for violation in found:
+        key = (violation.expected, violation.got)
+        times[key] = times.get(key, 0) + 1
+        if key not in shortest or _size(violation) < _size(shortest[key]):
+            shortest[key] = violation
+    ordered = sorted(shortest.values(), key=_size)[:_MOST_VIOLATIONS]
+    return tuple(
+        _shown_violation(violation, times[violation.expected, violation.got], results)
+        for violation in ordered
+    )
+
+
+def _size(violation: Violation) -> int:
+    if not violation.exchanges:
+        return 0
+    request = violation.exchanges[-1].request
+    return len(request.path) + len(request.content or b"") + sum(map(len, request.headers.values()))
+
+
+def _shown_violation(violation: Violation, times: int, results: Results) -> ShownViolation:
+    exchanges = tuple(_shown_exchange(exchange, results) for exchange in violation.exchanges)
+    last = exchanges[-1].curl if exchanges else ""
+    return ShownViolation(_cut(violation.expected), _cut(violation.got), last, times, exchanges)
+
+
+def _shown_exchange(exchange: Exchange, results: Results) -> ShownExchange:
+    request, response = exchange.request, exchange.response
+    query = "&".join(f"{name}={value}" for name, value in request.query)
+    return ShownExchange(
+        curl=curl(request, results.base_url, with_token=results.with_token),
+        method=request.method,
+        url=results.base_url + request.path + (f"?{query}" if query else ""),
+        request_headers=_lines(request.headers),
+        request_body=_text(request.content or b""),
+        status=response.status,
+        response_headers=_lines(response.headers),
+        response_body=_text(response.content),
+        started=exchange.started,
+        milliseconds=round(exchange.seconds * 1000),
+    )
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in headers.items() if name.lower() != "authorization")
+
+
+def _text(content: bytes) -> str:
+    return _cut(content.decode("utf-8", "backslashreplace"))
+
+
+def _cut(text: str) -> str:
+    # A lone surrogate in a sentence cannot be written to any file.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Writes the report for machines. Its members do not change: programs read them."""
+    content = {
+        "target": report.target,
+        "started": report.started,
+        "verdict": report.verdict,
+        "requests": report.requests,
+        "payments": [asdict(payment) for payment in report.payments],
+        "clauses": [
+            {
+                "id": row.id,
+                "grade": row.grade,
+                "sentence": row.sentence,
+                "outcome": row.outcome,
+                "reason": row.reason,
+                "evidence": {
+                    "answers": row.answers,
+                    "violations": [
+                        {
+                            "expected": shown.expected,
+                            "got": shown.got,
+                            "curl": shown.curl,
+                            "times": shown.times,
+                        }
+                        for shown in row.violations
+                    ],
+                },
+            }
+            for row in report.clauses
+        ],
+        "observations": [
+            {"id": row.id, "question": row.question, "expected": row.expected, "observed": dict(row.observed)}
+            for row in report.observations
+        ],
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Writes the report as one page that needs nothing but itself."""
+    templates = Environment(
+        loader=PackageLoader("contract_tests", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page = templates.get_template("page.html").render(report=report)
+    path.write_text(page, "utf-8", errors="backslashreplace")

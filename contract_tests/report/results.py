@@ -1,0 +1,70 @@
+"""What a run, or each of several processes of one, came to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contract_tests.rules.findings import Findings
+from contract_tests.run.run import Run
+from contract_tests.safety.payment_log import Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that failed without a violation to show for it: `test` is its name, `message` why."""
+
+    test: str
+    message: str
+
+
+@dataclass(slots=True)
+class Results:
+    """The findings of a run with its counts. `stopped` is why it ended early, and the exit status."""
+
+    findings: Findings = field(default_factory=Findings)
+    requests: int = 0
+    payments: list[Payment] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    stopped: tuple[str, int] | None = None
+    target: str = ""
+    base_url: str = ""
+    with_token: bool = False
+
+    @classmethod
+    def of(cls, run: Run) -> "Results":
+        """What a run came to so far."""
+        stop = run.guard.stopped
+        return cls(
+            findings=run.findings,
+            requests=run.guard.requests,
+            payments=run.record.payments,
+            stopped=None if stop is None else (stop.reason, stop.status),
+            target=run.target.name,
+            base_url=run.target.base_url,
+            with_token=run.target.wants_token,
+        )
+
+    @classmethod
+    def merged(cls, parts: Iterable["Results"]) -> "Results":
+        """One result of the processes of a run."""
+        whole = cls()
+        for part in parts:
+            whole.requests += part.requests
+            whole.payments += part.payments
+            whole.failures += part.failures
+            whole.stopped = whole.stopped or part.stopped
+            whole.target = whole.target or part.target
+            whole.base_url = whole.base_url or part.base_url
+            whole.with_token = whole.with_token or part.with_token
+            _merge(whole.findings, part.findings)
+        return whole
+
+
+def _merge(whole: Findings, part: Findings) -> None:
+    for clause, count in part.held.items():
+        whole.held[clause] = whole.held.get(clause, 0) + count
+    whole.violations += part.violations
+    whole.untested.update(part.untested)
+    for question, answers in part.observed.items():
+        counts = whole.observed.setdefault(question, {})
+        for answer, count in answers.items():
+            counts[answer] = counts.get(answer, 0) + count

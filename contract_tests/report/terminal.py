@@ -1,0 +1,90 @@
+"""The end of a run, for the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contract_tests.report.build import ClauseRow, Report
+from contract_tests.safety.payment_log import RECORDED
+
+_STYLES = {"holds": "green", "violated": "bold red", "not_tested": "yellow"}
+_WORDS = {"holds": "holds", "violated": "VIOLATED", "not_tested": "not tested"}
+_MOST_OBSERVED = 3
+
+
+def show(report: Report, console: Console, *, list_payments: bool) -> None:
+    """Prints the report; its first line is verdict, target and counts."""
+    _say(console, report.headline, _STYLES[report.verdict])
+    if report.stopped:
+        _say(console, f"The run was stopped: {report.stopped}.", "bold red")
+    _say(console, f"run {report.run_id}, seed {report.seed}, started {report.started}", "dim")
+    _show_clauses(report, console)
+    for row in report.clauses:
+        _show_violations(row, console)
+    for failure in report.failures:
+        _say(console, f"\n{failure.test} failed otherwise:", "bold red")
+        _say(console, failure.message)
+    _show_observations(report, console)
+    if list_payments and report.payments:
+        _show_payments(report, console)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _show_clauses(report: Report, console: Console) -> None:
+    table = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True)
+    for row in report.clauses:
+        outcome = Text(_WORDS[row.outcome], style=_STYLES[row.outcome])
+        sentence = Text(row.sentence)
+        if row.outcome == "not_tested":
+            sentence.append(f" {row.reason}", style="yellow")
+        if row.outcome == "holds":
+            outcome.append(f" ({row.answers})", style="dim")
+        table.add_row(Text(row.id), sentence, outcome)
+    console.print(table)
+
+
+def _show_violations(row: ClauseRow, console: Console) -> None:
+    for shown in row.violations:
+        times = f" ({shown.times} times)" if shown.times > 1 else ""
+        _say(console, f"\n{row.id} is violated{times}: {row.sentence}", "bold red")
+        _say(console, f"  expected  {shown.expected}")
+        _say(console, f"  got       {shown.got}")
+        _say(console, f"  {shown.curl}")
+    hidden = row.times_violated - sum(shown.times for shown in row.violations)
+    if hidden > 0:
+        _say(console, f"\n{row.id} is violated {hidden} more times in other ways.", "red")
+
+
+def _show_observations(report: Report, console: Console) -> None:
+    rows = [row for row in report.observations if row.observed]
+    if not rows:
+        return
+    table = Table(box=None, padding=(0, 1, 0, 0), title="Observed, not judged", title_justify="left")
+    table.add_column("")
+    table.add_column("question", ratio=2)
+    table.add_column("the target", ratio=2)
+    table.add_column("the mock", ratio=2)
+    for row in rows:
+        answers = sorted(row.observed, key=lambda answer: -row.observed[answer])
+        shown = "; ".join(answers[:_MOST_OBSERVED]) + (" …" if len(answers) > _MOST_OBSERVED else "")
+        table.add_row(Text(row.id), Text(row.question), Text(shown), Text(row.expected, style="dim"))
+    console.print()
+    console.print(table)
+
+
+def _show_payments(report: Report, console: Console) -> None:
+    _say(console, "\nPayments that this run recorded, or may have; they stay until somebody reverses them:")
+    for payment in report.payments:
+        style = "" if payment.outcome == RECORDED else "bold red"
+        _say(
+            console,
+            f"  {payment.time}  load {payment.load}  {payment.reference}  {payment.amount} "
+            f"(currency {payment.currency})  {payment.outcome}  id {payment.id}",
+            style,
+        )

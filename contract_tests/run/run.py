@@ -1,0 +1,120 @@
+"""One run: its settings, the target, the guarded client and what was found out."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from contract_tests.report.plan import Plan
+from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.findings import Findings
+from contract_tests.run.options import OptionError
+from contract_tests.run.preflight import WRONG_USE, CannotRun, check_loads, probe
+from contract_tests.run.settings import Settings
+from contract_tests.run.target import Target, open_target
+from contract_tests.safety.client import Client
+from contract_tests.safety.credentials import Credentials, CredentialsError
+from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, Stop
+from contract_tests.safety.origin import Origin
+from contract_tests.safety.payment_log import Record
+from contract_tests.safety.rate import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the suites work with, for as long as the run lasts."""
+
+    settings: Settings
+    target: Target
+    client: Client
+    guard: Guard
+    record: Record
+    findings: Findings
+    plan: Plan
+    reference: Callable[[], str]
+    """Gives the next reference of the run, `ct-<run id>-<n>`."""
+
+
+@contextmanager
+def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run]:
+    """Starts or reaches the target and checks that it may be tested.
+
+    Raises CannotRun with a sentence and the exit status when it may not.
+    """
+    try:
+        credentials = Credentials.from_environment(environment)
+        with open_target(settings, wants_token=credentials.exist) as (target, origin):
+            if settings.is_mock or settings.plan:
+                # Nothing secret leaves for a mock that takes any token or none.
+                credentials = Credentials()
+            else:
+                credentials.check_target(origin)
+            with _opened(settings, target, origin, credentials) as run:
+                yield run
+    except (OptionError, CredentialsError) as error:
+        raise CannotRun(str(error), WRONG_USE) from None
+
+
+@contextmanager
+def _opened(settings: Settings, target: Target, origin: Origin, credentials: Credentials) -> Iterator[Run]:
+    guard = Guard(_policy(settings, target))
+    plan = Plan()
+    record = _record(settings)
+    client = Client(
+        origin,
+        guard,
+        credentials=credentials,
+        pace=Pace(None if settings.plan else settings.rate),
+        record=record,
+        timeout_seconds=settings.timeout_seconds,
+        observe=plan.note if settings.plan else _ignore,
+    )
+    try:
+        for payment in record.payments:
+            guard.resume(payment.load, payment.reference, payment.money)
+        if not settings.is_mock:
+            _check(client, target, settings)
+        guard.open_payments()
+        yield Run(settings, target, client, guard, record, Findings(), plan, _references(settings.run_id))
+    finally:
+        client.close()
+        record.close()
+
+
+def _ignore(_exchange: Exchange, _permit: Permit) -> None:
+    """Nobody wants to know of every exchange, but for a plan."""
+
+
+def _policy(settings: Settings, target: Target) -> Policy:
+    return Policy(
+        is_mock=settings.is_mock,
+        consent=settings.record_payments,
+        nominated=frozenset(target.load_numbers),
+        run_id=settings.run_id,
+        budget=Budget(settings.max_requests, settings.max_payments, settings.max_amount),
+    )
+
+
+def _record(settings: Settings) -> Record:
+    try:
+        return Record(None if settings.plan else settings.record, resumed=settings.resumed)
+    except (OSError, ValueError) as error:
+        sentence = f"The record of payments cannot be kept: {error}."
+        raise CannotRun(sentence, WRONG_USE) from None
+
+
+def _check(client: Client, target: Target, settings: Settings) -> None:
+    try:
+        if settings.record_payments and target.load_numbers:
+            check_loads(client.send, target, resumed=settings.resumed and not settings.plan)
+        else:
+            probe(client.send, target)
+    except Stop as stop:
+        raise CannotRun(f"{target.base_url} could not be tested: {stop.reason}.", stop.status) from None
+    except Refused as refused:
+        raise CannotRun(f"The target could not be checked: {refused.reason}.", WRONG_USE) from None
+
+
+def _references(run_id: str) -> Callable[[], str]:
+    numbers = itertools.count(1)
+    return lambda: f"ct-{run_id}-{next(numbers)}"

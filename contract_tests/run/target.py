@@ -1,0 +1,111 @@
+"""What is under test: the mock, started here, or a service at a base URL."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from contract_tests.rules.clauses import STATUSES
+from contract_tests.run.options import OptionError
+from contract_tests.run.settings import Settings
+from contract_tests.safety.origin import Origin
+from mock_server.shipped import FIXTURES
+from mock_server.testing import MockServer
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is under test. `loads` are the nominated load numbers, by the status they must have."""
+
+    base_url: str
+    is_mock: bool
+    loads: Mapping[str, list[str]]
+    run_id: str
+    wants_token: bool
+
+    @property
+    def name(self) -> str:
+        """The target as a person calls it."""
+        return f"the mock at {self.base_url}" if self.is_mock else self.base_url
+
+    @property
+    def load_numbers(self) -> list[str]:
+        """Every nominated load."""
+        return [number for numbers in self.loads.values() for number in numbers]
+
+
+@contextmanager
+def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Target, Origin]]:
+    """Gives the target, and where its requests go; the mock is started and ended here.
+
+    For a plan the requests go to a private mock that has the nominated loads, never to the target.
+    Raises OptionError when the loads file cannot be used.
+    """
+    loads = _loads(settings)
+
+    def target(url: str) -> Target:
+        return Target(url, settings.is_mock, loads, settings.run_id, wants_token and not settings.is_mock)
+
+    if settings.is_mock:
+        with MockServer() as mock:
+            yield target(mock.url), Origin.parse(mock.url)
+    elif settings.plan:
+        with tempfile.TemporaryDirectory() as folder, MockServer([_stand_ins(loads, Path(folder))]) as mock:
+            yield target(settings.target), Origin.parse(mock.url)
+    else:
+        yield target(settings.target), Origin.parse(settings.target)
+
+
+def _loads(settings: Settings) -> dict[str, list[str]]:
+    if settings.loads is not None:
+        return read_loads(settings.loads)
+    if not settings.is_mock:
+        return {}
+    loads: dict[str, list[str]] = {}
+    for load in yaml.safe_load(FIXTURES.read_text("utf-8")).values():
+        loads.setdefault(load["Status"], []).append(load["LoadNumber"])
+    return loads
+
+
+def read_loads(path: Path) -> dict[str, list[str]]:
+    """Reads a loads file; raises OptionError with file, status and what is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        message = f"{path} cannot be read as YAML ({type(error).__name__})."
+        raise OptionError(message) from None
+    if not isinstance(content, dict):
+        message = f"{path} must map load statuses to load numbers."
+        raise OptionError(message)
+    loads: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for status, given in content.items():
+        if status not in STATUSES:
+            message = f"{path}: unknown status {status!r}; one of {', '.join(STATUSES)}."
+            raise OptionError(message)
+        numbers = given if isinstance(given, list) else [given]
+        for number in numbers:
+            if not isinstance(number, str) or not number.strip():
+                message = f"{path}, {status}: {number!r} is no load number; write it as a quoted text."
+                raise OptionError(message)
+            if number in seen:
+                message = f"{path}, {status}: load {number} is named twice."
+                raise OptionError(message)
+            seen.add(number)
+        loads[status] = list(numbers)
+    return loads
+
+
+def _stand_ins(loads: Mapping[str, list[str]], folder: Path) -> Path:
+    """A fixtures file with a load for every nominated one, and with one more if there is none."""
+    numbered = [(status, number) for status, numbers in loads.items() for number in numbers]
+    scenarios = {
+        f"planned_{index}": {"LoadNumber": number, "Status": status}
+        for index, (status, number) in enumerate(numbered or [("Open", "nobody-nominated")], 1)
+    }
+    path = folder / "loads.yaml"
+    path.write_text(yaml.safe_dump(scenarios), "utf-8")
+    return path

@@ -1,0 +1,163 @@
+"""openapi.yaml as Schemathesis sees it: it generates and validates, our client sends, the oracle judges."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import httpx2
+import schemathesis
+import yaml
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.transport import Response
+from schemathesis.generation import GenerationMode
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+
+from contract_tests.rules.attempt import PAYMENT_PATH
+from contract_tests.rules.clauses import PAYABLE_STATUSES
+from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.run.settings import Settings
+from contract_tests.run.target import Target
+from contract_tests.suites.api import Api
+
+_HERE = Path(__file__).parents[1]
+_DOCUMENT = next(
+    path
+    for path in (_HERE.parent / "openapi.yaml", _HERE.parent / "mock_server" / "openapi.yaml")
+    if path.exists()
+)
+"""In a checkout the document is beside the package; a wheel carries it in the mock's."""
+
+CHECKS = (content_type_conformance, response_headers_conformance, response_schema_conformance)
+"""What makes sense for a 200. The body and media type of an error are the target's own (A2, A3)."""
+
+Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float | bool | None"
+
+
+def document() -> dict[str, Document]:
+    """The contract, with what a correct target may do otherwise left open: the rows of a load's payments.
+
+    Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
+    """
+    read: dict[str, Document] = yaml.safe_load(_DOCUMENT.read_text("utf-8"))
+    paths = _at(read, "paths")
+    for path in [path for path in paths if not path.startswith("/api/p/")]:
+        del paths[path]
+    load = _at(read, "components", "schemas", "Load", "properties")
+    load["payments"] = {"type": ["array", "null"], "items": {"type": "object"}}
+    return read
+
+
+def _at(node: Document, *steps: str) -> dict[str, Document]:
+    for step in steps:
+        node = node[step] if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise KeyError(steps)
+    return node
+
+
+def schema_for(settings: Settings, target: Target, reference: Callable[[], str]) -> BaseSchema:
+    """The contract with the target's loads as examples to draw from, and nothing read from any file.
+
+    A target that is not the mock gets no other methods and nothing that is not in the document.
+    """
+    payable = [number for status in PAYABLE_STATUSES for number in target.loads.get(status, [])]
+    others = [
+        numbers[0] for status, numbers in target.loads.items() if status not in PAYABLE_STATUSES and numbers
+    ]
+    first = reference()
+    config = schemathesis.Config.from_dict(
+        {
+            "seed": settings.seed,
+            "cache": {"enabled": False},
+            "generation": {"max-examples": max(settings.examples, 1), "no-shrink": True, "database": "none"},
+            "phases": {
+                "coverage": {
+                    "enabled": bool(settings.examples),
+                    **({} if target.is_mock else {"unexpected-methods": []}),
+                },
+                "fuzzing": {"enabled": bool(settings.examples), "error-feedback": {"enabled": False}},
+            },
+            "dictionaries": {
+                "loads": {"values": (payable[-_FEW:] + others[:_FEW]) or ["ct-no-such-load-1"]},
+                "references": {"values": [f"{first}-{ending}" for ending in ("a", "A", "b", "c ", "é")]},
+                "amounts": {"values": [0.01, 0.1, 0.2, 1, 0, -1]},
+            },
+            "parameters": {
+                "path.version": "1.0",
+                "query.loadNumber": {"dictionary": "loads", "probability": 0.7},
+                "body.LoadNumber": {"dictionary": "loads", "probability": 0.9},
+                "body.ReferenceNumber": {"dictionary": "references", "probability": 0.8},
+                "body.Amount.Amount": {"dictionary": "amounts", "probability": 0.7},
+            },
+        }
+    )
+    return schemathesis.openapi.from_dict(document(), config=config)
+
+
+_FEW = 3
+_CLIENTS_OWN = {
+    "host", "content-length", "transfer-encoding", "connection", "user-agent", "accept-encoding",
+    "authorization",
+}  # fmt: skip
+
+
+def request_of(case: Case[Any]) -> Request:
+    """What Schemathesis would send, as a request of ours: the same bytes, but not through its socket."""
+    arguments = case.as_transport_kwargs(base_url="http://target.invalid")
+    arguments.pop("cookies", None)
+    if isinstance(arguments.get("data"), bytes | str):
+        arguments["content"] = arguments.pop("data")
+    wire = httpx2.Request(**arguments)
+    path, _, query = wire.url.raw_path.decode("ascii").partition("?")
+    kept = {name: value for name, value in wire.headers.items() if name not in _CLIENTS_OWN}
+    pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    return Request(wire.method, path, pairs, kept, wire.read() or None)
+
+
+def send(api: Api, request: Request) -> Exchange:
+    """Sends what was generated; a payment is judged with its load before and after."""
+    if request.method == "POST" and PAYMENT_PATH.fullmatch(request.path):
+        return api.post(request)
+    return api.send(request)
+
+
+def validate(api: Api, case: Case[Any], exchange: Exchange) -> None:
+    """Schemathesis' checks of an answer that was judged; raises its failures.
+
+    That something was accepted which the document forbids is observed: the document is stricter than
+    the page, and what the page forbids the oracle has asserted.
+    """
+    response = response_of(exchange)
+    case.validate_response(response, checks=[not_a_server_error])
+    if exchange.response.status == HTTPStatus.OK:
+        case.validate_response(response, checks=list(CHECKS))
+        try:
+            case.validate_response(response, checks=[negative_data_rejection])
+        except (Failure, FailureGroup):
+            api.findings.observes("Q31", f"accepted by {case.operation.label}")
+    elif case.meta is not None and case.meta.generation.mode is GenerationMode.NEGATIVE:
+        api.findings.observes("Q31", "refused")
+
+
+def response_of(exchange: Exchange) -> Response:
+    """The answer, in the form that Schemathesis validates."""
+    request = exchange.request
+    sent = httpx2.Request(
+        request.method, f"http://target.invalid{request.path}", headers=dict(request.headers)
+    )
+    got = exchange.response
+    headers = {name: value for name, value in got.headers.items() if name != "content-encoding"}
+    answer = httpx2.Response(got.status, headers=headers, content=got.content, request=sent)
+    answer.elapsed = timedelta(seconds=exchange.seconds)
+    return Response.from_any(answer)

@@ -1,0 +1,80 @@
+"""Payments at the same time: one reference is one payment, and no payment is lost."""
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from contract_tests.run.settings import Settings
+from contract_tests.suites.api import Api
+from contract_tests.suites.bursts import Call, pay_at_once, require_answers
+from contract_tests.suites.cases import CENT, payment
+from contract_tests.suites.requirements import References, need_payable
+
+pytestmark = pytest.mark.suite("concurrency")
+documented = pytest.mark.documented
+MANY = 20
+EXAMPLES_PER_SCHEDULE = 10
+TIMES = 3
+
+
+def ids_of(calls: list[Call]) -> set[str]:
+    """The ids that the answers give to the payments that they were asked for."""
+    return {key for call in calls for key in call.own}
+
+
+@documented("R6")
+def test_one_reference_at_once_is_one_payment(api: Api, reference: References) -> None:
+    load = need_payable(api, ("R6",))
+    body = payment(load, reference())
+    calls = pay_at_once(api, load, [[body]] * MANY)
+    require_answers(api, calls)
+    assert len(ids_of(calls)) == 1
+
+
+@documented("R6")
+def test_one_reference_with_other_values_at_once_is_one_payment(api: Api, reference: References) -> None:
+    load, ref = need_payable(api, ("R6",)), reference()
+    calls = pay_at_once(api, load, [[payment(load, ref, Sum=n * CENT)] for n in range(1, 9)])
+    require_answers(api, calls)
+    assert len(ids_of(calls)) == 1
+
+
+@documented("D4", "R7")
+def test_different_references_at_once_are_all_recorded(api: Api, reference: References) -> None:
+    load = need_payable(api, ("D4", "R7"))
+    bodies = [[payment(load, reference(), Sum=Decimal("0.07"))] for _ in range(MANY)]
+    calls = pay_at_once(api, load, bodies)
+    for call in calls:
+        require_answers(api, [call])
+    assert len(ids_of(calls)) == MANY
+
+
+@documented("R6", "R7")
+def test_pairs_of_references_at_once(api: Api, reference: References) -> None:
+    load = need_payable(api, ("R6", "R7"))
+    references = [reference() for _ in range(MANY // 2)]
+    calls = pay_at_once(api, load, [[payment(load, ref)] for ref in references * 2])
+    assert len(ids_of(calls)) == len(references)
+
+
+@documented("D4", "R6")
+def test_short_histories_have_an_order(api: Api, reference: References, settings: Settings) -> None:
+    chance = random.Random(settings.seed)  # noqa: S311 - chooses schedules, guards no secret
+    for _ in range(settings.examples // EXAMPLES_PER_SCHEDULE):
+        schedule = [
+            [chance.randrange(3) for _ in range(chance.randint(1, 2))] for _ in range(chance.randint(2, 3))
+        ]
+        prefix = chance.randrange(3)
+        for _ in range(TIMES):
+            _play(api, reference, prefix, schedule)
+
+
+def _play(api: Api, reference: References, prefix: int, schedule: list[list[int]]) -> None:
+    load = need_payable(api, ("D4", "R6"))
+    references = [reference() for _ in range(3)]
+    for ref in references[:prefix]:
+        api.pay(payment(load, ref))
+    before = api.load(load.number)
+    branches = [[payment(load, references[index]) for index in branch] for branch in schedule]
+    pay_at_once(api, before, branches)

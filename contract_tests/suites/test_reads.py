@@ -1,0 +1,346 @@
+"""Loads are read and searched. Nothing is written."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.findings import Findings
+from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of, problem_of
+from contract_tests.rules.values import Json, encode_json
+from contract_tests.run.target import Target
+from contract_tests.suites.api import LOADS_PATH, SEARCH_PATH, Api
+from contract_tests.suites.cases import UNKNOWN_LOAD
+
+pytestmark = pytest.mark.suite("reads")
+published = pytest.mark.published
+assumed = pytest.mark.assumed
+NO_LOADS = "no load is nominated"
+SEVERAL = 3
+
+
+def get(api: Api, *query: tuple[str, str], path: str = LOADS_PATH) -> Exchange:
+    """A load read by any keys."""
+    return api.send(Request("GET", path, query))
+
+
+def search(api: Api, **members: object) -> Exchange:
+    """A search with these members."""
+    headers = {"Content-Type": "application/json"}
+    return api.send(Request("POST", SEARCH_PATH, headers=headers, content=encode_json(members)))
+
+
+def refused(exchange: Exchange) -> bool:
+    """Whether the answer is a 4xx."""
+    return 400 <= exchange.response.status < 500
+
+
+@pytest.fixture
+def load(api: Api, findings: Findings, request: pytest.FixtureRequest) -> LoadView:
+    """A load that the target offers."""
+    for numbers in api.loads.values():
+        for number in numbers:
+            view = api.view(number)
+            if view is not None:
+                return view
+    for mark in request.node.iter_markers():
+        for clause in mark.args if mark.name in {"published", "assumed"} else ():
+            findings.cannot_test(clause, NO_LOADS)
+    pytest.skip(NO_LOADS)
+
+
+@published("P1", "P4")
+def test_every_offered_load_is_read_by_its_number(api: Api, load: LoadView) -> None:
+    assert load
+    for numbers in api.loads.values():
+        for number in numbers[:2]:
+            assert api.load(number).number == number
+
+
+@published("P1")
+@pytest.mark.parametrize("key", ["id", "loadNumber", "orderNumber"])
+def test_each_key_names_the_load(api: Api, load: LoadView, key: str) -> None:
+    value = {"id": load.id, "loadNumber": load.number, "orderNumber": str(load.members["OrderNumber"])}[key]
+    if not value.strip():
+        pytest.skip(f"the load has no {key}")
+    exchange = get(api, (key, value))
+    api.require("P1", exchange, exchange.response.status == 200, f"200 for {key} {value}")
+    found = _load(api, exchange)
+    same = found.members["OrderNumber"] == value if key == "orderNumber" else found.number == load.number
+    api.require("P1", exchange, same, f"the load with {key} {value}")
+
+
+@published("P1")
+def test_all_keys_together_name_the_load(api: Api, load: LoadView) -> None:
+    order = str(load.members["OrderNumber"])
+    exchange = get(api, ("id", load.id), ("loadNumber", load.number), ("orderNumber", order))
+    api.require("P1", exchange, exchange.response.status == 200, "200")
+    api.require("P1", exchange, _load(api, exchange).number == load.number, f"load {load.number}")
+
+
+@published("P1")
+def test_loads_are_told_apart(api: Api, load: LoadView) -> None:
+    views = [api.load(numbers[0]) for numbers in api.loads.values() if numbers]
+    api.require("P1", None, len({view.id for view in views}) == len(views), "an id for each load")
+    assert load.id
+
+
+@published("P3")
+@pytest.mark.parametrize("key", ["id", "loadNumber", "orderNumber"])
+def test_an_unknown_load_is_not_found(api: Api, key: str) -> None:
+    exchange = get(api, (key, UNKNOWN_LOAD))
+    api.require("P3", exchange, exchange.response.status == 404, "404")
+    api.findings.observes("A2e", problem_of(exchange.response))
+
+
+@published("P2")
+def test_a_read_without_a_key_is_refused(api: Api) -> None:
+    exchange = get(api)
+    api.require("P2", exchange, exchange.response.status == 400, "400")
+
+
+@published("P2")
+def test_a_read_with_only_an_unknown_key_is_refused(api: Api) -> None:
+    exchange = get(api, ("number", UNKNOWN_LOAD))
+    api.require("P2", exchange, exchange.response.status == 400, "400")
+
+
+@assumed("Q14")
+@pytest.mark.parametrize("value", ["", " "])
+@pytest.mark.parametrize("key", ["id", "loadNumber", "orderNumber"])
+def test_a_blank_key_names_no_load(api: Api, key: str, value: str) -> None:
+    exchange = get(api, (key, value))
+    api.observe("Q14", exchange)
+
+
+@assumed("Q15")
+def test_keys_of_different_loads(api: Api, load: LoadView) -> None:
+    api.observe("Q15", get(api, ("id", UNKNOWN_LOAD), ("loadNumber", load.number)))
+    api.observe("Q15", get(api, ("loadNumber", load.number), ("orderNumber", UNKNOWN_LOAD)))
+    other = next((one for some in api.loads.values() for one in some if one != load.number), None)
+    order = str(load.members["OrderNumber"])
+    if other is not None:
+        by_order = (("orderNumber", order),) if order.strip() else ()
+        api.observe("Q15", get(api, ("id", load.id), ("loadNumber", other), *by_order))
+
+
+@assumed("Q16")
+def test_a_number_in_other_case(api: Api, load: LoadView) -> None:
+    if load.number.swapcase() == load.number:
+        pytest.skip("the load number has no letters")
+    api.observe("Q16", get(api, ("loadNumber", load.number.swapcase())))
+
+
+@published("P5")
+def test_a_search_by_number_finds_the_load(api: Api, load: LoadView) -> None:
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number])
+    api.require("P5", exchange, [one.number for one in _hits(api, exchange)] == [load.number], load.number)
+    api.require("P5", exchange, _total(exchange) == 1, "Total 1")
+
+
+@published("P5")
+def test_a_hit_is_the_load_as_a_read_shows_it(api: Api, load: LoadView) -> None:
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number])
+    for hit in _hits(api, exchange):
+        facts = (hit.id, hit.number, hit.status)
+        api.require(
+            "P5", exchange, facts == (load.id, load.number, load.status), f"{load.number} as it is read"
+        )
+
+
+@published("P5")
+@pytest.mark.parametrize("page_size", [1, 100])
+def test_a_search_by_status_finds_only_that_status(api: Api, load: LoadView, page_size: int) -> None:
+    exchange = search(api, Page=0, PageSize=page_size, Status=[load.status])
+    hits = _hits(api, exchange)
+    api.require("P5", exchange, bool(hits), "a hit")
+    api.require("P5", exchange, all(hit.status == load.status for hit in hits), f"only {load.status}")
+    api.require("P5", exchange, len(hits) <= page_size, f"at most {page_size} Items")
+
+
+@published("P5")
+def test_filters_narrow_each_other(api: Api, load: LoadView) -> None:
+    others = [status for status in api.loads if status != load.status]
+    wanted = others[0] if others else "Cancelled"
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], Status=[wanted])
+    api.require("P5", exchange, not _hits(api, exchange), "no hit")
+
+
+@published("P5")
+def test_a_search_by_order_number_and_customer(api: Api, load: LoadView) -> None:
+    order, customer = str(load.members["OrderNumber"]), str(load.members["CustomerId"])
+    exchange = search(api, Page=0, PageSize=10, OrderNumbers=[order], CustomerId=customer)
+    numbers = [hit.number for hit in _hits(api, exchange)]
+    api.require("P5", exchange, load.number in numbers, f"load {load.number} among the hits")
+
+
+@published("P5")
+def test_a_search_by_purchase_order_finds_the_load(api: Api, load: LoadView) -> None:
+    order = load.members.get("PONumber")
+    if not isinstance(order, str) or not order.strip():
+        pytest.skip("the load has no PONumber")
+    exchange = search(api, Page=0, PageSize=100, PONumbers=[order])
+    numbers = [hit.number for hit in _hits(api, exchange)]
+    api.require("P5", exchange, load.number in numbers, f"load {load.number} among the hits")
+
+
+@published("P5")
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"OrderNumbers": [UNKNOWN_LOAD]}, id="order number"),
+        pytest.param({"PONumbers": [UNKNOWN_LOAD]}, id="purchase order"),
+        pytest.param({"CustomerId": UNKNOWN_LOAD}, id="customer"),
+        pytest.param(
+            {"DateRange": {"Start": "1970-01-01T00:00:00Z", "End": "1970-01-02T00:00:00Z"}}, id="long ago"
+        ),
+        pytest.param(
+            {"DateRange": {"Start": "2100-01-01T00:00:00Z", "End": "2100-01-02T00:00:00Z"}}, id="far ahead"
+        ),
+    ],
+)
+def test_a_load_that_one_filter_excludes_is_no_hit(
+    api: Api, load: LoadView, members: dict[str, object]
+) -> None:
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], **members)
+    api.require("P5", exchange, not _hits(api, exchange), "no hit")
+
+
+@assumed("Q32")
+def test_the_date_that_a_search_looks_at(api: Api, load: LoadView) -> None:
+    span = {"Start": load.members["CreatedAt"], "End": load.members["CreatedAt"]}
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], DateRange=span)
+    api.findings.observes("Q32", "found" if _hits(api, exchange) else "not found")
+
+
+@published("P6")
+def test_every_hit_is_on_one_page(api: Api, load: LoadView) -> None:
+    numbers = sorted({load.number, *(one for some in api.loads.values() for one in some[:1])})[:SEVERAL]
+    found: list[str] = []
+    for page in range(len(numbers)):
+        exchange = search(api, Page=page, PageSize=1, LoadNumbers=numbers)
+        hits = _hits(api, exchange)
+        api.require("P6", exchange, len(hits) == 1, "one hit on the page")
+        api.require("P5", exchange, _total(exchange) == len(numbers), f"Total {len(numbers)}")
+        document = document_of(exchange.response)
+        shown = isinstance(document, dict) and (document.get("Page"), document.get("PageSize"))
+        api.require("P5", exchange, shown == (page, 1), f"Page {page} and PageSize 1")
+        found += [hit.number for hit in hits]
+    api.require("P6", exchange, sorted(found) == numbers, f"each of {numbers} once")
+
+
+@assumed("A23b")
+def test_a_page_past_the_end(api: Api, load: LoadView) -> None:
+    exchange = search(api, Page=1, PageSize=10, LoadNumbers=[load.number])
+    api.findings.observes("A23b", _emptiness(api, exchange))
+
+
+@assumed("A23a")
+def test_a_search_without_a_hit(api: Api) -> None:
+    exchange = search(api, Page=0, PageSize=10, LoadNumbers=[UNKNOWN_LOAD])
+    api.findings.observes("A23a", _emptiness(api, exchange))
+
+
+@assumed("Q33")
+def test_a_search_without_a_page(api: Api, load: LoadView) -> None:
+    exchange = search(api, LoadNumbers=[load.number])
+    page = document_of(exchange.response)
+    shown = isinstance(page, dict) and f"Page {page.get('Page')}, PageSize {page.get('PageSize')}"
+    api.observe("Q33", exchange, shown or "accepted")
+
+
+@published("P7")
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({}, id="no filter"),
+        pytest.param(
+            {"DateRange": {"Start": "2020-01-01T00:00:00Z", "End": "2030-01-01T00:00:00Z"}}, id="only dates"
+        ),
+        pytest.param({"PageSize": 0, "LoadNumbers": [UNKNOWN_LOAD]}, id="page size 0"),
+        pytest.param({"PageSize": -1, "LoadNumbers": [UNKNOWN_LOAD]}, id="page size -1"),
+        pytest.param({"Page": -1, "LoadNumbers": [UNKNOWN_LOAD]}, id="page -1"),
+        pytest.param({"LoadNumbers": [f"{UNKNOWN_LOAD}{n}" for n in range(151)]}, id="151 load numbers"),
+    ],
+)
+def test_a_search_that_breaks_a_rule_is_refused(api: Api, members: dict[str, object]) -> None:
+    exchange = search(api, **{"Page": 0, "PageSize": 10} | members)
+    api.require("P7", exchange, refused(exchange) and exchange.response.status != 404, "400")
+
+
+@assumed("Q28")
+def test_a_search_with_an_unknown_status(api: Api) -> None:
+    api.observe("Q28", search(api, Page=0, PageSize=10, Status=["Misplaced"]))
+
+
+@published("P8")
+@pytest.mark.parametrize("token", [None, "not-a-token"], ids=["no token", "a bad token"])
+def test_a_request_without_a_valid_token_is_refused(api: Api, target: Target, token: str | None) -> None:
+    if not target.wants_token:
+        api.findings.cannot_test("P8", "no credentials are configured")
+        pytest.skip("no credentials are configured")
+    query = (("loadNumber", UNKNOWN_LOAD),)
+    request = Request("GET", LOADS_PATH, query, anonymous=token is None, token=token)
+    exchange = api.send(request)
+    api.require("P8", exchange, exchange.response.status == 401, "401")
+    challenge = exchange.response.headers.get("www-authenticate", "none")
+    api.findings.observes("Q27", challenge.partition(" ")[0])
+
+
+@assumed("A5a", "A5b", "A5c", "A5d")
+@pytest.mark.parametrize(
+    ("question", "version"),
+    [("A5a", "1"), ("A5b", "2"), ("A5c", "2.0"), ("A5d", "9"), ("A5d", "1.1"), ("A5d", "0"), ("A5d", "one")],
+)
+def test_a_version(api: Api, load: LoadView, question: str, version: str) -> None:
+    path = LOADS_PATH.replace("v1.0", f"v{version}")
+    api.observe(question, get(api, ("loadNumber", load.number), path=path))
+
+
+@assumed("A5e")
+@pytest.mark.parametrize("path", ["/api/p/v1.0/Loads", "/API/P/V1.0/LOADS"])
+def test_a_path_in_other_case(api: Api, load: LoadView, path: str) -> None:
+    api.observe("A5e", get(api, ("loadNumber", load.number), path=path))
+
+
+@assumed("Q21")
+@pytest.mark.parametrize("path", ["/api/p/v1.0/", "/api/p/v1.0/load", "/api/p/v1.0/loads/x"])
+def test_an_unknown_path(api: Api, path: str) -> None:
+    api.observe("Q21", get(api, path=path))
+
+
+def _load(api: Api, exchange: Exchange) -> LoadView:
+    try:
+        return load_of(document_of(exchange.response))
+    except UnexpectedFormError as error:
+        api.require("P4", exchange, holds=False, expected=f"a load, but {error}")
+        raise
+
+
+def _hits(api: Api, exchange: Exchange) -> Sequence[LoadView]:
+    """The hits of a search; a 404 is an empty page (A23)."""
+    if exchange.response.status == 404:
+        return []
+    document = document_of(exchange.response)
+    items: Json = document.get("Items") if isinstance(document, dict) else None
+    api.require("P5", exchange, exchange.response.status == 200, "200 or 404")
+    api.require("P5", exchange, isinstance(items, list), "Items, an array")
+    try:
+        return [load_of(item) for item in items] if isinstance(items, list) else []
+    except UnexpectedFormError as error:
+        api.require("P4", exchange, holds=False, expected=f"loads in Items, but {error}")
+        raise
+
+
+def _total(exchange: Exchange) -> Decimal | None:
+    document = document_of(exchange.response)
+    total = document.get("Total") if isinstance(document, dict) else None
+    return total if isinstance(total, Decimal) else None
+
+
+def _emptiness(api: Api, exchange: Exchange) -> str:
+    if exchange.response.status == 200:
+        api.require("P5", exchange, not _hits(api, exchange), "no Items")
+        return "200, no Items"
+    return str(exchange.response.status)

@@ -1,0 +1,277 @@
+"""One script for a real tenant: at most 60 requests and 8 payments, and nearly every semantic defect."""
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from contract_tests.rules.attempt import MEDIA_TYPE
+from contract_tests.rules.clauses import CLAUSES, NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE, PAYABLE_STATUSES
+from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.findings import Violation
+from contract_tests.rules.responses import (
+    LoadView,
+    UnexpectedFormError,
+    document_of,
+    load_of,
+    problem_of,
+    texts_of,
+)
+from contract_tests.rules.values import encode_json
+from contract_tests.safety.guard import Refused
+from contract_tests.suites.api import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH, Api, ViolatedError
+from contract_tests.suites.bursts import pay_at_once
+from contract_tests.suites.cases import OMITTED, UNKNOWN_LOAD, payment
+from contract_tests.suites.requirements import References, need_payable
+
+pytestmark = pytest.mark.suite("smoke")
+DOCUMENTED = tuple(clause.id for clause in CLAUSES.values() if clause.grade == "documented")
+ENVELOPES = (
+    (("A5d",), PAYMENTS_PATH.replace("v1.0", "v9"), MEDIA_TYPE),
+    (("A4d",), PAYMENTS_PATH, "text/plain"),
+    (("A4a", "A5a"), PAYMENTS_PATH.replace("v1.0", "v1"), "application/json"),
+    (("A4b", "A5e"), PAYMENTS_PATH.replace("invoices", "Invoices"), "text/json"),
+    (("A4c", "A4h"), PAYMENTS_PATH, "application/vnd.alvys+json; charset=utf-8"),
+    (("A18a",), PAYMENTS_PATH, MEDIA_TYPE),
+)
+"""Other ways to send a payment, tried where it is refused anyway: questions, path, media type.
+
+The first two hide what the load's status does, so they go to the least telling statuses.
+"""
+GATES = ("Dispatched", "Paid", "Released", "Queued", "Delivered", "Cancelled", "TONU", "In Transit")
+"""The statuses that a target is most likely to let through, in the order of trying them."""
+MOST_GATES = 7
+
+
+class Script:
+    """The steps, in order. Each may find violations; the next one runs all the same."""
+
+    def __init__(self, api: Api, reference: References) -> None:
+        """Reads the first load that takes payments."""
+        self.api = api
+        self.reference = reference
+        self.one = self.other("")
+        stem = f"{reference()}-{'x' * 40}-é"
+        self.first, self.second = f"{stem}-Az-7", f"{stem}-Bz-7"
+        self.members: dict[str, object] = {
+            "InvoiceNumber": "I'ß <&> {0}", "PaymentMethod": "wire 💶 ", "CheckNumber": "00420", "Note": "n",
+        }  # fmt: skip
+        date = "2026-07-01T23:30:00.25-05:30"
+        self.original = payment(self.one, self.first, Sum=Decimal("0.10"), PaymentDate=date, **self.members)
+
+    def steps(self) -> Iterator[Callable[[], None]]:
+        """The steps. What must be refused comes first: it must not use up the first reference."""
+        yield self.refuse
+        yield self.refuse_several_faults
+        yield self.pay
+        yield self.pay_at_once
+        yield self.pay_another_load
+        yield self.repeat_changed
+        yield from (partial(self.pay_status, status) for status in ("Completed", "Financed"))
+        yield self.pay_another_currency
+        yield self.pay_without_currency
+        yield self.repeat
+        yield from (partial(self.gate, status, index) for index, status in enumerate(self.gated()))
+        yield self.search
+        yield self.look_around
+
+    def refuse(self) -> None:
+        """Faulty requests with the first reference."""
+        load, ref = self.one, self.first
+        whole, nowhere = encode_json(payment(load, ref)), encode_json(payment(UNKNOWN_LOAD, ref))
+        bodies: list[dict[str, object] | bytes] = [
+            payment(load, ref, Sum=Decimal("-0.0")),
+            encode_json(payment(load, ref, **self.members)).replace(b":0.01", b":-1e-3"),
+            payment(load, OMITTED),
+            payment(load, "", **self.members),
+            payment(load, None),
+            payment("", ref),
+            payment(load, ref, Amount=OMITTED),
+            payment(load, ref, Amount=1),
+            payment(load, ref, Sum=True),
+            payment(load, ref, Currency=OMITTED),
+            payment(load, ref, PaymentDate=OMITTED),
+            payment(load, ref, PaymentDate="yesterday"),
+            payment(load, ref, CheckNumber=420),
+            payment(f"{load.number}-{UNKNOWN_LOAD}", ref),
+            b"[" + whole + b"]",
+            nowhere.replace(b":0.01", b":1e400"),
+            nowhere[:-1],
+            nowhere.replace(b":0.01", b":NaN"),
+            b"null",
+            b"",
+        ]
+        self.collect(partial(self.api.pay, body, look=False) for body in bodies)
+
+    def refuse_several_faults(self) -> None:
+        """Three faults in one body; then one read shows that nothing left a trace."""
+        body = payment(self.one, "", Sum=0, PaymentDate="2026-02-30T00:00:00Z")
+        exchange = self.api.pay(body, look=False)
+        texts = " ".join(texts_of(exchange.response))
+        said = [sentence in texts for sentence in (NO_REFERENCE, NOT_POSITIVE)]
+        self.api.findings.observes(
+            "A11", {2: "all reported", 1: "one reported"}.get(sum(said), "none reported")
+        )
+        order = str(self.one.members["OrderNumber"])
+        self.api.read(self.one.number, *(("orderNumber", order) if order.strip() else ()))
+
+    def pay(self) -> None:
+        """Every member."""
+        self.api.pay(self.original)
+
+    def pay_at_once(self) -> None:
+        """Two further references at once, one of them twice; it differs from the first in case.
+
+        0.10 and 0.70 and 0.10 are 0.90, and equal amounts count twice.
+        """
+        nothing = {"InvoiceNumber": None, "PaymentMethod": None, "CheckNumber": ""}
+        other = payment(self.one, self.second, Sum=Decimal("0.70"), **nothing)
+        cased = payment(self.one, self.first.swapcase().replace("CT-", "ct-", 1), Sum=Decimal("0.10"))
+        pay_at_once(self.api, self.api.load(self.one.number), [[cased], [cased], [other]])
+
+    def repeat(self) -> None:
+        """The first again, after all the others."""
+        self.api.pay(self.original)
+
+    def repeat_changed(self) -> None:
+        """The second reference with every other member changed, also those that were left out."""
+        changed = payment(
+            self.one, self.second, Sum=Decimal("0.90"), Currency=124, InvoiceNumber="I", PaymentMethod="x",
+            CheckNumber="1", PaymentDate="2025-01-01T00:00:00Z", Note="x",
+        )  # fmt: skip
+        self.api.pay(changed, look=False)
+
+    def pay_another_load(self) -> None:
+        """The first reference on another load, then with a fault; the first load is as it was."""
+        date = "2026-12-31T23:59:59.999+14:00"
+        self.api.pay(payment(self.other(), self.first, Sum=Decimal("0.07"), PaymentDate=date))
+        exchange = self.api.pay(payment(self.one, self.first, Sum=0), look=False)
+        self.api.observe("A10g", exchange, "200, the original")
+        self.api.read(self.one.number, "id", self.one.id)
+
+    def pay_status(self, status: str) -> None:
+        """A payment in another payable status."""
+        number = next(iter(self.api.loads.get(status, [])), None)
+        if number is None:
+            self.api.findings.cannot_test("R1", f"no nominated load is {status}")
+        else:
+            amount = Decimal("1.15") if status == "Completed" else Decimal("0.29")
+            self.api.pay(payment(number, self.reference(), Sum=amount), look=False, nominal=status)
+
+    def pay_another_currency(self) -> None:
+        """A payment in a currency that is not the load's; its reference differs in normal form."""
+        body = payment(
+            self.other(), self.first.replace("é", "e\u0301"), Currency=978, Sum=Decimal("0.01999999999999999")
+        )
+        self.api.observe("A14a", self.api.pay(body))
+
+    def pay_without_currency(self) -> None:
+        """Currency 0, and more digits than a double has; its reference differs in a space at the end."""
+        body = payment(self.one, f"{self.first} ", Currency=0, Sum=Decimal("0.12500000000000001"))
+        exchange = self.api.pay(body)
+        self.api.observe("A14c", exchange, "")
+
+    def gated(self) -> list[str]:
+        """The offered statuses that take no payment, the most telling ones first."""
+        offered = [
+            status for status, some in self.api.loads.items() if status not in PAYABLE_STATUSES and some
+        ]
+        return sorted(offered, key=lambda one: GATES.index(one) if one in GATES else len(GATES))[:MOST_GATES]
+
+    def gate(self, status: str, index: int) -> None:
+        """A payment that the status forbids: the first load is read around it, the last ones vary."""
+        number = self.api.loads[status][0]
+        body = payment(number, self.reference())
+        turn = len(self.gated()) - 1 - index
+        if index == 0:
+            self.api.read(number)
+        if index == 0 or turn >= len(ENVELOPES):
+            self.api.pay(body, look=index == 0, nominal=status)
+            return
+        questions, path, media_type = ENVELOPES[turn]
+        if "A18a" in questions:
+            body["Comment"] = "x"
+        exchange = self.api.pay(
+            body, look=False, nominal=status, path=path, headers={"Content-Type": media_type}
+        )
+        read = any(NOT_PAYABLE in text for text in texts_of(exchange.response))
+        for question in questions:
+            accepted = "ignored" if question == "A18a" else "accepted"
+            self.api.findings.observes(question, accepted if read else str(exchange.response.status))
+
+    def search(self) -> None:
+        """A page of a search: one of two hits, as a read shows it."""
+        numbers = sorted({self.one.number, self.other().number})
+        exchange = self._search(LoadNumbers=numbers)
+        page = document_of(exchange.response)
+        items = page.get("Items") if isinstance(page, dict) else None
+        try:
+            hits = [load_of(item) for item in items] if isinstance(items, list) else []
+        except UnexpectedFormError as error:
+            self.api.require("P4", exchange, holds=False, expected=f"loads in Items, but {error}")
+            return
+        total = page.get("Total") if isinstance(page, dict) else None
+        self.api.require("P5", exchange, total == len(numbers), f"Total {len(numbers)}")
+        self.api.require("P6", exchange, len(hits) == 1 and hits[0].number in numbers, f"one of {numbers}")
+        known = self.api.view(hits[0].number)
+        changes = ", ".join(known.payment_changes(hits[0])) if known else ""
+        self.api.require("R7", exchange, not changes, f"the load as a read shows it, but {changes}")
+
+    def look_around(self) -> None:
+        """What costs nothing: reads without a load, another method, requests in doubt for no load."""
+        api = self.api
+        unkeyed = api.send(Request("GET", LOADS_PATH))
+        api.require("P2", unkeyed, unkeyed.response.status == 400, "400")
+        unknown = api.send(Request("GET", LOADS_PATH, (("loadNumber", UNKNOWN_LOAD),)))
+        api.require("P3", unknown, unknown.response.status == 404, "404")
+        api.findings.observes("A2e", problem_of(unknown.response))
+        body = payment(UNKNOWN_LOAD, self.reference())
+        put = Request("PUT", PAYMENTS_PATH, headers={"Content-Type": MEDIA_TYPE}, content=encode_json(body))
+        other_method = api.send(put)
+        api.observe("Q8", other_method)
+        if other_method.response.status == 405:
+            api.findings.observes("Q30", other_method.response.headers.get("allow", "none"))
+        api.observe("A17a", api.pay(body | {"PaymentDate": "2026-07-01T15:30:00", "Note": "n" * 300}))
+        api.observe("A9c", api.pay(body | {"ReferenceNumber": "  "}))
+        nothing = self._search(LoadNumbers=[self.one.number], Status=["Cancelled"])
+        found = document_of(nothing.response)
+        none = not (isinstance(found, dict) and found.get("Items"))
+        api.require("P5", nothing, none, "no hit, since the load is not Cancelled")
+        api.findings.observes(
+            "A23a", "200, no Items" if nothing.response.status == 200 else str(nothing.response.status)
+        )
+
+    def _search(self, **members: object) -> Exchange:
+        content = encode_json({"Page": 0, "PageSize": 1, **members})
+        headers = {"Content-Type": "application/json"}
+        return self.api.send(Request("POST", SEARCH_PATH, headers=headers, content=content))
+
+    def other(self, but: str | None = None) -> LoadView:
+        """A payable load that is not the first one, nor `but`; Invoiced if there is one."""
+        excluded = self.one.number if but is None else but
+        for status in PAYABLE_STATUSES:
+            for number in self.api.loads.get(status, []):
+                view = None if number == excluded else self.api.view(number)
+                if view is not None and view.status in PAYABLE_STATUSES:
+                    return view
+        return need_payable(self.api, DOCUMENTED, but=[excluded])
+
+    def collect(self, steps: Iterable[Callable[[], object]]) -> None:
+        """Runs each, and raises what they found together."""
+        found: list[Violation] = []
+        for step in steps:
+            try:
+                step()
+            except ViolatedError as violated:
+                found += violated.violations
+            except Refused as refused:
+                self.api.findings.cannot_test("D7", refused.reason)
+        if found:
+            raise ViolatedError(found)
+
+
+@pytest.mark.documented(*DOCUMENTED)
+def test_smoke(api: Api, reference: References) -> None:
+    script = Script(api, reference)
+    script.collect(script.steps())

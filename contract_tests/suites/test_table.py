@@ -1,0 +1,287 @@
+"""The long list: what a payment may be, what comes back, and what it does to its load."""
+
+import zlib
+from decimal import Decimal
+
+import pytest
+
+from contract_tests.rules.attempt import MEDIA_TYPE
+from contract_tests.rules.clauses import PAYABLE_STATUSES
+from contract_tests.rules.responses import LoadView
+from contract_tests.rules.values import encode_json
+from contract_tests.suites.api import Api
+from contract_tests.suites.cases import ACCEPTED, CENT, DOUBTFUL, UNUSUAL, Case, parametrize, payment
+from contract_tests.suites.requirements import References, give_up, need_payable, need_sink
+
+pytestmark = pytest.mark.suite("table")
+documented = pytest.mark.documented
+assumed = pytest.mark.assumed
+
+
+@assumed("A14b")
+def test_a_first_payment_in_another_currency(api: Api, reference: References) -> None:
+    """Stands first, while a load without payments is left."""
+    load = need_payable(api, ("A14b",))
+    if load.billed is None or load.payments:
+        give_up(api, ("A14b",), "no nominated load has an amount and no payments")
+    other = 978 if load.currency != 978 else 840
+    api.pay(payment(load, reference(), Currency=other, Sum=Decimal("0.03")))
+
+
+@parametrize(ACCEPTED)
+def test_it_is_recorded_as_sent(api: Api, reference: References, case: Case) -> None:
+    load = need_sink(api, case.ids) if case.large else need_payable(api, case.ids)
+    api.pay(case.make(load, reference()))
+
+
+@parametrize(UNUSUAL)
+def test_unusual_values(api: Api, reference: References, case: Case) -> None:
+    load = need_sink(api, case.ids) if case.large else need_payable(api, case.ids)
+    exchange = api.pay(case.make(load, reference()))
+    if case.question:
+        api.observe(case.question, exchange, case.accepted)
+
+
+@parametrize(DOUBTFUL)
+def test_doubtful_bodies(api: Api, reference: References, case: Case) -> None:
+    load = need_payable(api, case.ids)
+    exchange = api.pay(case.make(load, reference()))
+    if case.question:
+        api.observe(case.question, exchange, case.accepted)
+
+
+@documented("R1")
+@pytest.mark.parametrize("status", PAYABLE_STATUSES)
+def test_each_payable_status_takes_a_payment(api: Api, reference: References, status: str) -> None:
+    load = need_payable(api, ("R1",), status)
+    api.pay(payment(load, reference()))
+
+
+@documented("R6")
+def test_repeat_returns_the_original(api: Api, reference: References) -> None:
+    load, ref = need_payable(api, ("R6",)), reference()
+    body = payment(load, ref, InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n")
+    for _ in range(3):
+        api.pay(body)
+
+
+@documented("R6")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Sum": Decimal("0.02")},
+        {"Currency": 124},
+        {"PaymentDate": "2026-07-02T00:00:00Z"},
+        {"InvoiceNumber": "other"},
+        {"PaymentMethod": "Wire"},
+        {"CheckNumber": "99"},
+        {"Note": "other"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_repeat_with_another_value_returns_the_original(
+    api: Api, reference: References, changes: dict[str, object]
+) -> None:
+    load, ref = need_payable(api, ("R6",)), reference()
+    original = payment(load, ref, InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n")
+    api.pay(original)
+    money = {name: changes[name] for name in ("Sum", "Currency") if name in changes}
+    changed = payment(
+        load, ref, **{name: original[name] for name in ("InvoiceNumber", "PaymentMethod")} | changes
+    )
+    assert changed != original or money
+    api.pay(changed)
+    api.pay(original)
+
+
+@documented("R6")
+def test_repeat_after_other_payments_returns_the_original(api: Api, reference: References) -> None:
+    load, first, second = need_payable(api, ("R6",)), reference(), reference()
+    for ref in (first, second, first, second, first):
+        api.pay(payment(load, ref))
+
+
+@documented("R6")
+def test_repeat_in_another_media_type_or_version_returns_the_original(
+    api: Api, reference: References
+) -> None:
+    load = need_payable(api, ("R6",))
+    body = payment(load, reference())
+    api.pay(body)
+    api.pay(body, headers={"Content-Type": "application/json"})
+    api.pay(body, headers={"Content-Type": f"{MEDIA_TYPE}; charset=utf-8"})
+    api.pay(body, path="/api/p/v1/invoices/customer-payments")
+
+
+@assumed("A10g")
+def test_repeat_with_a_fault(api: Api, reference: References) -> None:
+    load = need_payable(api, ("A10g",))
+    ref = reference()
+    api.pay(payment(load, ref))
+    api.observe("A10g", api.pay(payment(load, ref, Sum=0)), "200, the original")
+    api.pay(payment(load, ref))
+
+
+@assumed("A9a", "A9b", "A9d")
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("{}-a", "{}-A", id="case"),
+        pytest.param("{}", "{} ", id="a space after"),
+        pytest.param("{}", " {}", id="a space before"),
+        pytest.param("{}", "{}\t", id="a tab after"),
+        pytest.param("{}-é", "{}-e\u0301", id="normal form"),
+        pytest.param("{}-ß", "{}-SS", id="sharp s"),
+        pytest.param("{}-\uff11", "{}-1", id="a wide digit"),
+    ],
+)
+def test_references_that_are_nearly_the_same(
+    api: Api, reference: References, first: str, second: str
+) -> None:
+    load, ref = need_payable(api, ("A9a",)), reference()
+    for form in (first, second, first, second):
+        api.pay(payment(load, form.format(ref)))
+
+
+@documented("D2")
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("{}-1", "{}-01", id="a leading zero"),
+        pytest.param("{}-1", "{}-10", id="a longer one"),
+        pytest.param("{}-a-b", "{}-ab", id="a hyphen"),
+        pytest.param("{}-a b", "{}-ab", id="an inner space"),
+        pytest.param("{}-é", "{}-e", id="an accent"),
+        pytest.param("{}-" + "x" * 60 + "1", "{}-" + "x" * 60 + "2", id="the last character"),
+        pytest.param("{}-a%b", "{}-a_b", id="wildcards"),
+    ],
+)
+def test_references_that_differ_are_different_payments(
+    api: Api, reference: References, first: str, second: str
+) -> None:
+    load, ref = need_payable(api, ("D2",)), reference()
+    for form in (first, second, first):
+        api.pay(payment(load, form.format(ref)))
+
+
+@assumed("A8")
+def test_the_same_reference_on_another_load(api: Api, reference: References) -> None:
+    one, ref = need_payable(api, ("A8",)), reference()
+    other = need_payable(api, ("A8",), but=[one.number])
+    api.pay(payment(one, ref))
+    api.pay(payment(other, ref, Sum=Decimal("0.02")))
+    api.read(one.number)
+    api.pay(payment(one, ref))
+    api.pay(payment(other, ref, Sum=Decimal("0.02")))
+
+
+@assumed("A21")
+def test_a_refused_attempt_does_not_use_up_its_reference(api: Api, reference: References) -> None:
+    load = need_payable(api, ("A21",))
+    for fault in ({"Sum": 0}, {"Sum": -1}, {"PaymentDate": None}, {"Currency": None}, {"Amount": None}):
+        ref = reference()
+        api.pay(payment(load, ref, **fault))
+        api.pay(payment(load, ref))
+
+
+@documented("R7")
+def test_a_payment_leaves_other_loads_alone(api: Api, reference: References) -> None:
+    one = need_payable(api, ("R7",))
+    other = need_payable(api, ("R7",), but=[one.number])
+    api.pay(payment(one, reference()))
+    api.read(other.number)
+    for view in api.not_payable():
+        api.read(view.number)
+
+
+@assumed("A19")
+def test_an_invoice_number_of_another_load(api: Api, reference: References) -> None:
+    one = need_payable(api, ("A19",))
+    other = need_payable(api, ("A19",), but=[one.number])
+    number = f"INV-{reference()}"
+    api.pay(payment(other, reference(), InvoiceNumber=number))
+    exchange = api.pay(
+        payment(one, reference(), InvoiceNumber=number), doubts=["the invoice is another load's"]
+    )
+    api.observe("A19", exchange, "stored unchecked")
+
+
+@assumed("A20a")
+def test_a_tenth_and_two_tenths_are_three_tenths(api: Api, reference: References) -> None:
+    load = need_payable(api, ("A20a",))
+    for amount in ("0.1", "0.2", "0.7", "0.1", "0.2"):
+        api.pay(payment(load, reference(), Sum=Decimal(amount)))
+
+
+@assumed("A14b")
+def test_currencies_on_one_load(api: Api, reference: References) -> None:
+    load = need_payable(api, ("A14b",))
+    own = load.currency or 840
+    for currency in (own, 978, own, 484):
+        api.pay(payment(load, reference(), Currency=currency, Sum=Decimal("0.03")))
+
+
+@documented("R7")
+def test_many_payments_add_up(api: Api, reference: References) -> None:
+    load = need_payable(api, ("R7",))
+    for cents in range(1, 13):
+        api.pay(payment(load, reference(), Sum=cents * CENT))
+
+
+@assumed("A12b", "A13")
+def test_the_rest_and_more_than_the_rest(api: Api, reference: References) -> None:
+    open_loads = [view for view in _with_rest(api) if view.status != "Completed"]
+    if len(open_loads) < 2:
+        give_up(api, ("A12b", "A13"), "too few nominated loads have an amount to pay in full")
+    load = open_loads[-1]
+    billed = load.billed
+    if billed is None:
+        return
+    paid = load.total.amount if load.total else Decimal(0)
+    api.pay(payment(load, reference(), Sum=billed.amount - paid))
+    after = api.load(load.number)
+    if after.status in PAYABLE_STATUSES:
+        exchange = api.pay(payment(after, reference()))
+        if exchange.response.status != 200:
+            api.observe("A13", exchange)
+
+
+@documented("D6")
+def test_a_payment_encoded_as_ascii(api: Api, reference: References) -> None:
+    load = need_payable(api, ("D6",))
+    body = encode_json(payment(load, reference(), PaymentMethod="é中"))
+    api.pay(body.replace("é中".encode(), b"\\u00e9\\u4E2D"))
+
+
+def _with_rest(api: Api) -> list[LoadView]:
+    views = [api.view(number) for status in PAYABLE_STATUSES for number in api.loads.get(status, [])]
+    return [
+        view
+        for view in views
+        if view
+        and view.status in PAYABLE_STATUSES
+        and view.billed
+        and (view.total.amount if view.total else Decimal(0)) < view.billed.amount
+    ]
+
+
+@documented("R3")
+@pytest.mark.parametrize("form", ["{}-x", "{}0", "order", "id", "beginning"])
+def test_only_the_load_number_names_a_load(api: Api, reference: References, form: str) -> None:
+    load = need_payable(api, ("R3",))
+    order = str(load.members["OrderNumber"])
+    number = {"order": order, "id": load.id, "beginning": load.number[:-1]}.get(
+        form, form.format(load.number)
+    )
+    if not number.strip() or number == load.number:
+        pytest.skip("the load has no such name")
+    api.pay(payment(number, reference()))
+    api.read(load.number)
+
+
+@documented("D2")
+def test_a_reference_of_digits_keeps_its_zeros(api: Api, reference: References) -> None:
+    load = need_payable(api, ("D2",))
+    digits = f"00{zlib.crc32(reference().encode())}"
+    for form in (digits, digits[1:], f"{digits}0", digits):
+        api.pay(payment(load, form))

@@ -1,0 +1,194 @@
+"""The requests of a witness and their answers, without a socket."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TypeAlias
+
+import httpx2
+from starlette.types import ASGIApp
+
+from evaluation.reference.loads import by_status, opening_loads
+from evaluation.reference.values import Json, encode
+
+INVOICED, INVOICED_CAD = by_status(opening_loads())["Invoiced"]
+COMPLETED = by_status(opening_loads())["Completed"][0]
+FINANCED = by_status(opening_loads())["Financed"][0]
+DISPATCHED = by_status(opening_loads())["Dispatched"][0]
+DELIVERED = by_status(opening_loads())["Delivered"][0]
+QUEUED = by_status(opening_loads())["Queued"][0]
+PAID = by_status(opening_loads())["Paid"][0]
+MEDIA_TYPE = "application/json-patch+json"
+PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
+ABSENT = object()
+"""A member with this value is left out."""
+
+
+class Missing:
+    """What `Answer.at` gives where the answer has nothing; equal to nothing but itself."""
+
+    def __repr__(self) -> str:
+        """A word for messages."""
+        return "missing"
+
+
+MISSING = Missing()
+Found: TypeAlias = "Json | Missing"
+
+
+def inside(value: Found, step: str | int) -> Found:
+    """The member or the item of a value."""
+    if isinstance(step, str):
+        return value.get(step, MISSING) if isinstance(value, Mapping) else MISSING
+    if isinstance(value, list) and -len(value) <= step < len(value):
+        item: Json = value[step]
+        return item
+    return MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    def typed(self, media_type: str) -> "Ask":
+        """The same request with another media type."""
+        return replace(self, headers={"content-type": media_type})
+
+    def to(self, path: str) -> "Ask":
+        """The same request to another path."""
+        return replace(self, path=path)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Requests that are sent at once."""
+
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `body` is MISSING unless it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    body: Found
+
+    @property
+    def media_type(self) -> str:
+        """The media type without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0]
+
+    def at(self, *steps: str | int) -> Found:
+        """The value that is found by these members and positions."""
+        value = self.body
+        for step in steps:
+            value = inside(value, step)
+        return value
+
+    def paid(self, *steps: str | int) -> Found:
+        """A value in the list of the customer's payments."""
+        return self.at("CustomerPayments", *steps)
+
+    def count(self, member: str = "CustomerPayments") -> int | Missing:
+        """How long a list is."""
+        value = self.at(member)
+        return len(value) if isinstance(value, list) else MISSING
+
+    def each(self, *steps: str, member: str = "CustomerPayments") -> list[Found]:
+        """The same value of every item of a list."""
+        count = self.count(member)
+        return [self.at(member, i, *steps) for i in range(count)] if isinstance(count, int) else []
+
+
+def pay(**members: object) -> Ask:
+    """A payment of 10.50 USD on an invoiced load, with these changes. `Number` is the amount's number."""
+    body = {
+        "LoadNumber": INVOICED,
+        "Amount": {
+            "Amount": members.pop("Number", Decimal("10.50")),
+            "Currency": members.pop("Currency", 840),
+        },
+        "PaymentDate": "2026-07-01T15:30:00Z",
+        "ReferenceNumber": "R-1",
+    } | members
+    return raw(encode(present(body)).encode())
+
+
+def present(members: Mapping[str, object]) -> dict[str, Json]:
+    """The members that are not ABSENT."""
+    kept: dict[str, Json] = {}
+    for name, value in members.items():
+        if isinstance(value, Mapping):
+            kept[name] = present(value)
+        elif value is not ABSENT:
+            kept[name] = as_json(value)
+    return kept
+
+
+def as_json(value: object) -> Json:
+    """The value, if it is one of JSON."""
+    if value is None or isinstance(value, bool | int | Decimal | str):
+        return value
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    raise TypeError(value)
+
+
+def raw(content: bytes) -> Ask:
+    """A payment with this body."""
+    return Ask("POST", PAYMENTS, headers={"content-type": MEDIA_TYPE}, content=content)
+
+
+def read(number: str = INVOICED) -> Ask:
+    """A read of a load."""
+    return read_by(loadNumber=number)
+
+
+def read_by(**keys: str) -> Ask:
+    """A read of a load by other keys."""
+    return Ask("GET", "/api/p/v2.0/loads", keys)
+
+
+def search(**filters: object) -> Ask:
+    """A search for loads."""
+    content = encode(present(filters)).encode()
+    return Ask(
+        "POST", "/api/p/v2.0/loads/search", headers={"content-type": "application/json"}, content=content
+    )
+
+
+def answers(app: ASGIApp, asks: Sequence[Ask | Together]) -> list[Answer]:
+    """Sends the requests in order, those of a Together at once; their answers in the same order."""
+    return asyncio.run(_answers(app, asks))
+
+
+async def _answers(app: ASGIApp, asks: Sequence[Ask | Together]) -> list[Answer]:
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    found: list[Answer] = []
+    async with httpx2.AsyncClient(transport=transport, base_url="http://loopback") as client:
+        for ask in asks:
+            together = ask.asks if isinstance(ask, Together) else (ask,)
+            found += await asyncio.gather(*(_answer(client, one) for one in together))
+    return found
+
+
+async def _answer(client: httpx2.AsyncClient, ask: Ask) -> Answer:
+    response = await client.request(
+        ask.method, ask.path, params=dict(ask.query) or None, headers=dict(ask.headers), content=ask.content
+    )
+    text = response.content.decode(errors="replace")
+    try:
+        body: Found = json.loads(text, parse_float=Decimal)
+    except ValueError:
+        body = MISSING
+    return Answer(response.status_code, dict(response.headers), text, body)

@@ -1,0 +1,43 @@
+"""Every seeded defect differs from the correct implementation, and its witness shows where."""
+
+from collections import Counter
+
+import pytest
+
+from evaluation.defects import CATALOGUE, Defect
+from evaluation.defects.asking import answers
+from evaluation.reference.loads import opening_loads
+from evaluation.reference.service import Service
+
+AT_LEAST = {
+    "idempotency": 12,
+    "status gate": 6,
+    "amount and currency": 10,
+    "reference": 6,
+    "load look-up": 3,
+    "robustness": 7,
+    "side effects": 8,
+    "fidelity": 10,
+    "protocol": 5,
+    "concurrency": 3,
+}
+
+
+@pytest.mark.parametrize("defect", CATALOGUE.values(), ids=lambda defect: str(defect.id))
+def test_witness_tells_the_defect_from_the_correct(defect: Defect) -> None:
+    witness = defect.witness
+    correct = answers(Service(opening_loads()), witness.asks)
+    assert witness.sees(correct) == witness.correct, correct
+    defective = answers(defect.service(opening_loads()), witness.asks)
+    assert witness.sees(defective) != witness.correct, defective
+
+
+def test_catalogue_covers_every_category() -> None:
+    counts = Counter[str](defect.category for defect in CATALOGUE.values())
+    assert {category: counts[category] >= least for category, least in AT_LEAST.items()} == dict.fromkeys(
+        AT_LEAST, True
+    )
+
+
+def test_sentences_are_all_different() -> None:
+    assert len({defect.sentence for defect in CATALOGUE.values()}) == len(CATALOGUE)

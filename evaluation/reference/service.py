@@ -1,0 +1,731 @@
+"""The second implementation: every step is a small method, so that a defect changes exactly one."""
+
+import copy
+import json
+import re
+import unicodedata
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal, localcontext
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from evaluation.reference.freedoms import Freedoms
+from evaluation.reference.values import Json, Load, Payment, Posted, encode, exponent, one_decimal
+
+PAYABLE = ("Invoiced", "Completed", "Financed")
+STATUSES = (
+    "In Review", "Open", "Quoted", "Reserved", "Covered", "Dispatched", "In Transit", "Delivered",
+    "TONU", "Released", "Queued", "Invoiced", "Financed", "Completed", "Paid", "Cancelled",
+)  # fmt: skip
+GATE_SENTENCE = "Load must be in one of: Invoiced, Completed, Financed."
+AMOUNT_SENTENCE = "Amount must be greater than zero."
+TYPE_OF = {400: "15.5.1", 404: "15.5.5", 405: "15.5.6", 409: "15.5.10", 415: "15.5.16", 500: "15.6.1"}
+TITLE_OF = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    415: "Unsupported Media Type",
+    500: "Internal Server Error",
+}
+CREATED_AT = "2026-06-01T08:00:00Z"
+CURRENCIES = (840, 124, 484, 978, 826)
+PATH = r"/api/p/v(?P<version>[^/]*)/(?P<operation>invoices/customer-payments|loads/search|loads)"
+INSTANT = re.compile(
+    r"(?P<seconds>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)", re.IGNORECASE
+)
+LENIENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?)?")
+EXACT = Context(prec=2000)  # more digits than the sum of any two doubles has
+LARGEST = Decimal("1.7976931348623157e308")
+LONGEST_EXPONENT = 400
+
+Faults = dict[str, list[str]]
+
+
+class Refusal(Exception):
+    """The request is refused with this status, because of these members (`$` is the whole)."""
+
+    def __init__(self, status: int, faults: Mapping[str, Sequence[str]]) -> None:
+        """Keeps the status and, for each member at fault, the sentences about it."""
+        super().__init__(status)
+        self.status = status
+        self.faults = faults
+
+
+def required(member: str) -> str:
+    """The sentence about a member that is missing or empty."""
+    return f"The {member} field is required."
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in the text but white space."""
+    return not text.strip()
+
+
+def instant(text: str, *, lenient: bool = False) -> tuple[datetime, str]:
+    """The date-time in UTC without its fraction, and the fraction's digits. ValueError if it is none."""
+    if lenient and LENIENT.fullmatch(text):
+        text = f"{text}Z" if "T" in text else f"{text}T00:00:00Z"
+    found = INSTANT.fullmatch(text)
+    if not found or not text.isascii():
+        raise ValueError(text)
+    zone = found["zone"].upper().replace("Z", "+00:00")
+    try:
+        moment = datetime.fromisoformat(f"{found['seconds'].upper()}{zone}").astimezone(UTC)
+    except OverflowError as beyond:
+        raise ValueError(text) from beyond
+    return moment, (found["fraction"] or "").removeprefix(".")
+
+
+class Service:
+    """The API as an ASGI application. It owns copies of the loads, so that each service starts afresh."""
+
+    versions: tuple[str, ...] = ("1", "1.0", "2", "2.0")
+    path_flags = re.IGNORECASE
+
+    def __init__(self, loads: Mapping[str, Load], freedoms: Freedoms = Freedoms()) -> None:  # noqa: B008 - frozen
+        """Opens with copies of the loads."""
+        self.loads = {number: copy.deepcopy(load) for number, load in loads.items()}
+        self.free = freedoms
+        self.issued = 0
+
+    # --- the way of a request ------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request."""
+        request = Request(scope, receive)
+        try:
+            response = await self.answer(request)
+        except Refusal as refusal:
+            response = self.refuse(refusal)
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """Finds the operation and runs it."""
+        version, operation = self.route(request.url.path)
+        self.check_version(version)
+        method = "GET" if operation == "loads" else "POST"
+        if request.method != method:
+            raise Refusal(405, {"$": [method]})
+        if operation == "loads":
+            return self.ok(self.load_members(self.wanted_load(request.query_params)))
+        self.check_media_type(request.headers.get("content-type", ""))
+        body = self.decode(await request.body())
+        if operation == "loads/search":
+            return self.search(body)
+        posted = self.read_posted(body)
+        load = self.find_load(posted.load_number)
+        if load is None:
+            raise Refusal(404, {"LoadNumber": ["The load does not exist."]})
+        payment, repeated = await self.record(load, posted)
+        return self.ok(self.answer_members(load, payment, posted, repeated=repeated))
+
+    def route(self, path: str) -> tuple[str, str]:
+        """The version and the operation that a path names."""
+        found = re.fullmatch(PATH, path, self.path_flags)
+        if not found:
+            raise Refusal(404, {"$": ["There is nothing here."]})
+        return found["version"], found["operation"].lower()
+
+    def check_version(self, version: str) -> None:
+        """Refuses a version that the API does not have."""
+        if version not in self.versions:
+            raise Refusal(self.free.version_refusal, {"version": ["There is no such version."]})
+
+    def check_media_type(self, content_type: str) -> None:
+        """Refuses a body that is not said to be JSON in UTF-8."""
+        media_type, _, parameters = content_type.partition(";")
+        if not self.takes_media_type(media_type.strip().lower()) or not self.takes_charset(
+            parameters.lower()
+        ):
+            raise Refusal(
+                self.free.media_type_refusal, {"Content-Type": ["The media type is not supported."]}
+            )
+
+    def takes_media_type(self, media_type: str) -> bool:
+        """Whether a body of this media type is read."""
+        return media_type in ("application/json", "text/json") or bool(
+            re.fullmatch(r"application/[^/\s]+\+json", media_type)
+        )
+
+    def takes_charset(self, parameters: str) -> bool:
+        """Whether the media type's parameters name a charset that is read."""
+        found = re.search(r"charset\s*=\s*\"?([^\";\s]*)", parameters)
+        return not found or found[1] in ("utf-8", "utf8")
+
+    # --- reading the body ----------------------------------------------------------------------
+
+    def decode(self, content: bytes) -> Json:
+        """The body's JSON, with decimals."""
+        try:
+            decoded: Json = json.loads(
+                content.decode(),
+                parse_float=self.number,
+                parse_constant=self.constant,
+                object_pairs_hook=self.members_of,
+            )
+        except (ValueError, ArithmeticError, RecursionError) as malformed:
+            raise Refusal(400, {"$": ["The body is not valid JSON."]}) from malformed
+        return decoded
+
+    def number(self, text: str) -> Decimal:
+        """A JSON number that has a fraction or an exponent."""
+        return Decimal(text)
+
+    def constant(self, text: str) -> Json:
+        """`NaN` and `Infinity`, which are not JSON."""
+        raise ValueError(text)
+
+    def members_of(self, pairs: list[tuple[str, Json]]) -> Json:
+        """A JSON object, of whose repeated members the last one counts."""
+        members = dict(pairs)
+        if self.free.duplicate_members == "refused" and len(members) != len(pairs):
+            raise ValueError
+        return members
+
+    def read_posted(self, body: Json) -> Posted:
+        """The payment that the body asks for; a Refusal with what is wrong."""
+        if not isinstance(body, Mapping):
+            raise Refusal(400, {"$": ["The body must be an object."]})
+        faults: Faults = {}
+        members = self.named(
+            body,
+            faults,
+            ("LoadNumber", "Amount", "PaymentDate", "ReferenceNumber"),
+            ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note"),
+        )
+        money = self.read_money(members, faults)
+        posted = Posted(
+            load_number=self.read_load_number(members, faults),
+            amount=self.read_amount(money, faults),
+            currency=self.read_currency(money, faults),
+            date=self.read_date(members, faults),
+            reference=self.read_reference(members, faults),
+            invoice=self.read_text(members, "InvoiceNumber", faults),
+            method=self.read_text(members, "PaymentMethod", faults),
+            check=self.read_text(members, "CheckNumber", faults),
+            note=self.read_text(members, "Note", faults),
+        )
+        if faults:
+            self.on_faults(posted, faults)
+            raise Refusal(400, faults)
+        return posted
+
+    def on_faults(self, posted: Posted, faults: Faults) -> None:
+        """Called before a faulty payment is refused; a correct implementation does nothing."""
+
+    def named(self, body: Mapping[str, Json], faults: Faults, *groups: tuple[str, ...]) -> Mapping[str, Json]:
+        """The members under the names of the contract."""
+        names = {name for group in groups for name in group}
+        if self.free.member_names == "any_case":
+            spelled = {name.lower(): name for name in names}
+            body = {spelled.get(name.lower(), name): value for name, value in body.items()}
+        if self.free.unknown_members == "refused":
+            faults.update({name: ["The member is unknown."] for name in body if name not in names})
+        return body
+
+    def read_load_number(self, members: Mapping[str, Json], faults: Faults) -> str:
+        """The load's number, which must not be blank."""
+        value = members.get("LoadNumber")
+        if isinstance(value, str) and is_blank(value) and self.free.blank_load_number == 404:
+            return value
+        return self.read_required(members, "LoadNumber", faults)
+
+    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+        """The reference, which must not be blank."""
+        return self.read_required(members, "ReferenceNumber", faults)
+
+    def read_required(self, members: Mapping[str, Json], name: str, faults: Faults) -> str:
+        """A text that must be there and must not be blank."""
+        text = self.read_text(members, name, faults)
+        if name not in faults and (text is None or is_blank(text)):
+            faults[name] = [required(name)]
+        return text or ""
+
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+        """A text or null."""
+        value = members.get(name)
+        if value is not None and not isinstance(value, str):
+            faults[name] = [f"The {name} field must be a string."]
+            return None
+        if value is not None and any(unicodedata.category(character) == "Cs" for character in value):
+            faults[name] = [f"The {name} field is not valid Unicode."]
+            return None
+        if value is not None and "\0" in value and self.free.nul == "refused":
+            faults[name] = [f"The {name} field must not contain U+0000."]
+            return None
+        return value
+
+    def read_money(self, members: Mapping[str, Json], faults: Faults) -> Mapping[str, Json]:
+        """The object with the amount and its currency."""
+        money = members.get("Amount")
+        if not isinstance(money, Mapping):
+            faults["Amount"] = [
+                required("Amount") if money is None else "The Amount field must be an object."
+            ]
+            return {"Amount": 1, "Currency": 840}  # so that only the object itself is reported
+        return self.named(money, faults, ("Amount", "Currency"))
+
+    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+        """The amount, which must be a number greater than zero."""
+        value = money.get("Amount")
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            faults["Amount.Amount"] = [
+                required("Amount") if value is None else "The Amount field must be a number."
+            ]
+            return Decimal(1)
+        amount = Decimal(value)
+        if not self.is_positive(amount):
+            faults["Amount.Amount"] = [AMOUNT_SENTENCE]
+        elif amount > LARGEST or amount.adjusted() < -LONGEST_EXPONENT or not amount.is_finite():
+            faults["Amount.Amount"] = ["The Amount field is out of range."]
+        return amount
+
+    def is_positive(self, amount: Decimal) -> bool:
+        """Whether the amount is one that can be paid."""
+        return amount > 0
+
+    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+        """The currency, which must be an integer."""
+        value = money.get("Currency")
+        if isinstance(value, Decimal) and value == int(value) and abs(value) < LARGEST:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            faults["Amount.Currency"] = [
+                required("Currency") if value is None else "The Currency field must be an integer."
+            ]
+            return 0
+        if abs(value) > LARGEST:
+            faults["Amount.Currency"] = ["The Currency field is out of range."]
+        if self.free.currencies == "iso_only" and value not in CURRENCIES:
+            faults["Amount.Currency"] = ["The currency is unknown."]
+        return value
+
+    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+        """When the payment was made."""
+        value = members.get("PaymentDate")
+        if not isinstance(value, str):
+            faults["PaymentDate"] = [
+                required("PaymentDate") if value is None else "The PaymentDate field must be a string."
+            ]
+            return ""
+        try:
+            instant(value, lenient=self.free.dates == "lenient")
+        except ValueError:
+            faults["PaymentDate"] = ["The PaymentDate field must be a date-time."]
+        return value
+
+    # --- the rule ------------------------------------------------------------------------------
+
+    def find_load(self, number: str) -> Load | None:
+        """The load with this number."""
+        return self.loads.get(number)
+
+    async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
+        """The payment on the load, and whether it was there before. There is no await in between."""
+        if self.free.gate_before_repeat:
+            self.check_gate(load)
+        original = self.find_repeat(load, posted)
+        if original is not None:
+            return self.on_repeat(load, original, posted), True
+        self.check_gate(load)
+        self.check_payment(load, posted)
+        payment = self.new_payment(load, posted)
+        self.add(load, payment)
+        return payment, False
+
+    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
+        """The payment that the load already has under the reference of the request."""
+        wanted = self.key(posted.reference)
+        for payment in load.payments:
+            if self.key(payment.reference) == wanted:
+                return payment
+        return None
+
+    def key(self, reference: str) -> str:
+        """What is compared of a reference."""
+        if self.free.references == "any_case":
+            return reference.casefold()
+        return reference.strip() if self.free.references == "trimmed" else reference
+
+    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
+        """The payment that a repeat returns, which it leaves as it is."""
+        del load
+        changed = (original.amount, original.currency) != (posted.amount, posted.currency)
+        if self.free.changed_repeat == "refused" and changed:
+            raise Refusal(409, {"ReferenceNumber": ["The reference was used for another payment."]})
+        return original
+
+    def check_gate(self, load: Load) -> None:
+        """Refuses a load that takes no payment."""
+        if not self.is_payable(load):
+            raise Refusal(400, {"Status": [GATE_SENTENCE]})
+
+    def is_payable(self, load: Load) -> bool:
+        """Whether the load's status lets it take payments."""
+        return load.status in PAYABLE
+
+    def check_payment(self, load: Load, posted: Posted) -> None:
+        """What an implementation may refuse beyond the documented rules."""
+        if self.free.reference_scope == "everywhere" and any(
+            self.key(payment.reference) == self.key(posted.reference)
+            for other in self.loads.values()
+            for payment in other.payments
+        ):
+            raise Refusal(409, {"ReferenceNumber": ["The reference was used on another load."]})
+        if self.free.currencies == "of_the_load" and posted.currency not in (0, load.currency):
+            raise Refusal(400, {"Amount.Currency": ["The currency is not that of the load."]})
+        if self.free.overpayment == "refused" and load.invoiced is not None:
+            with localcontext(EXACT):
+                beyond = self.total(load) + posted.amount > load.invoiced
+            if beyond:
+                raise Refusal(400, {"Amount.Amount": ["The payment is more than what is open."]})
+
+    def new_payment(self, load: Load, posted: Posted) -> Payment:
+        """The payment as it is stored."""
+        return Payment(
+            id=self.new_id(load),
+            reference=posted.reference,
+            amount=posted.amount,
+            currency=posted.currency,
+            date=posted.date,
+            invoice=posted.invoice,
+            method=posted.method,
+            check=posted.check,
+            note=posted.note,
+            recorded_at=self.now(),
+        )
+
+    def new_id(self, load: Load) -> str:
+        """An id that no other payment has."""
+        del load
+        self.issued += 1
+        if self.free.ids == "uuid":
+            return str(uuid.uuid4())
+        return str(1000 + self.issued) if self.free.ids == "integer" else f"cp_{self.issued:08x}"
+
+    def now(self) -> str:
+        """The recording time."""
+        return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+    def add(self, load: Load, payment: Payment) -> None:
+        """Puts the payment on the load, with all that follows from it."""
+        self.keep(load, payment)
+        load.paid_at = self.paid_at(load, payment)
+        load.status = self.status_after(load)
+
+    def keep(self, load: Load, payment: Payment) -> None:
+        """Stores the payment."""
+        load.payments.append(payment)
+
+    def paid_at(self, load: Load, payment: Payment) -> str | None:
+        """When a payment of the load was recorded."""
+        if self.free.paid_at == "first" and load.paid_at is not None:
+            return load.paid_at
+        return payment.recorded_at
+
+    def status_after(self, load: Load) -> str:
+        """The status that the load has after a payment."""
+        paid = load.invoiced is not None and self.total(load) >= load.invoiced
+        match self.free.status_after:
+            case "unchanged":
+                return load.status
+            case "completed_at_once":
+                return "Completed"
+            case "completed_when_paid":
+                return "Completed" if paid else load.status
+            case "paid_when_paid":
+                return "Paid" if paid else load.status
+
+    def total(self, load: Load) -> Decimal:
+        """What was paid in the load's currency."""
+        with localcontext(EXACT):
+            return sum((payment.amount for payment in self.counted(load)), Decimal(0))
+
+    def counted(self, load: Load) -> list[Payment]:
+        """The payments that count towards the total."""
+        return [payment for payment in load.payments if payment.currency in (0, load.currency)]
+
+    # --- what is sent --------------------------------------------------------------------------
+
+    def ok(self, members: Json) -> Response:
+        """A successful answer."""
+        return self.send(200, members, "application/json")
+
+    def send(self, status: int, members: Json, media_type: str) -> Response:
+        """An answer with a JSON body."""
+        text = encode(members, self.number_text)
+        return Response(text.encode(), status, {"content-type": media_type})
+
+    def number_text(self, value: Decimal) -> str:
+        """How an amount is written."""
+        match self.free.numbers:
+            case "as_sent":
+                return str(value)
+            case "one_decimal":
+                return one_decimal(value)
+            case "exponent":
+                return exponent(value)
+
+    def answer_members(
+        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    ) -> Mapping[str, Json]:
+        """The members of the answer to a payment."""
+        shown = [payment] if repeated and self.free.repeat_shows == "original_only" else self.listed(load)
+        members: dict[str, Json] = {
+            "LoadNumber": load.number,
+            "Status": load.status,
+            "CustomerPayments": [self.payment_members(one) for one in shown],
+        }
+        if self.free.extra_members:
+            members |= {"Id": load.id, "TotalPaid": self.total_members(load), "Warnings": []}
+        del posted
+        return members
+
+    def listed(self, load: Load) -> Sequence[Payment]:
+        """The payments that an answer lists, in their order."""
+        return load.payments
+
+    def payment_members(self, payment: Payment) -> Mapping[str, Json]:
+        """The members of one payment; `Note` is none of them."""
+        members: dict[str, Json] = {
+            "Id": payment.id,
+            "Amount": self.money_members(payment.amount, payment.currency),
+            "CheckNumber": payment.check,
+            "InvoiceNumber": payment.invoice,
+            "PaymentDate": self.date_text(payment.date),
+            "PaymentMethod": payment.method,
+            "ReferenceNumber": payment.reference,
+        }
+        if self.free.extra_members:
+            members["Source"] = "api"
+        return members
+
+    def money_members(self, amount: Decimal, currency: int) -> Mapping[str, Json]:
+        """An amount of money."""
+        return {"Amount": amount, "Currency": currency}
+
+    def date_text(self, sent: str) -> str:
+        """The instant of a payment, as it is written in answers."""
+        if self.free.payment_date == "as_sent":
+            return sent
+        moment, digits = instant(sent, lenient=self.free.dates == "lenient")
+        seconds = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+        if self.free.payment_date == "utc_fraction":
+            digits = digits.ljust(7, "0")
+        zone = "+00:00" if self.free.payment_date == "utc_offset" else "Z"
+        return f"{seconds}.{digits}{zone}" if digits else f"{seconds}{zone}"
+
+    def total_members(self, load: Load) -> Json:
+        """What was paid to date, in the load's currency."""
+        return self.money_members(self.total(load), load.currency)
+
+    def load_members(self, load: Load) -> Mapping[str, Json]:
+        """The members of a load."""
+        money: Json = None if load.invoiced is None else self.money_members(load.invoiced, load.currency)
+        members: dict[str, Json] = {
+            "Id": load.id,
+            "LoadNumber": load.number,
+            "OrderNumber": load.order_number,
+            "PONumber": f"PO-{load.number}",
+            "CustomerId": load.customer_id,
+            "CustomerName": load.customer,
+            "Status": load.status,
+            "CustomerType": ["Shipper"],
+            "Stops": [],
+            "InvoiceAs": "Customer",
+            "CustomerRate": money,
+            "InvoicedAmount": money,
+            "Notes": [],
+            "References": [],
+            "CreatedAt": CREATED_AT,
+            "CreatedBy": "dispatch",
+        }
+        if self.free.extra_members:
+            members["Tags"] = []
+        members |= self.paid_members(load)
+        return members
+
+    def paid_members(self, load: Load) -> dict[str, Json]:
+        """The members of a load that payments fill."""
+        names = ("paidAt", "totalPaid", "payments")
+        if self.free.load_members == "pascal":
+            names = ("PaidAt", "TotalPaid", "Payments")
+        values: tuple[Json, Json, Json] = (
+            load.paid_at,
+            self.total_members(load),
+            [self.load_payment_members(payment) for payment in self.listed_on_load(load)],
+        )
+        if not load.payments and self.free.unpaid_load == "absent":
+            return {}
+        if not load.payments and self.free.unpaid_load == "null":
+            values = (None, None, None)
+        return dict(zip(names, values, strict=True))
+
+    def listed_on_load(self, load: Load) -> Sequence[Payment]:
+        """The payments that a load lists, in their order."""
+        return load.payments
+
+    def load_payment_members(self, payment: Payment) -> Mapping[str, Json]:
+        """The members of a payment in a load."""
+        if self.free.load_payments == "brief":
+            money = self.money_members(payment.amount, payment.currency)
+            return {"Id": payment.id, "Amount": money, "PaidAt": payment.recorded_at}
+        return self.payment_members(payment)
+
+    # --- reads ---------------------------------------------------------------------------------
+
+    def wanted_load(self, query: Mapping[str, str]) -> Load:
+        """The load that a query names."""
+        keys = {name: query[name] for name in ("id", "loadNumber", "orderNumber") if name in query}
+        if not keys or any(is_blank(value) for value in keys.values()):
+            raise Refusal(self.free.blank_key if keys else 400, {"$": ["Name a load."]})
+        for load in self.loads.values():
+            if all(self.has_key(load, name, value) for name, value in keys.items()):
+                return load
+        raise Refusal(404, {"$": ["The load does not exist."]})
+
+    def has_key(self, load: Load, name: str, value: str) -> bool:
+        """Whether the load has this id, load number or order number."""
+        return {"id": load.id, "loadNumber": load.number, "orderNumber": load.order_number}[name] == value
+
+    def search(self, body: Json) -> Response:
+        """A page of the loads that match every filter."""
+        if not isinstance(body, Mapping):
+            raise Refusal(400, {"$": ["The body must be an object."]})
+        page = self.read_count(body, "Page", 0)
+        size = self.read_count(body, "PageSize", 1)
+        lists = {
+            name: self.read_list(body, name)
+            for name in ("Status", "LoadNumbers", "OrderNumbers", "PONumbers")
+        }
+        customer = body.get("CustomerId")
+        if not (customer is None or isinstance(customer, str)) or not self.is_date_range(
+            body.get("DateRange")
+        ):
+            raise Refusal(400, {"$": ["A filter is not valid."]})
+        if not any(lists.values()) and not customer:
+            raise Refusal(400, {"$": ["At least one filter is needed."]})
+        if len(lists["LoadNumbers"]) > 150 or any(one not in STATUSES for one in lists["Status"]):
+            raise Refusal(400, {"$": ["A filter is not valid."]})
+        spanned = self.is_created_in(body.get("DateRange"))
+        hits = [load for load in self.loads.values() if spanned and self.matches(load, lists, customer)]
+        shown = self.page_of(hits, page, size)
+        if not shown and self.free.empty_search == 404:
+            raise Refusal(404, {"$": ["There is no hit."]})
+        items = [self.load_members(load) for load in shown]
+        return self.ok({"Page": page, "PageSize": size, "Total": self.hits(hits, shown), "Items": items})
+
+    def is_date_range(self, value: Json) -> bool:
+        """Whether the value is a span of time, or none."""
+        if not isinstance(value, Mapping):
+            return value is None
+        ends = [value.get(name) for name in ("Start", "End")]
+        try:
+            return all(end is None or (isinstance(end, str) and instant(end)) for end in ends)
+        except ValueError:
+            return False
+
+    def is_created_in(self, span: Json) -> bool:
+        """Whether the loads were created in a valid span, both ends included."""
+        ends = span if isinstance(span, Mapping) else {}
+        start, end = (ends.get(name) or CREATED_AT for name in ("Start", "End"))
+        return instant(str(start)) <= instant(CREATED_AT) <= instant(str(end))
+
+    def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
+        """Whether the load passes every filter that is given."""
+        values = {
+            "Status": load.status,
+            "LoadNumbers": load.number,
+            "OrderNumbers": load.order_number,
+            "PONumbers": f"PO-{load.number}",
+        }
+        listed = all(not wanted or values[name] in wanted for name, wanted in lists.items())
+        return listed and (not customer or customer == load.customer_id)
+
+    def page_of(self, hits: Sequence[Load], page: int, size: int) -> Sequence[Load]:
+        """The hits on one page; the first page is 0."""
+        return hits[page * size : (page + 1) * size]
+
+    def hits(self, hits: Sequence[Load], shown: Sequence[Load]) -> int:
+        """The number of hits on all pages."""
+        del shown
+        return len(hits)
+
+    def read_count(self, body: Mapping[str, Json], name: str, least: int) -> int:
+        """A page number or size."""
+        value = body.get(name, {"Page": 0, "PageSize": 20}[name])
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
+            raise Refusal(400, {name: [f"The {name} field is not valid."]})
+        return value
+
+    def read_list(self, body: Mapping[str, Json], name: str) -> Sequence[str]:
+        """A filter that is a list of texts."""
+        value = body.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise Refusal(400, {name: [f"The {name} field must be a list of strings."]})
+        return value
+
+    # --- errors --------------------------------------------------------------------------------
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """The answer to a request that was refused."""
+        response = self.problem(refusal.status, refusal.faults)
+        if refusal.status == 405:
+            response.headers["allow"] = refusal.faults["$"][0]
+        return response
+
+    def problem(self, status: int, faults: Mapping[str, Sequence[str]]) -> Response:
+        """An error document."""
+        if self.free.faults == "first":
+            faults = dict([next(iter(faults.items()))])
+        sentences = [sentence for member in faults.values() for sentence in member]
+        if self.free.errors == "plain_text":
+            return Response(
+                "\n".join(sentences).encode(), status, {"content-type": "text/plain; charset=utf-8"}
+            )
+        if self.free.errors == "json_string":
+            return self.send(status, "\n".join(sentences), "application/json")
+        members = self.problem_members(status, faults)
+        if self.free.extra_members:
+            members["instance"] = "/"
+        return self.send(status, members, self.free.error_media_type)
+
+    def problem_members(self, status: int, faults: Mapping[str, Sequence[str]]) -> dict[str, Json]:
+        """The members of an error document."""
+        sentences = [sentence for member in faults.values() for sentence in member]
+        members: dict[str, Json] = {
+            "type": self.problem_type(status),
+            "title": self.problem_title(status),
+            "status": status,
+            "traceId": self.trace_id(),
+        }
+        if status == 400 and self.free.errors == "validation_problem":
+            members |= {"errors": faults, "detail": sentences[0]}
+        elif status == 400 and self.free.errors == "camel_case":
+            members["errors"] = {self.camel_case(name): member for name, member in faults.items()}
+        elif status in (400, 409):
+            members["detail"] = " ".join(sentences)
+        return members
+
+    def problem_type(self, status: int) -> str:
+        """The URI of the kind of problem."""
+        return f"https://tools.ietf.org/html/rfc9110#section-{TYPE_OF[status]}"
+
+    def problem_title(self, status: int) -> str:
+        """The kind of problem, in words."""
+        return "One or more validation errors occurred." if status == 400 else TITLE_OF[status]
+
+    def trace_id(self) -> str:
+        """Names this one answer, in the form of W3C trace context."""
+        return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
+
+    def camel_case(self, name: str) -> str:
+        """`Amount.Amount` as `amount.amount`."""
+        return ".".join(part[:1].lower() + part[1:] for part in name.split("."))

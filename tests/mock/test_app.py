@@ -1,0 +1,68 @@
+"""The app around the handlers: requests at the same time, and a fault of the mock itself."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+
+import httpx2
+import pytest
+
+from mock_server.app import create_app
+from mock_server.domain import Load, Money, Payment
+from mock_server.ledger import MemoryLedger
+from mock_server.opening import opening_loads
+from mock_server.shipped import FIXTURES, SPEC
+from mock_server.spec import Spec
+from tests.mock.api import PAYMENTS, json_of, payment_of
+
+PAYMENT = payment_of("LD-1001", "R")
+
+
+def posted(ledger: MemoryLedger, *bodies: Mapping[str, object]) -> list[httpx2.Response]:
+    """The answers to requests that one event loop serves at the same time."""
+
+    async def post_all() -> list[httpx2.Response]:
+        transport = httpx2.ASGITransport(create_app(Spec.read(SPEC), ledger))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://mock") as client:
+            return await asyncio.gather(*(client.post(PAYMENTS, json=body) for body in bodies))
+
+    return asyncio.run(post_all())
+
+
+def shipped_ledger() -> MemoryLedger:
+    return MemoryLedger(opening_loads(Spec.read(SPEC), [FIXTURES]))
+
+
+@pytest.mark.clause("R6", "A22")
+def test_interleaved_repeats_record_one_payment() -> None:
+    """Over sockets the requests may happen to come one by one; here each step of them alternates."""
+    answers = posted(shipped_ledger(), *[PAYMENT] * 50)
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert len(json_of(answers[0].text)["CustomerPayments"]) == 1
+
+
+@pytest.mark.clause("R7")
+def test_interleaved_payments_are_all_recorded() -> None:
+    ledger = shipped_ledger()
+    posted(ledger, *({**PAYMENT, "ReferenceNumber": f"R-{i}"} for i in range(100)))
+    load = asyncio.run(ledger.load(number="LD-1001"))
+    assert len(load.payments) == 100
+    assert load.total_paid == Money(Decimal(100), 840)
+
+
+class BrokenLedger(MemoryLedger):
+    async def record(self, number: str, payment: Payment) -> Load:
+        raise RuntimeError(f"a secret about {number} and {payment}")
+
+
+def test_fault_of_the_mock_is_a_problem_without_details(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        (response,) = posted(BrokenLedger([]), PAYMENT)
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = json_of(response.text)
+    assert set(problem) == {"type", "title", "status", "traceId"}
+    assert problem["type"] == "https://tools.ietf.org/html/rfc9110#section-15.6.1"
+    assert "a secret" in caplog.text

@@ -1,0 +1,140 @@
+"""What each module of the mock may import and say."""
+
+import ast
+import re
+import sys
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "mock_server"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
+    "__main__": {".cli"},
+    "domain": set(),
+    "instants": set(),
+    "shipped": set(),
+    "decimal_json": {"msgspec"},
+    "documents": {"yaml", ".decimal_json"},
+    "schemas": {"jsonschema_rs", ".instants"},
+    "spec": {".documents", ".schemas"},
+    "shapes": {".spec"},
+    "ledger": {".domain"},
+    "wire": {"msgspec", ".decimal_json", ".domain", ".instants", ".shapes"},
+    "opening": {".documents", ".domain", ".spec", ".wire"},
+    "handlers": {".domain", ".instants", ".ledger", ".problems", ".shapes", ".wire"},
+    "problems": {".decimal_json", ".domain"},
+    "clock": set(),
+    "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".shapes", ".spec"},
+    "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".spec", ".tokens"},
+    "faults": {"starlette", ".decimal_json", ".handlers", ".problems", ".schemas", ".spec"},
+    "journal": {"starlette", ".clock", ".handlers", ".instants", ".shapes"},
+    "app": {
+        "starlette",
+        ".clock",
+        ".decimal_json",
+        ".handlers",
+        ".ledger",
+        ".problems",
+        ".schemas",
+        ".shapes",
+        ".spec",
+        ".tokens",
+    },
+    "control": {"msgspec", "starlette", ".app", ".clock", ".decimal_json", ".documents", ".domain"}
+    | {".faults", ".handlers", ".instants", ".journal", ".ledger", ".limits", ".opening", ".problems"}
+    | {".schemas", ".shapes", ".shipped", ".spec", ".tokens", ".wire"},
+    "sandbox": {"starlette", ".app", ".clock", ".control", ".domain", ".faults", ".journal", ".ledger"}
+    | {".limits", ".problems", ".spec", ".tokens"},
+    "call_log": {"starlette", ".handlers"},
+    "serving": {"starlette", "uvicorn", ".problems", ".schemas"},
+    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".sandbox", ".serving", ".shapes"}
+    | {".shipped", ".spec", ".wire"},
+    "pytest_plugin": {"pytest", ".sandbox", ".testing"},
+    "cli": {"click", ".app", ".call_log", ".control", ".decimal_json", ".documents", ".domain", ".handlers"}
+    | {".journal", ".opening", ".sandbox", ".serving", ".shipped", ".spec", ".tokens"},
+}
+"""Beside the standard library; a dot stands for this package."""
+
+WIRE_NAMES = {"Amount", "Currency", "LoadNumber", "ReferenceNumber", "CustomerPayments", "PaymentDate"}
+
+
+def modules() -> dict[str, ast.Module]:
+    return {path.stem: ast.parse(path.read_text()) for path in PACKAGE.glob("*.py")}
+
+
+def imports_of(tree: ast.Module) -> set[str]:
+    return all_imports_of(tree) - set(sys.stdlib_module_names)
+
+
+def all_imports_of(tree: ast.Module) -> set[str]:
+    """Those of the standard library too."""
+    names = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return {
+        name.removeprefix("mock_server") if name.startswith("mock_server.") else name.split(".")[0]
+        for name in names
+    }
+
+
+def strings_of(tree: ast.Module) -> list[str]:
+    """All strings but docstrings."""
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in prose)
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def calls_of(tree: ast.Module) -> set[str]:
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_every_module_imports_what_it_may_and_no_more() -> None:
+    assert {name: imports_of(tree) for name, tree in modules().items()} == MAY_IMPORT
+
+
+def test_no_path_of_the_api_stands_in_python() -> None:
+    for name, tree in modules().items():
+        assert [text for text in strings_of(tree) if "/api" in text or "{version}" in text] == [], name
+
+
+def test_money_is_never_a_float() -> None:
+    """`float` measures a number's range in one place and computes nothing; elsewhere it counts seconds."""
+    using = {name for name, tree in modules().items() if "float" in calls_of(tree)}
+    assert using == {"decimal_json", "faults", "control"}
+    floats = [
+        (name, node.value)
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, float)
+    ]
+    assert floats == []
+
+
+def test_only_the_outer_modules_name_an_http_status() -> None:
+    codes = {status.value for status in HTTPStatus if status.value >= 200}
+    naming = {
+        name
+        for name, tree in modules().items()
+        if "http" in all_imports_of(tree)
+        or any(
+            isinstance(n, ast.Constant) and n.value in codes and type(n.value) is int for n in ast.walk(tree)
+        )
+    }
+    # decimal_json means 308 as a number of digits, and call_log 200 as one of characters.
+    assert naming == {"app", "problems", "decimal_json", "call_log"}
+
+
+def test_wire_names_stand_in_few_modules() -> None:
+    naming = {name for name, tree in modules().items() if WIRE_NAMES & set(strings_of(tree))}
+    assert naming == {"wire", "handlers", "opening"}
+
+
+def test_nothing_below_the_command_line_reads_the_environment() -> None:
+    assert [name for name, tree in modules().items() if "os" in all_imports_of(tree)] == []
+
+
+@pytest.mark.parametrize("word", ["util", "helper", "common", "manager", "service", "base"])
+def test_no_module_has_a_name_for_everything(word: str) -> None:
+    assert [name for name in modules() if re.search(word, name)] == []

@@ -1,0 +1,235 @@
+"""The command, run as people run it."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from importlib.metadata import version
+
+import httpx2
+import pytest
+
+from tests.conftest import Write
+from tests.mock.api import LOADS, PAYMENTS, STATUSES, json_of, payment_of
+from tests.mock.command import run, serving
+
+OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
+
+
+def test_help_teaches() -> None:
+    answered = run("--help")
+    assert answered.returncode == 0
+    for option in OPTIONS:
+        assert f"--{option}" in answered.stdout
+    for option in OPTIONS[:-2]:
+        assert f"ALVYS_MOCK_{option.upper().replace('-', '_')}" in answered.stdout
+    for taught in ("127.0.0.1", "8080", "0 picks a free one", "LoadNumber: ", "Examples:", "1048576"):
+        assert taught in answered.stdout
+
+
+def test_version_is_the_distributions() -> None:
+    assert run("--version").stdout == f"python -m mock_server, version {version('alvys-sandbox')}\n"
+
+
+def test_greeting_says_what_is_served() -> None:
+    with serving("--port", "0") as mock:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]+", mock.url)
+        for operation in ("recordCustomerPayment", "getLoad", "searchLoads"):
+            assert operation in mock.greeting
+        counted = re.findall(r"^ +\d+ (.+)$", mock.greeting, re.MULTILINE)
+        assert sorted(counted) == sorted(STATUSES)
+        assert "Loads: 21\n" in mock.greeting
+
+
+def test_printed_curl_works_when_pasted() -> None:
+    with serving("--port", "0") as mock:
+        command = mock.greeting.partition("Try:\n")[2]
+        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert pasted.stdout.startswith("HTTP/1.1 200 OK\n")
+        assert '"ReferenceNumber":"EX-1001"' in pasted.stdout
+
+
+def test_printed_curl_quotes_what_a_fixture_says(write: Write) -> None:
+    odd = "it's $HOME `x` \"\\ & é"
+    path = write("x.json", json.dumps({"one": {"LoadNumber": odd, "Status": "Invoiced"}}))
+    with serving("--port", "0", "--fixtures", str(path)) as mock:
+        command = mock.greeting.partition("Try:\n")[2]
+        pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert json_of(pasted.stdout.partition("\n\n")[2])["LoadNumber"] == odd
+
+
+def test_without_a_payable_load_there_is_nothing_to_try(write: Write) -> None:
+    path = write("x.yaml", "one: {LoadNumber: X, Status: Open}")
+    with serving("--port", "0", "--fixtures", str(path), tries=False) as mock:
+        assert mock.greeting.endswith("Loads: 1\n     1 Open\n\n")
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+
+
+def test_each_call_prints_one_line() -> None:
+    with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as client:
+        whole = payment_of("LD-1001", "R-1")
+        client.post(PAYMENTS, json=whole)
+        assert re.fullmatch(rf"POST {PAYMENTS} 200 load='LD-1001' reference='R-1' \d+\.\d ms\n", mock.line())
+        client.post(PAYMENTS, json={**whole, "LoadNumber": "nope"})
+        assert re.fullmatch(rf"POST {PAYMENTS} 404 load='nope' reference='R-1' \d+\.\d ms\n", mock.line())
+        client.post(PAYMENTS, json={"LoadNumber": "LD-1001"})
+        assert re.fullmatch(rf"POST {PAYMENTS} 400 load='LD-1001' \d+\.\d ms\n", mock.line())
+        client.get(f"{LOADS}?loadnumber=LD-1002")
+        assert re.fullmatch(rf"GET {LOADS} 200 load='LD-1002' \d+\.\d ms\n", mock.line())
+        client.post(PAYMENTS, content=b"[]", headers={"content-type": "application/json"})
+        assert re.fullmatch(rf"POST {PAYMENTS} 400 \d+\.\d ms\n", mock.line())
+        client.get("/nope")
+        assert re.fullmatch(r"GET /nope 404 \d+\.\d ms\n", mock.line())
+
+
+def test_no_request_can_forge_a_line_or_flood_it() -> None:
+    with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as client:
+        for odd in ("x\nPOST / 200", "x\r\x1b[31m", "x\u2028\x85", "x" * 100_000, ["x\n"] * 1000):
+            client.post(PAYMENTS, json={"LoadNumber": odd, "ReferenceNumber": odd})
+        client.get("/%0A%1b" + "a" * 1000)
+        out, err, _ = mock.end(signal.SIGTERM)
+    lines = out.split("\n")
+    assert len(lines) == 8
+    assert all(re.fullmatch(r"(POST|GET) [!-~]+ 40[04] [ -~]*\d+\.\d ms", line) for line in lines[:6])
+    assert lines[6:] == ["Stopped.", ""]
+    assert max(map(len, lines)) < 600
+    assert err == ""
+
+
+def test_client_that_leaves_is_a_line_without_status() -> None:
+    with serving("--port", "0") as mock:
+        host, _, port = mock.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            head = (
+                f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\nContent-Length: 9\r\n\r\n"
+            )
+            connection.sendall(head.encode())
+            httpx2.get(mock.url)
+            assert " 404 " in mock.line()
+        assert re.fullmatch(rf"POST {PAYMENTS} - \d+\.\d ms\n", mock.line())
+
+
+def test_quiet_prints_no_calls() -> None:
+    with serving("--port", "0", "--quiet") as mock:
+        httpx2.get(mock.url)
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_cleanly(ending: signal.Signals) -> None:
+    with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as idle:
+        idle.get("/")
+        out, err, code = mock.end(ending)
+    assert (out.splitlines()[-1], err, code) == ("Stopped.", "", 0)
+
+
+def test_every_option_is_an_environment_variable_too(write: Write) -> None:
+    one = write("one.yaml", "one: {LoadNumber: X, Status: Invoiced}")
+    two = write("two.jsonl", '{"LoadNumber": "Y", "Status": "Open"}')
+    environ = {
+        "ALVYS_MOCK_HOST": "localhost",
+        "ALVYS_MOCK_PORT": "0",
+        "ALVYS_MOCK_FIXTURES": f"{one}:{two}",
+        "ALVYS_MOCK_MAX_BODY": "10",
+        "ALVYS_MOCK_LOG_LEVEL": "error",
+        "ALVYS_MOCK_QUIET": "1",
+    }
+    with serving(environ=environ) as mock:
+        assert "Loads: 2\n" in mock.greeting
+        assert httpx2.post(mock.url + PAYMENTS, json={"LoadNumber": "X"}).status_code == 413
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+    assert run("--port", "0", environ={"ALVYS_MOCK_SPEC": str(one)}).returncode == 1
+
+
+def test_ipv6_address_is_printed_as_a_url() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 address")
+    with serving("--host", "::1", "--port", "0") as mock:
+        assert mock.url.startswith("http://[::1]:")
+        assert httpx2.get(mock.url).status_code == 404
+
+
+def test_taken_port_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answered = run("--port", str(port))
+    assert answered.returncode == 1
+    assert answered.stdout == ""
+    assert re.fullmatch(rf"Error: 127\.0\.0\.1:{port} can't be listened on: .*in use.*\n", answered.stderr)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70, "256.1.1.1", "192.0.2.1"])
+def test_address_of_nobody_is_one_clear_line(host: str) -> None:
+    answered = run("--port", "0", "--host", host)
+    assert answered.returncode == 1
+    assert re.fullmatch(rf"Error: {re.escape(host)}:0 can't be listened on: .+\n", answered.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.yaml", "one: {LoadNumber: X, Status: Invoicd}"),
+        ("x.yaml", "one: [\n"),
+        ("x.yaml", "one: {LoadNumber: X, Status: Paid, CustomerRate: {Amount: 1e99999999999999999999}}"),
+        ("x.json", '{"a": 1, "a": 2}'),
+        ("x.jsonl", "{}\n{}"),
+    ],
+    ids=["status", "YAML", "number", "JSON", "lines"],
+)  # fmt: skip
+def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> None:
+    path = write(name, text)
+    answered = run("--port", "0", "--fixtures", str(path))
+    assert answered.returncode == 1
+    assert answered.stdout == ""
+    assert answered.stderr.startswith(f"Error: {path}")
+    assert answered.stderr.count("\n") == 1
+
+
+def test_bad_spec_is_one_clear_line(write: Write) -> None:
+    path = write("x.yaml", "paths: {/a: {get: {}}}")
+    answered = run("--port", "0", "--spec", str(path))
+    assert (answered.returncode, answered.stdout) == (1, "")
+    assert answered.stderr == f"Error: {path}: GET /a has no operationId\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--port 65536",
+        "--port x",
+        "--fixtures nope.yaml",
+        "--max-body 0",
+        "--workers 2",
+        "--log-level loud",
+        "x",
+    ],
+)
+def test_bad_options_are_usage_errors(options: str) -> None:
+    answered = run(*options.split())
+    assert answered.returncode == 2
+    assert "Usage: " in answered.stderr
+    assert "Traceback" not in answered.stderr
+
+
+def test_restart_after_a_kill_begins_anew() -> None:
+    with serving("--port", "0") as killed:
+        port = killed.url.rpartition(":")[2]
+        assert httpx2.post(killed.url + PAYMENTS, json=payment_of("LD-1001", "R-1")).status_code == 200
+        assert killed.end(signal.SIGKILL)[2] == -signal.SIGKILL
+    with serving("--port", port) as again:
+        load = json_of(httpx2.get(f"{again.url}{LOADS}?loadNumber=LD-1001").text)
+        assert load["payments"] == []
+
+
+def test_half_a_request_does_not_hold_up_the_end() -> None:
+    with serving("--port", "0") as mock:
+        host, _, port = mock.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GET / HTT")
+            httpx2.get(mock.url)
+            assert mock.end(signal.SIGTERM)[1:] == ("", 0)

@@ -1,0 +1,121 @@
+"""The rule alone: properties of recording payments."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.domain import LOAD_CURRENCY, PAYABLE_STATUSES, Load, LoadNotPayable, Money, Payment, Stamp
+from tests.mock.api import STATUSES
+
+BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
+
+amounts = st.decimals(min_value="0.01", max_value="1e12", places=2)
+currencies = st.sampled_from([LOAD_CURRENCY, 840, 124])
+money = st.builds(Money, amounts, currencies)
+payments = st.builds(
+    lambda reference, amount: Payment(reference, amount, "2026-07-01T00:00:00Z"),
+    st.sampled_from(["a", "A", "a ", "b", "c"]),
+    money,
+)
+loads = st.builds(
+    lambda status, billed: Load("1", "L", "O", status, "C", BEGIN, billed=billed),
+    st.sampled_from(PAYABLE_STATUSES),
+    st.none() | money,
+)
+
+
+class Stamps:
+    """Gives ids 1, 2, 3, and later and later instants."""
+
+    def __init__(self) -> None:
+        self.numbers = count(1)
+        self.given: list[Stamp] = []
+
+    def __call__(self) -> Stamp:
+        number = next(self.numbers)
+        self.given.append(Stamp(str(number), BEGIN.replace(microsecond=number)))
+        return self.given[-1]
+
+
+def paid(load: Load, *sequence: Payment) -> Load:
+    stamps = Stamps()
+    for payment in sequence:
+        load = load.record(payment, stamps)
+    return load
+
+
+@given(loads, payments, payments)
+def test_repeat_changes_nothing(load: Load, payment: Payment, other: Payment) -> None:
+    stamps = Stamps()
+    once = load.record(payment, stamps)
+    repeat = other._replace(reference=payment.reference)
+    assert once.record(payment, stamps) == once
+    assert once.record(repeat, stamps) is once
+    assert len(stamps.given) == 1
+
+
+@given(loads, st.lists(payments))
+def test_first_of_each_reference_is_kept_in_order(load: Load, sequence: list[Payment]) -> None:
+    after = paid(load, *sequence)
+    firsts: dict[str, Payment] = {}
+    for payment in sequence:
+        firsts.setdefault(payment.reference, payment)
+    assert [payment._replace(id="") for payment in after.payments.values()] == list(firsts.values())
+    assert [payment.id for payment in after.payments.values()] == [str(i + 1) for i in range(len(firsts))]
+
+
+@given(loads, st.lists(payments, min_size=1))
+def test_total_is_the_exact_sum_in_the_loads_currency(load: Load, sequence: list[Payment]) -> None:
+    after = paid(load, *sequence)
+    kept = [payment.amount for payment in after.payments.values()]
+    named = [load.billed.currency if load.billed else LOAD_CURRENCY, *(money.currency for money in kept)]
+    own = next((currency for currency in named if currency != LOAD_CURRENCY), LOAD_CURRENCY)
+    cents = sum(int(money.amount * 100) for money in kept if money.currency in (own, LOAD_CURRENCY))
+    assert after.total_paid == Money(Decimal(cents).scaleb(-2), own)
+
+
+@given(loads, st.lists(payments))
+def test_order_of_payments_in_one_currency_does_not_matter_for_the_total(
+    load: Load, sequence: list[Payment]
+) -> None:
+    distinct = [
+        payment._replace(reference=str(i), amount=Money(payment.amount.amount, 840))
+        for i, payment in enumerate(sequence)
+    ]
+    assert paid(load, *distinct).total_paid == paid(load, *reversed(distinct)).total_paid
+
+
+@given(loads, st.lists(payments, min_size=1))
+def test_completed_exactly_when_the_billed_amount_is_reached(load: Load, sequence: list[Payment]) -> None:
+    after = paid(load, *sequence)
+    assert after.total_paid is not None
+    reached = load.billed is not None and after.total_paid.amount >= load.billed.amount
+    assert after.status == ("Completed" if reached else load.status)
+
+
+@given(loads, st.lists(payments, min_size=1))
+def test_latest_payment_gives_its_instant(load: Load, sequence: list[Payment]) -> None:
+    after = paid(load, *sequence)
+    assert after.paid_at == BEGIN.replace(microsecond=len(after.payments))
+
+
+@given(loads, payments)
+def test_recording_leaves_the_load_before_as_it_was(load: Load, payment: Payment) -> None:
+    before = dict(load.payments)
+    paid(load, payment)
+    assert (load.payments, load.total_paid, load.paid_at) == (before, None, None)
+
+
+@given(loads, payments, st.sampled_from([each for each in STATUSES if each not in PAYABLE_STATUSES]))
+def test_load_in_another_status_only_repeats(load: Load, payment: Payment, status: str) -> None:
+    stamps = Stamps()
+    once = load.record(payment, stamps)
+    gated = Load(**{name: getattr(once, name) for name in Load.__slots__} | {"status": status})
+    assert gated.record(payment, stamps) is gated
+    with pytest.raises(LoadNotPayable, match="in one of: Invoiced, Completed, Financed"):
+        gated.record(payment._replace(reference="new"), stamps)
+    assert len(stamps.given) == 1

@@ -1,0 +1,203 @@
+"""The journal: what is remembered of a request, how much of it, and what is masked."""
+
+import json
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from mock_server.sandbox import Settings
+from tests.mock.api import LOADS, PAYMENTS, Json
+from tests.mock.team import CREDENTIALS, OAUTH, Team, running
+
+
+@pytest.fixture(scope="module")
+def small_mock() -> Iterator[Team]:
+    with running(Settings(journal=5, journal_body=300)) as team:
+        yield team
+
+
+@pytest.fixture
+def small(small_mock: Team) -> Team:
+    small_mock.mock.reset()
+    return small_mock
+
+
+def listed(team: Team, **filters: object) -> list[Json]:
+    answer = team.client.get("/_mock/requests", params={name: str(value) for name, value in filters.items()})
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert document["total"] == len(document["items"])
+    return list(document["items"])
+
+
+def test_request_and_answer_are_remembered(small: Team) -> None:
+    small.pay("R-1", access="abc")
+    (entry,) = listed(small)
+    assert (entry["method"], entry["path"], entry["status"]) == ("POST", PAYMENTS, 200)
+    assert (entry["operation"], entry["load"], entry["reference"]) == (
+        "recordCustomerPayment",
+        "LD-1001",
+        "R-1",
+    )
+    assert entry["userAgent"].startswith("python-httpx2/")
+    assert json.loads(entry["body"])["ReferenceNumber"] == "R-1"
+    assert json.loads(entry["answer"])["LoadNumber"] == "LD-1001"
+    assert (entry["bodySize"], entry["answerSize"]) == (len(entry["body"]), len(entry["answer"]))
+    assert entry["fault"] is None
+    assert entry["milliseconds"] > 0
+
+
+def test_read_names_its_load_and_a_wrong_path_no_operation(small: Team) -> None:
+    small.read("LD-1002")
+    small.client.get("/nowhere?a=1")
+    small.client.delete(LOADS)
+    read, nowhere, method = listed(small)
+    assert (read["operation"], read["load"], read["reference"]) == ("getLoad", "LD-1002", None)
+    assert (nowhere["operation"], nowhere["path"], nowhere["status"]) == (None, "/nowhere?a=1", 404)
+    assert (method["operation"], method["status"]) == (None, 405)
+
+
+def test_refusals_are_remembered_with_their_bodies(small: Team) -> None:
+    small.client.post(PAYMENTS, content=b"{", headers={"content-type": "application/json"})
+    small.client.post(PAYMENTS, json=["x"])
+    broken, array = listed(small)
+    assert (broken["status"], broken["body"], broken["load"]) == (400, "{", None)
+    assert "can't be read as JSON" in broken["answer"]
+    assert (array["status"], array["load"]) == (400, None)
+
+
+def test_fault_is_named_and_a_lost_answer_has_no_status(small: Team) -> None:
+    small.mock.fail_next(status=503, retryAfter=2)
+    small.pay("R-1")
+    small.mock.fail_next(drop="after")
+    with pytest.raises(Exception, match="disconnected"):
+        small.pay("R-2")
+    refused, lost = listed(small)
+    assert (refused["fault"], refused["status"]) == ("status=503,retryAfter=2", 503)
+    assert (refused["load"], refused["reference"]) == ("LD-1001", "R-1")
+    assert (lost["fault"], lost["status"], lost["answer"]) == ("drop=after", None, "")
+
+
+def test_credentials_are_masked(small: Team) -> None:
+    issued = small.client.post(OAUTH, json=CREDENTIALS).json()["access_token"]
+    small.client.post(OAUTH, data=CREDENTIALS)
+    small.client.get(
+        f"{LOADS}?access_token=tell-nobody",
+        headers={
+            "Authorization": "Bearer tell-nobody",
+            "Cookie": "a=tell-nobody",
+            "Proxy-Authorization": "tell-nobody",
+        },
+    )
+    shown = small.client.get("/_mock/requests").text
+    assert shown.count("***") == 8
+    for secret in ("sandbox-secret", issued, issued[:20], "tell-nobody"):
+        assert secret not in shown
+    entry = listed(small)[2]
+    assert (entry["headers"]["authorization"], entry["headers"]["cookie"]) == ("Bearer ***", "***")
+    assert entry["path"] == f"{LOADS}?access_token=***"
+
+
+def test_secret_is_masked_where_a_body_is_cut_in_its_middle(small: Team) -> None:
+    body = json.dumps({"pad": "x" * 250, "client_secret": 'qu"' + "s" * 100})
+    small.client.post(OAUTH, content=body, headers={"content-type": "application/json"})
+    (entry,) = listed(small)
+    assert entry["body"].endswith('"client_secret": "***"')
+
+
+def test_header_that_comes_twice_is_shown_as_one(small: Team) -> None:
+    small.client.get("/", headers=[("X-A", "1"), ("X-A", "2")])
+    assert listed(small)[0]["headers"]["x-a"] == "1, 2"
+
+
+def test_oldest_is_forgotten(small: Team) -> None:
+    for number in range(8):
+        small.client.get(f"/{number}")
+    assert [entry["path"] for entry in listed(small)] == ["/3", "/4", "/5", "/6", "/7"]
+
+
+def test_bodies_are_cut_and_counted(small: Team) -> None:
+    small.client.post(PAYMENTS, json={"Note": "x" * 5000, "LoadNumber": "L" * 5000})
+    chunks = iter([b"a" * 200, b"b" * 200, b"c" * 200])
+    small.client.post(PAYMENTS, content=chunks, headers={"content-type": "application/json"})
+    long, chunked = listed(small)
+    assert len(long["body"]) == 300
+    assert long["bodySize"] > 10_000
+    assert len(long["load"]) == 250
+    assert chunked["body"] == "a" * 200 + "b" * 100
+    assert chunked["bodySize"] == 600
+    assert (len(chunked["answer"]) <= 300, chunked["answerSize"] > 0) == (True, True)
+
+
+def test_slow_answer_is_remembered_whole(small: Team) -> None:
+    small.mock.fail_next(operation="getLoad", status=500, bytesPerSecond=10_000)
+    small.read()
+    assert json.loads(listed(small)[0]["answer"])["status"] == 500
+
+
+def test_bytes_are_bounded_whatever_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mock_server.journal.MOST_BYTES", 50_000)
+    with running(Settings(journal=1000, journal_body=10_000)) as team:
+        for _ in range(10):
+            team.client.post(PAYMENTS, content=b"x" * 20_000, headers={"content-type": "application/json"})
+        kept = team.mock.requests
+        assert 2 <= len(kept) <= 4
+        assert sum(entry.size for entry in kept) <= 50_000
+
+
+def test_filters(small: Team) -> None:
+    small.pay("R-1")
+    small.pay("R-2", "LD-1002")
+    small.pay("R-1", "nope")
+    small.read("LD-1002")
+    assert len(listed(small)) == 4
+    assert [entry["load"] for entry in listed(small, operation="getLoad")] == ["LD-1002"]
+    assert [entry["load"] for entry in listed(small, status=404)] == ["nope"]
+    assert [entry["operation"] for entry in listed(small, load="LD-1002")] == [
+        "recordCustomerPayment",
+        "getLoad",
+    ]
+    assert [entry["load"] for entry in listed(small, reference="R-1")] == ["LD-1001", "nope"]
+    assert [entry["load"] for entry in listed(small, reference="R-1", status=200)] == ["LD-1001"]
+    second = listed(small)[1]["at"]
+    assert len(listed(small, since=second)) == 3
+    assert listed(small, since="2999-01-01T00:00:00Z") == []
+    for wrong in ({"status": "2xx"}, {"since": "yesterday"}):
+        assert small.client.get("/_mock/requests", params=wrong).status_code == 400
+
+
+def test_deleting_empties_it_and_numbers_go_on(small: Team) -> None:
+    small.read()
+    first = listed(small)[0]["id"]
+    assert small.client.delete("/_mock/requests").json() == {"reset": ["requests"]}
+    assert listed(small) == []
+    small.read()
+    assert listed(small)[0]["id"] == first + 1
+
+
+def test_control_plane_is_not_journalled(small: Team) -> None:
+    small.client.get("/_mock/health")
+    assert listed(small) == []
+
+
+def test_journal_that_is_off_says_so() -> None:
+    with running(Settings(journal=0)) as team:
+        assert team.read().status_code == 200
+        answer = team.client.get("/_mock/requests")
+        assert (answer.status_code, answer.json()["detail"]) == (409, "The journal is switched off.")
+        assert team.client.post("/_mock/reset").status_code == 200
+
+
+def test_thousands_of_requests_of_100_kb_take_no_more_than_120_mb() -> None:
+    """In this process, by what it grows: the tests themselves take a good part of it."""
+    before = psutil.Process().memory_info().rss
+    with running(Settings(journal=10_000)) as team:
+        body = b" " * 100_000
+        headers = {"content-type": "application/json"}
+        for _ in range(2500):
+            team.client.post(PAYMENTS, content=body, headers=headers)
+        kept = team.mock.requests
+        assert sum(entry.size for entry in kept) <= 32 * 2**20
+        assert len(kept) < 2500
+    assert psutil.Process().memory_info().rss - before < 120 * 2**20

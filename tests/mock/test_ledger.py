@@ -1,0 +1,109 @@
+"""The ledger finds and searches loads."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mock_server.domain import Load, LoadNotFound
+from mock_server.ledger import LoadFilter, MemoryLedger
+from tests.mock.api import SEARCH, Api, json_of
+
+JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
+LOADS = [
+    Load("i1", "L1", "O1", "Invoiced", "C1", JUNE, po_number="P1"),
+    Load("i2", "L2", "O1", "Paid", "C1", JULY),
+    Load("i3", "L3", "O3", "Paid", "C2", AUGUST, po_number="P3"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, "123"),
+        ({"statuses": ["Paid"]}, "23"),
+        ({"statuses": ["Paid", "Invoiced"]}, "123"),
+        ({"numbers": ["L3", "L1", "L3", "nope"]}, "31"),
+        ({"numbers": ["L1", "L3"], "statuses": ["Paid"]}, "3"),
+        ({"order_numbers": ["O1"]}, "12"),
+        ({"po_numbers": ["P1", "P3"]}, "13"),
+        ({"po_numbers": ["P1"], "customer_id": "C2"}, ""),
+        ({"customer_id": "C1"}, "12"),
+        ({"created_from": JULY}, "23"),
+        ({"created_to": JULY}, "12"),
+        ({"created_from": JULY, "created_to": JULY}, "2"),
+    ],
+)
+def test_search_passes_what_every_filter_passes(wanted: dict[str, Any], found: str) -> None:
+    loads = asyncio.run(MemoryLedger(LOADS).search(LoadFilter(**wanted)))
+    assert [load.number for load in loads] == [f"L{number}" for number in found]
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"id": "i2"}, "L2"),
+        ({"number": "L3"}, "L3"),
+        ({"order_number": "O1"}, "L1"),
+        ({"id": "i2", "order_number": "O1"}, "L2"),
+        ({"id": "i3", "number": "L3", "order_number": "O3"}, "L3"),
+        ({"id": "i3", "number": "L1"}, None),
+        ({"number": "L1", "order_number": "O3"}, None),
+        ({"id": "L1"}, None),
+        ({"number": "l1"}, None),
+        ({"order_number": "O2"}, None),
+        ({}, None),
+    ],
+)
+def test_load_has_every_key_given(keys: dict[str, str], found: str | None) -> None:
+    ledger = MemoryLedger(LOADS)
+    if found is None:
+        with pytest.raises(LoadNotFound, match=r"No load has what was asked for\."):
+            asyncio.run(ledger.load(**keys))
+    else:
+        assert asyncio.run(ledger.load(**keys)).number == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        ({"CustomerId": "CUS-300", "Status": ["Invoiced", "In Transit"]}, ["LD-1003", "LD-1015"]),
+        ({"PONumbers": ["PO-88120"], "LoadNumbers": None, "Status": []}, ["LD-1001"]),
+        ({"OrderNumbers": ["ORD-7002", "ORD-7001"]}, ["LD-1001", "LD-1002"]),
+        ({"LoadNumbers": ["LD-1002", "LD-1001"], "Page": 1, "PageSize": 1}, ["LD-1001"]),
+        ({"CustomerId": "CUS-100", "DateRange": {"Start": "2026-06-01T12:00:01Z"}}, ["LD-1001"]),
+        (
+            {
+                "LoadNumbers": ["LD-1001", "LD-1002"],
+                "DateRange": {"Start": None, "End": "2026-06-08T16:05:00+02:00"},
+            },
+            ["LD-1001", "LD-1002"],
+        ),
+        ({"LoadNumbers": ["LD-1001"], "DateRange": None}, ["LD-1001"]),
+    ],
+)
+def test_search_over_the_wire(shipped: Api, wanted: object, numbers: list[str]) -> None:
+    response = shipped.post(wanted, path=SEARCH)
+    assert response.status_code == 200
+    answer = json_of(response.text)
+    assert [item["LoadNumber"] for item in answer["Items"]] == numbers
+    assert answer["Items"][0] == shipped.load(numbers[0])
+
+
+def test_page_says_where_it_is(shipped: Api) -> None:
+    everything = {"Status": ["Invoiced", "Completed", "Financed"]}
+    page = json_of(shipped.post({**everything, "Page": 2, "PageSize": 3}, path=SEARCH).text)
+    assert {name: page[name] for name in ("Page", "PageSize", "Total")} == {
+        "Page": 2,
+        "PageSize": 3,
+        "Total": 8,
+    }
+    assert len(page["Items"]) == 2
+    whole = json_of(shipped.post(everything, path=SEARCH).text)
+    assert (whole["Page"], whole["PageSize"], len(whole["Items"])) == (0, 20, 8)
+
+
+def test_load_that_is_not_there_cannot_be_removed() -> None:
+    with pytest.raises(LoadNotFound):
+        asyncio.run(MemoryLedger([]).remove("nope"))

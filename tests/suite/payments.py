@@ -1,0 +1,80 @@
+"""Requests of the kinds that the guard tells apart, and a client to send them with."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from contract_tests.rules.exchange import Request
+from contract_tests.safety.client import Client
+from contract_tests.safety.credentials import Credentials
+from contract_tests.safety.guard import Budget, Guard, Policy
+from contract_tests.safety.origin import Origin
+from contract_tests.safety.payment_log import Record
+from contract_tests.safety.rate import Pace, Rate
+from tests.suite.counting_server import PAYMENTS
+
+NOMINATED = "LD-1"
+STRANGER = "LD-9"
+IMPOSSIBLE = "ct-no-such-load-1"
+MEDIA_TYPE = {"Content-Type": "application/json-patch+json"}
+
+
+def body(load: str = NOMINATED, reference: str = "ct-run-1", amount: str = "0.10") -> bytes:
+    """A payment as JSON; the amount is written as it stands."""
+    text = json.dumps(
+        {
+            "LoadNumber": load,
+            "Amount": {"Amount": 0, "Currency": 840},
+            "PaymentDate": "2026-07-01T00:00:00Z",
+            "ReferenceNumber": reference,
+        }
+    )
+    return text.replace('"Amount": 0', f'"Amount": {amount}').encode()
+
+
+def payment(
+    load: str = NOMINATED, reference: str = "ct-run-1", amount: str = "0.10", *, must_be_refused: bool = False
+) -> Request:
+    return post(body(load, reference, amount), must_be_refused=must_be_refused)
+
+
+def post(content: bytes, *, must_be_refused: bool = False) -> Request:
+    return Request("POST", PAYMENTS, (), MEDIA_TYPE, content, must_be_refused=must_be_refused)
+
+
+@contextmanager
+def guarded(  # noqa: PLR0913 - a run has so many settings
+    url: str,
+    *,
+    consent: bool = True,
+    is_mock: bool = False,
+    opened: bool = True,
+    budget: Budget | None = None,
+    credentials: Credentials | None = None,
+    rate: Rate | None = None,
+    record: Record | None = None,
+    timeout_seconds: float = 5,
+    sleep: Callable[[float], None] = lambda _seconds: None,
+) -> Iterator[tuple[Client, Guard, Record]]:
+    """A client on a URL, with its guard and its record; it waits for nothing but a rate."""
+    guard = Guard(
+        Policy(is_mock, consent, {NOMINATED, "LD-2"}, "run", budget or Budget(1000, 8, Decimal("3.00")))
+    )
+    if opened:
+        guard.open_payments()
+    kept = record or Record()
+    client = Client(
+        Origin.parse(url),
+        guard,
+        credentials=credentials or Credentials(),
+        pace=Pace(rate),
+        record=kept,
+        timeout_seconds=timeout_seconds,
+        sleep=sleep,
+    )
+    try:
+        yield client, guard, kept
+    finally:
+        client.close()
+        kept.close()

@@ -1,0 +1,237 @@
+"""The token reaches the target and nobody else, and is neither printed nor stored."""
+
+import json
+import logging
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+import pytest
+
+from contract_tests.rules.exchange import Request
+from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
+from contract_tests.safety.guard import Stop
+from contract_tests.safety.origin import Origin
+from tests.suite.counting_server import LOADS, CountingServer, Received, Reply, counting_server
+from tests.suite.payments import guarded, payment
+
+READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
+SECRET = "very-secret-value"  # noqa: S105 - of this test
+
+
+@dataclass
+class Issuer:
+    server: CountingServer
+    expires_in: int = 3600
+
+    def __call__(self, _received: Received) -> Reply:
+        token = {"access_token": f"token-number-{len(self.server.received)}", "token_type": "Bearer"}
+        return Reply(body=json.dumps({**token, "expires_in": self.expires_in}).encode())
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials.from_environment(
+            {
+                "ALVYS_CLIENT_ID": "client",
+                "ALVYS_CLIENT_SECRET": SECRET,
+                "ALVYS_TOKEN_URL": f"{self.server.url}/oauth/token",
+                "ALVYS_AUDIENCE": "https://api.alvys.com/public/",
+            }
+        )
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with counting_server() as server:
+        issuer = Issuer(server)
+        server.answer = issuer
+        yield issuer
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    with counting_server() as running:
+        yield running
+
+
+def authorization(server: CountingServer) -> list[str | None]:
+    return [one.headers.get("authorization") for one in server.received]
+
+
+def test_a_fixed_token_is_sent(server: CountingServer) -> None:
+    with guarded(server.url, credentials=Credentials.from_environment({"ALVYS_TOKEN": SECRET})) as (
+        client,
+        _,
+        _,
+    ):
+        client.send(READ)
+    assert authorization(server) == [f"Bearer {SECRET}"]
+
+
+def test_without_credentials_nothing_is_sent(server: CountingServer) -> None:
+    with guarded(server.url, credentials=Credentials.from_environment({})) as (client, _, _):
+        client.send(READ)
+    assert authorization(server) == [None]
+
+
+def test_a_token_is_fetched_with_client_credentials_once(server: CountingServer, issuer: Issuer) -> None:
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+        client.send(READ)
+        client.send(READ)
+    assert authorization(server) == ["Bearer token-number-1"] * 2
+    [asked] = issuer.server.received
+    assert parse_qs(asked.body.decode()) == {
+        "grant_type": ["client_credentials"],
+        "client_id": ["client"],
+        "client_secret": [SECRET],
+        "audience": ["https://api.alvys.com/public/"],
+    }
+
+
+def test_a_token_is_replaced_before_it_expires(server: CountingServer, issuer: Issuer) -> None:
+    issuer.expires_in = 59
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+        client.send(READ)
+        client.send(READ)
+    assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_is_replaced_once(status: int, server: CountingServer, issuer: Issuer) -> None:
+    server.answer = lambda _: Reply(status)
+    with guarded(server.url, credentials=issuer.credentials) as (client, guard, _):
+        assert client.send(READ).response.status == status
+    assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
+    assert guard.requests == 2
+
+
+def test_the_request_is_answered_with_the_new_token(server: CountingServer, issuer: Issuer) -> None:
+    server.answer = lambda one: Reply(401 if one.headers["authorization"].endswith("1") else 200)
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+        assert client.send(READ).response.status == 200
+
+
+def test_a_fixed_token_is_not_replaced(server: CountingServer) -> None:
+    server.answer = lambda _: Reply(401)
+    with guarded(server.url, credentials=Credentials(token=Secret(SECRET))) as (client, _, _):
+        client.send(READ)
+    assert len(server.received) == 1
+
+
+def test_a_test_may_send_no_token_or_a_bad_one(server: CountingServer, issuer: Issuer) -> None:
+    server.answer = lambda _: Reply(401)
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+        client.send(Request("GET", LOADS, anonymous=True))
+        client.send(Request("GET", LOADS, token="bad"))  # noqa: S106 - it is
+        client.send(Request("GET", LOADS, headers={"Authorization": "Basic abc"}, anonymous=True))
+    assert authorization(server) == [None, "Bearer bad", None]
+    assert issuer.server.received == []
+
+
+def test_neither_token_nor_secret_follows_a_redirect(server: CountingServer, issuer: Issuer) -> None:
+    credentials = issuer.credentials
+    with counting_server() as elsewhere:
+        server.answer = lambda _: Reply(302, headers={"Location": elsewhere.url})
+        with guarded(server.url, credentials=credentials) as (client, _, _):
+            client.send(READ)
+        issuer.server.answer = server.answer
+        with guarded(server.url, credentials=issuer.credentials) as (client, _, _), pytest.raises(Stop):
+            client.send(READ)
+        assert elsewhere.received == []
+
+
+def test_a_proxy_gets_no_secret(
+    server: CountingServer, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for exception in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(exception, raising=False)
+    with counting_server() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+            client.send(READ)
+        assert proxy.received == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(401, json.dumps({"error": "access_denied", "error_description": SECRET}).encode()),
+        Reply(401, json.dumps({"error": SECRET.upper()}).encode()),
+        Reply(500, SECRET.encode()),
+        Reply(200, SECRET.encode()),
+        Reply(200, b"{}"),
+        Reply(200, b'{"access_token": 5}'),
+        Reply(200, b'{"access_token": "a b\\r\\nX: y"}'),
+    ],
+)
+def test_a_token_that_cannot_be_had_ends_the_run_without_a_secret(
+    answer: Reply, server: CountingServer, issuer: Issuer
+) -> None:
+    issuer.server.answer = lambda _: answer
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _), pytest.raises(Stop) as stop:
+        client.send(READ)
+    assert stop.value.status == 3
+    assert SECRET not in stop.value.reason
+    assert SECRET.upper() not in stop.value.reason
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"ALVYS_CLIENT_ID": "a"}, "ALVYS_CLIENT_SECRET and ALVYS_TOKEN_URL must be set"),
+        ({"ALVYS_TOKEN": "two words"}, "visible ASCII"),
+        (
+            {"ALVYS_CLIENT_ID": "a", "ALVYS_CLIENT_SECRET": "b", "ALVYS_TOKEN_URL": "http://example.com/t"},
+            "must start with https",
+        ),
+        ({"ALVYS_CLIENT_ID": "a", "ALVYS_CLIENT_SECRET": "b", "ALVYS_TOKEN_URL": "auth"}, "ALVYS_TOKEN_URL"),
+    ],
+)
+def test_credentials_that_cannot_work_are_refused(environment: dict[str, str], sentence: str) -> None:
+    with pytest.raises(CredentialsError, match=sentence):
+        Credentials.from_environment(environment)
+
+
+def test_a_token_does_not_leave_this_machine_unencrypted() -> None:
+    credentials = Credentials(token=Secret(SECRET))
+    with pytest.raises(CredentialsError, match="https"):
+        credentials.check_target(Origin.parse("http://example.com"))
+    credentials.check_target(Origin.parse("https://example.com"))
+    credentials.check_target(Origin.parse("http://127.0.0.1:1"))
+    Credentials().check_target(Origin.parse("http://example.com"))
+
+
+def test_a_secret_is_neither_shown_nor_stored() -> None:
+    secret = Secret(SECRET)
+    assert SECRET not in f"{secret!r} {secret} {Credentials(token=secret)!r}"
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+
+
+def test_a_secret_that_the_target_echoes_is_not_kept(server: CountingServer, issuer: Issuer) -> None:
+    server.answer = lambda one: Reply(
+        body=f'{{"you": "{one.headers["authorization"]} {SECRET}"}}'.encode(),
+        headers={"X-Echo": one.headers["authorization"]},
+    )
+    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+        exchange = client.send(READ)
+    assert b"[secret]" in exchange.response.content
+    for secret in ("token-number-1", SECRET):
+        assert secret not in repr(exchange)
+
+
+def test_no_secret_is_logged(
+    server: CountingServer, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.DEBUG),
+        guarded(server.url, credentials=issuer.credentials) as (client, _, _),
+    ):
+        client.send(READ)
+        client.send(payment())
+    assert caplog.records
+    for secret in ("token-number-1", SECRET):
+        assert secret not in caplog.text

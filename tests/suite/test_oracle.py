@@ -1,0 +1,498 @@
+"""The oracle on exchanges made by hand: right ones pass, and each wrong one breaks the clause it should."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract_tests.oracle.oracle import Oracle, Verdict
+from contract_tests.rules.clauses import NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE
+from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.responses import LoadView, document_of, load_of
+
+Tree = dict[str, Any]
+STARTED = "2026-11-20T10:00:00Z"
+RECORDED = "2026-11-20T10:00:00.123456Z"
+PROBLEM = "application/problem+json"
+BODY: Tree = {
+    "LoadNumber": "L-1",
+    "Amount": {"Amount": 0.2, "Currency": 840},
+    "PaymentDate": "2026-07-01T15:30:00+02:00",
+    "ReferenceNumber": "R-2",
+    "InvoiceNumber": "I-2",
+    "PaymentMethod": "ACH",
+    "CheckNumber": None,
+}
+OLD: Tree = {
+    "Id": "p1",
+    "Amount": {"Amount": 0.1, "Currency": 840},
+    "CheckNumber": "1",
+    "InvoiceNumber": None,
+    "PaymentDate": "2026-06-01T00:00:00Z",
+    "PaymentMethod": None,
+    "ReferenceNumber": "R-1",
+}
+NEW: Tree = {
+    "Id": "p2",
+    "Amount": {"Amount": 0.2, "Currency": 840},
+    "CheckNumber": None,
+    "InvoiceNumber": "I-2",
+    "PaymentDate": "2026-07-01T15:30:00+02:00",
+    "PaymentMethod": "ACH",
+    "ReferenceNumber": "R-2",
+}
+
+
+def load(*rows: Tree, status: str = "Invoiced", **members: object) -> Tree:
+    """A load with these payments."""
+    total = json.loads(json.dumps(sum(round(row["Amount"]["Amount"] * 100) for row in rows) / 100))
+    return {
+        "Id": "l1", "LoadNumber": "L-1", "OrderNumber": "O-1", "CustomerId": "C-1", "Status": status,
+        "CustomerType": [], "Stops": [], "InvoiceAs": "Customer", "Notes": [],
+        "CreatedAt": "2026-01-01T00:00:00Z", "CreatedBy": "x",
+        "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
+        "paidAt": "2026-06-02T00:00:00Z" if rows else None,
+        "totalPaid": {"Amount": total, "Currency": 840} if rows else None,
+        "payments": list(rows) or None,
+    } | members  # fmt: skip
+
+
+def view(tree: Tree) -> LoadView:
+    """The load as a read shows it."""
+    return load_of(document_of(Response(200, {}, json.dumps(tree).encode())))
+
+
+def answer(*rows: Tree, status: str = "Invoiced") -> Tree:
+    """The 200 of the payment endpoint."""
+    return {"LoadNumber": "L-1", "Status": status, "CustomerPayments": list(rows)}
+
+
+def exchange(body: Tree | bytes, status: int, got: Tree | bytes, media_type: str | None = None) -> Exchange:
+    """A payment request and its answer."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    content = got if isinstance(got, bytes) else json.dumps(got).encode()
+    headers = {"content-type": media_type or ("application/json" if status == 200 else PROBLEM)}
+    request = Request(
+        "POST",
+        "/api/p/v1.0/invoices/customer-payments",
+        headers={"Content-Type": "application/json-patch+json"},
+        content=sent,
+    )
+    return Exchange(request, Response(status, headers, content), STARTED, 0.01)
+
+
+def judged(  # noqa: PLR0913 - each is a fact of the scene
+    body: Tree | bytes,
+    status: int,
+    got: Tree | bytes,
+    *,
+    before: Tree | None = None,
+    after: Tree | None = None,
+    exists: bool = True,
+    media_type: str | None = None,
+) -> Verdict:
+    """The verdict of an oracle that has seen the load before."""
+    oracle = Oracle()
+    seen = before if before is not None else load(OLD)
+    if exists:
+        oracle.model.see(view(seen))
+    return oracle.judge_payment(
+        exchange(body, status, got, media_type),
+        view(seen) if exists else None,
+        view(after if after is not None else seen) if exists else None,
+        exists=exists,
+    )
+
+
+def broken(verdict: Verdict) -> set[str]:
+    """The clauses that a verdict says are violated."""
+    return {violation.clause for violation in verdict.violations}
+
+
+def paid(change: Callable[[Tree, Tree], None] = lambda _answer, _after: None, **body: object) -> Verdict:
+    """A new payment, rightly recorded but for the change."""
+    got = copy.deepcopy(answer(OLD, NEW))
+    after = copy.deepcopy(load(OLD, NEW, paidAt=RECORDED))
+    change(got, after)
+    return judged(BODY | body, 200, got, after=after)
+
+
+def problem(*sentences: str, status: int = 400) -> Tree:
+    """A refusal that says these sentences."""
+    return {"type": "t", "title": "x", "status": status, "errors": {"m": list(sentences)}, "traceId": "1"}
+
+
+# --- a payment ----------------------------------------------------------------------------------------
+
+
+def test_a_payment_as_the_contract_wants_it_breaks_nothing() -> None:
+    verdict = paid()
+    assert broken(verdict) == set()
+    assert {"R1", "R7", "R8", "D1", "D2", "D3", "D4", "D8", "P9"} <= set(verdict.held)
+
+
+def change(path: str, value: object) -> Callable[[Tree, Tree], None]:
+    """Sets a member of the answer (`answer.…`) or of the load after (`load.…`)."""
+
+    def apply(got: Tree, after: Tree) -> None:
+        root, *steps = path.split(".")
+        node: Any = got if root == "answer" else after
+        for step in steps[:-1]:
+            node = node[int(step)] if isinstance(node, list) else node[step]
+        if isinstance(node, list):
+            node[int(steps[-1])] = value
+        else:
+            node[steps[-1]] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "clause"),
+    [
+        ("answer.LoadNumber", "L-2", "D1"),
+        ("answer.Status", 7, "D1"),
+        ("answer.Status", "Completed", "D3"),
+        ("answer.CustomerPayments", {}, "D1"),
+        ("answer.CustomerPayments", [], "D4"),
+        ("answer.CustomerPayments", [OLD], "D4"),
+        ("answer.CustomerPayments", [NEW], "D4"),
+        ("answer.CustomerPayments", [OLD, NEW, NEW | {"Id": "p3"}], "D4"),
+        ("answer.CustomerPayments", [OLD, NEW, NEW], "D1"),
+        ("answer.CustomerPayments.0", OLD | {"CheckNumber": "2"}, "D4"),
+        ("answer.CustomerPayments.1", NEW | {"Id": 7}, "D1"),
+        ("answer.CustomerPayments.1", NEW | {"Note": "n"}, "D1"),
+        ("answer.CustomerPayments.1", {k: v for k, v in NEW.items() if k != "CheckNumber"}, "D1"),
+        ("answer.CustomerPayments.1.Amount", {"Amount": 0.3, "Currency": 840}, "D2"),
+        ("answer.CustomerPayments.1.Amount", {"Amount": 0.2, "Currency": 124}, "D2"),
+        ("answer.CustomerPayments.1.Amount", {"Amount": "0.2", "Currency": 840}, "D1"),
+        ("answer.CustomerPayments.1.Amount", 0.2, "D1"),
+        ("answer.CustomerPayments.1.ReferenceNumber", "r-2", "D2"),
+        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00Z", "D2"),
+        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00", "D2"),
+        ("answer.CustomerPayments.1.PaymentMethod", "ach", "D2"),
+        ("answer.CustomerPayments.1.InvoiceNumber", None, "D2"),
+        ("answer.CustomerPayments.1.CheckNumber", "", "D2"),
+        ("load.payments", None, "R7"),
+        ("load.payments", [OLD], "R7"),
+        ("load.payments", [OLD | {"Amount": {"Amount": 9, "Currency": 840}}, NEW], "R7"),
+        ("load.payments", [OLD, NEW | {"Amount": {"Amount": 9, "Currency": 840}}], "R7"),
+        ("load.totalPaid", None, "R7"),
+        ("load.totalPaid", {"Amount": 0.2, "Currency": 840}, "R7"),
+        ("load.totalPaid", {"Amount": 0.31, "Currency": 840}, "R7"),
+        ("load.totalPaid", {"Amount": 0.3, "Currency": 124}, "R7"),
+        ("load.paidAt", None, "R7"),
+        ("load.paidAt", "2026-07-01T15:30:00Z", "R7"),
+        ("load.InvoicedAmount", {"Amount": 99.8, "Currency": 840}, "P9"),
+    ],
+)
+def test_a_wrong_payment_breaks_its_clause(path: str, value: object, clause: str) -> None:
+    assert clause in broken(paid(change(path, value)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("answer.CustomerPayments.1.Id", "4711"),
+        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T13:30:00.0000000Z"),
+        ("answer.CustomerPayments.1.Amount", {"Amount": 0.20, "Currency": 840.0, "Formatted": "$0.20"}),
+        ("answer.CustomerPayments", [NEW, OLD]),
+        ("answer.TotalPaid", {"Amount": 1, "Currency": 1}),
+        ("load.totalPaid", {"Amount": 0.30000000000000004, "Currency": 840}),
+        (
+            "load.payments",
+            [{"Id": row["Id"], "Amount": row["Amount"], "PaidAt": RECORDED} for row in (OLD, NEW)],
+        ),
+        ("load.paidAt", "2026-06-02T00:00:00Z"),
+        ("load.UpdatedAt", RECORDED),
+        ("load.Etag", "7"),
+    ],
+)
+def test_what_the_contract_leaves_open_breaks_nothing(path: str, value: object) -> None:
+    def apply(got: Tree, after: Tree) -> None:
+        change(path, value)(got, after)
+        if path == "answer.CustomerPayments.1.Id":
+            after["payments"] = [OLD, NEW | {"Id": value}]
+
+    assert broken(paid(apply)) == set()
+
+
+def test_a_status_may_change_with_a_payment() -> None:
+    def completes(got: Tree, after: Tree) -> None:
+        got["Status"] = after["Status"] = "Completed"
+
+    verdict = paid(completes)
+    assert broken(verdict) == set()
+    assert ("A12a", "Completed") in verdict.observations
+
+
+def test_capital_names_of_payment_members_are_read() -> None:
+    def rename(_got: Tree, after: Tree) -> None:
+        for name in ("paidAt", "totalPaid", "payments"):
+            after[name[0].upper() + name[1:]] = after.pop(name)
+
+    assert broken(paid(rename)) == set()
+
+
+def test_a_total_that_doubles_added_is_observed() -> None:
+    verdict = paid(change("load.totalPaid", {"Amount": 0.30000000000000004, "Currency": 840}))
+    assert ("A20a", "off by less than a cent") in verdict.observations
+
+
+def test_precise_amounts_may_be_rounded_but_not_replaced() -> None:
+    def amounts(value: float) -> Callable[[Tree, Tree], None]:
+        return change("answer.CustomerPayments.1.Amount", {"Amount": value, "Currency": 840})
+
+    precise = {"Amount": 0.2049, "Currency": 840}
+    assert "D2" not in broken(paid(amounts(0.2), Amount=precise))
+    assert "D2" in broken(paid(amounts(0.3), Amount=precise))
+
+
+def test_an_empty_text_may_come_back_as_null_but_not_as_another() -> None:
+    def method(value: str | None) -> Callable[[Tree, Tree], None]:
+        return change("answer.CustomerPayments.1.PaymentMethod", value)
+
+    assert "D2" not in broken(paid(method(None), PaymentMethod=""))
+    assert "D2" in broken(paid(method("x"), PaymentMethod=""))
+
+
+def test_a_completed_load_that_is_paid_takes_payments_or_says_why() -> None:
+    done = load(OLD, status="Completed", InvoicedAmount={"Amount": 0.1, "Currency": 840})
+    assert broken(judged(BODY, 400, problem("It is more than what is open."), before=done)) == set()
+    assert broken(judged(BODY, 404, problem("Gone."), before=done)) == {"R1"}
+    assert broken(judged(BODY, 400, problem(NOT_PAYABLE), before=done)) == {"R1"}
+
+
+# --- refusals -----------------------------------------------------------------------------------------
+
+ZERO = BODY | {"Amount": {"Amount": 0, "Currency": 840}}
+NAMELESS = {name: value for name, value in BODY.items() if name != "ReferenceNumber"}
+DATELESS = {name: value for name, value in BODY.items() if name != "PaymentDate"}
+
+
+@pytest.mark.parametrize("form", ["errors", "detail", "camel", "text", "string"])
+@pytest.mark.parametrize(("body", "sentence"), [(ZERO, NOT_POSITIVE), (NAMELESS, NO_REFERENCE)])
+def test_a_sentence_may_stand_anywhere(body: Tree, sentence: str, form: str) -> None:
+    forms: dict[str, tuple[Tree | bytes, str]] = {
+        "errors": (problem(f"Sorry. {sentence}"), PROBLEM),
+        "detail": ({"title": "Bad Request", "detail": sentence}, "application/json"),
+        "camel": ({"errors": {"amount": sentence}}, "application/json"),
+        "text": (sentence.encode(), "text/plain"),
+        "string": (json.dumps(sentence).encode(), "application/json"),
+    }
+    got, media_type = forms[form]
+    assert broken(judged(body, 400, got, media_type=media_type)) == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "got", "clause"),
+    [
+        (ZERO, 200, answer(OLD, NEW), "R4"),
+        (ZERO, 400, problem("Amount is wrong."), "R4"),
+        (ZERO, 422, problem(NOT_POSITIVE), "R4"),
+        (NAMELESS, 200, answer(OLD, NEW), "R5"),
+        (NAMELESS, 400, problem("Reference?"), "R5"),
+        (BODY | {"ReferenceNumber": ""}, 404, problem(NO_REFERENCE), "R5"),
+        (DATELESS, 200, answer(OLD, NEW), "D5"),
+        (DATELESS, 404, problem("?"), "D5"),
+        (BODY | {"CheckNumber": 7}, 200, answer(OLD, NEW), "D7"),
+        (b"[]", 200, answer(OLD, NEW), "D7"),
+        (b"{", 500, problem("?"), "D8"),
+        (BODY, 400, problem("No."), "R1"),
+        (BODY, 404, problem("No."), "R1"),
+        (BODY, 400, problem(NOT_PAYABLE), "R1"),
+        (BODY, 302, b"", "D8"),
+        (BODY, 201, answer(OLD, NEW), "D8"),
+        (BODY, 400, b"{", "R8"),
+        ({"x": 1}, 400, b"{", "R8"),
+    ],
+)
+def test_a_wrong_refusal_breaks_its_clause(
+    body: Tree | bytes, status: int, got: Tree | bytes, clause: str
+) -> None:
+    assert clause in broken(judged(body, status, got))
+
+
+def test_an_answer_must_be_json() -> None:
+    assert "R8" in broken(judged(BODY, 200, answer(OLD, NEW), media_type="text/plain"))
+
+
+def test_several_faults_ask_for_no_sentence() -> None:
+    assert broken(judged(NAMELESS | {"Amount": None}, 400, problem("?"))) == set()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        load(OLD, NEW), load(OLD, status="Completed"), load(OLD, paidAt=RECORDED),
+        load(OLD, UpdatedAt=RECORDED),
+        load(OLD, totalPaid={"Amount": 9, "Currency": 840}), load(OLD | {"PaymentMethod": "x"}),
+        load(OLD, InvoicedAmount=None),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_leaves_a_trace_breaks_its_clause(after: Tree) -> None:
+    assert broken(judged(ZERO, 400, problem(NOT_POSITIVE), after=after)) == {"R4"}
+
+
+@pytest.mark.parametrize("status", ["Dispatched", "Paid", "Queued"])
+def test_the_gate(status: str) -> None:
+    closed = load(OLD, status=status)
+    assert broken(judged(BODY, 400, problem(NOT_PAYABLE), before=closed)) == set()
+    assert broken(judged(BODY, 400, problem("Closed."), before=closed)) == {"R2"}
+    assert broken(judged(BODY, 409, problem(NOT_PAYABLE), before=closed)) == {"R2"}
+    assert "R2" in broken(judged(BODY, 200, answer(OLD, NEW), before=closed))
+
+
+def test_an_unknown_load() -> None:
+    assert broken(judged(BODY, 404, problem(status=404), exists=False)) == set()
+    assert broken(judged(BODY, 400, problem(), exists=False)) == {"R3"}
+    assert broken(judged(BODY, 200, answer(NEW), exists=False)) == {"R3"}
+    assert broken(judged(ZERO, 404, problem(status=404), exists=False)) == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY | {"PaymentDate": "2026-07-01T15:30:00"},
+        BODY | {"Extra": 1},
+        BODY | {"Amount": {"Amount": 0.2, "Currency": 999}},
+        BODY | {"Amount": {"Amount": "0.2", "Currency": 840}},
+        BODY | {"Amount": {"Amount": 200, "Currency": 840}},
+        BODY | {"ReferenceNumber": " "},
+        BODY | {"Note": "x" * 5000},
+    ],
+)
+def test_what_is_open_may_be_refused(body: Tree) -> None:
+    assert broken(judged(body, 400, problem("No."))) == set()
+
+
+# --- repeats ------------------------------------------------------------------------------------------
+
+AGAIN = {
+    "LoadNumber": "L-1", "Amount": OLD["Amount"], "PaymentDate": OLD["PaymentDate"], "ReferenceNumber": "R-1",
+    "CheckNumber": "1",
+}  # fmt: skip
+CHANGED = AGAIN | {"PaymentMethod": "Wire"}
+
+
+@pytest.mark.parametrize("body", [AGAIN, CHANGED])
+def test_a_repeat_returns_the_original(body: Tree) -> None:
+    verdict = judged(body, 200, answer(OLD))
+    assert broken(verdict) == set()
+    assert "R6" in verdict.held
+
+
+@pytest.mark.parametrize(
+    ("status", "got", "after"),
+    [
+        (200, answer(OLD, NEW | {"ReferenceNumber": "R-1"}), load(OLD, NEW)),
+        (200, answer(OLD | {"Id": "p9"}), load(OLD | {"Id": "p9"})),
+        (200, answer(OLD | {"PaymentMethod": "Wire"}), load(OLD)),
+        (200, answer(), load(OLD)),
+        (200, answer(OLD), load(OLD, totalPaid={"Amount": 0.2, "Currency": 840})),
+        (200, answer(OLD), load(OLD, NEW)),
+        (409, problem("Conflict"), load(OLD)),
+    ],
+)
+def test_a_wrong_repeat_breaks_r6(status: int, got: Tree, after: Tree) -> None:
+    assert "R6" in broken(judged(AGAIN, status, got, after=after))
+
+
+def test_a_repeat_that_records_again_shows_it_in_its_answer() -> None:
+    oracle, seen = Oracle(), view(load(OLD))
+    oracle.model.see(seen)
+    got = answer(OLD, NEW | {"ReferenceNumber": "R-1"})
+    assert broken(oracle.judge_payment(exchange(AGAIN, 200, got), seen)) == {"R6"}
+
+
+def test_a_repeat_changes_nothing_else() -> None:
+    after = load(OLD, InvoicedAmount={"Amount": 1, "Currency": 840})
+    assert broken(judged(AGAIN, 200, answer(OLD), after=after)) == {"P9"}
+
+
+def test_a_changed_repeat_may_be_refused_but_leaves_no_trace() -> None:
+    verdict = judged(CHANGED, 409, problem("Conflict"))
+    assert broken(verdict) == set()
+    assert ("A7", "409") in verdict.observations
+    assert broken(judged(CHANGED, 409, problem("Conflict"), after=load(OLD, NEW))) == {"R6"}
+
+
+def test_a_repeat_on_a_load_that_closed_may_go_either_way() -> None:
+    closed = load(OLD, status="Paid")
+    assert broken(judged(AGAIN, 200, answer(OLD, status="Paid"), before=closed)) == set()
+    assert broken(judged(AGAIN, 400, problem(NOT_PAYABLE), before=closed)) == set()
+
+
+@pytest.mark.parametrize("reference", ["r-1", " R-1", "R-1 ", "\uff32-1"])
+def test_a_near_reference_may_be_another_payment_or_the_same(reference: str) -> None:
+    body = BODY | {"ReferenceNumber": reference}
+    row = NEW | {"ReferenceNumber": reference}
+    assert broken(judged(body, 200, answer(OLD, row), after=load(OLD, row, paidAt=RECORDED))) == set()
+    assert broken(judged(body, 200, answer(OLD))) == set()
+
+
+def test_a_refused_reference_is_observed_when_it_is_paid() -> None:
+    oracle, seen = Oracle(), view(load(OLD))
+    oracle.model.see(seen)
+    zero = ZERO | {"ReferenceNumber": "R-2"}
+    oracle.judge_payment(exchange(zero, 400, problem(NOT_POSITIVE)), seen, seen)
+    after = view(load(OLD, NEW, paidAt=RECORDED))
+    verdict = oracle.judge_payment(exchange(BODY, 200, answer(OLD, NEW)), seen, after)
+    assert ("A21", "is not used up") in verdict.observations
+
+
+# --- reads, and what must not be sent lightly ---------------------------------------------------------
+
+
+def read(tree: Tree, known: Tree | None = None, number: str = "L-1") -> set[str]:
+    """The clauses that a read breaks."""
+    request = Request("GET", "/api/p/v1.0/loads", (("loadNumber", number),))
+    response = Response(200, {"content-type": "application/json"}, json.dumps(tree).encode())
+    verdict, _ = Oracle().judge_read(
+        Exchange(request, response, STARTED, 0.01), view(known) if known else None
+    )
+    return broken(verdict)
+
+
+def test_a_read_shows_the_load_as_it_was_left() -> None:
+    assert read(load(OLD), load(OLD)) == set()
+    assert read(load(OLD, NEW), load(OLD)) == {"P9"}
+    assert read(load(), number="L-2") == {"P1"}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"Status": "Lost"}, {"Id": None}, {"OrderNumber": 7}, {"paidAt": "today"}, {"totalPaid": 7},
+        {"payments": [{"Id": "x"}]}, {"payments": [OLD, OLD]},
+    ],
+)  # fmt: skip
+def test_a_load_has_the_published_form(members: Tree) -> None:
+    assert read(load() | members) == {"P4"}
+
+
+def test_values_beyond_measure_are_read() -> None:
+    huge = NEW | {"Amount": {"Amount": 1.7e308, "Currency": 10**300}}
+    assert "D1" not in broken(judged(BODY, 200, answer(OLD, huge), after=load(OLD, NEW)))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "exists", "must"),
+    [
+        (BODY, "Invoiced", True, False),
+        (ZERO, "Invoiced", True, True),
+        (BODY, "Paid", True, True),
+        (BODY, "Invoiced", False, True),
+        (AGAIN, "Paid", True, False),
+        (BODY | {"PaymentDate": "2026-07-01"}, "Invoiced", True, False),
+    ],
+)
+def test_what_must_be_refused_is_known_before_it_is_sent(
+    body: Tree, status: str, *, exists: bool, must: bool
+) -> None:
+    oracle, seen = Oracle(), view(load(OLD, status=status))
+    oracle.model.see(seen)
+    request = exchange(body, 200, b"").request
+    assert oracle.must_be_refused(request, seen if exists else None, exists=exists) == must

@@ -1,0 +1,270 @@
+"""What a person and a machine are told about a run."""
+
+import io
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from contract_tests.report.build import Report, build, write_html, write_json
+from contract_tests.report.curl import curl
+from contract_tests.report.results import Failure, Results
+from contract_tests.report.terminal import show
+from contract_tests.rules.clauses import Clause, Question
+from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.findings import Findings
+from contract_tests.safety.payment_log import Payment
+from tests.suite.counting_server import PAYMENTS
+from tests.suite.payments import payment
+
+CLAUSES = {
+    "R1": Clause("R1", "documented", "Payments are accepted."),
+    "R2": Clause("R2", "documented", "Any other status is refused."),
+    "R3": Clause("R3", "documented", "An unknown load is 404."),
+    "P1": Clause("P1", "published", "A load is read."),
+}
+QUESTIONS = {
+    "A6": Question("A6", "A repeat answers", "200"),
+    "A7": Question("A7", "New values", "are ignored"),
+}
+PAID = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
+_CURL_THAT_PRINTS_ITS_BODY = """
+curl() { if [ "${@: -1}" = "@-" ]; then cat; else printf %s "${@: -1}"; fi; }
+"""
+NASTY = "<script>alert(1)</script>{{ 7 * 7 }}'\"\ud800"
+
+
+def exchange(text: str = "x", status: int = 200) -> Exchange:
+    request = Request(
+        "POST", PAYMENTS, (), {"Content-Type": "application/json"}, text.encode("utf-8", "surrogatepass")
+    )
+    content = text.encode("utf-8", "surrogatepass")
+    return Exchange(request, Response(status, {"x": "y"}, content), "2026-07-01T00:00:00.000Z", 0.01)
+
+
+def results(findings: Findings, **facts: object) -> Results:
+    whole = Results(
+        findings, requests=57, payments=[PAID], target="https://target", base_url="https://target"
+    )
+    for name, value in facts.items():
+        setattr(whole, name, value)
+    return whole
+
+
+def report(whole: Results) -> Report:
+    return build(
+        whole,
+        started="2026-07-01T00:00:00.000Z",
+        seed=7,
+        run_id="run",
+        clauses=CLAUSES,
+        questions=QUESTIONS,
+    )
+
+
+def mixed() -> Report:
+    findings = Findings()
+    findings.holds("R1")
+    findings.holds("R1")
+    findings.holds("R2")
+    findings.violates("R2", "404", "200", exchange("long" * 100), exchange("also long" * 50))
+    findings.violates("R2", "404", "200", exchange(), exchange("short"))
+    findings.cannot_test("R3", "budget: 3 requests are used up")
+    findings.observes("A6", "200")
+    findings.observes("A6", "200")
+    findings.observes("A6", "409")
+    return report(results(findings))
+
+
+def shown(one: Report, *, list_payments: bool = True) -> str:
+    stream = io.StringIO()
+    show(one, Console(file=stream, width=100), list_payments=list_payments)
+    return stream.getvalue()
+
+
+def test_what_nobody_judged_is_not_tested_and_never_holds() -> None:
+    outcomes = {row.id: (row.outcome, row.reason) for row in mixed().clauses}
+    assert outcomes == {
+        "R1": ("holds", ""),
+        "R2": ("violated", ""),
+        "R3": ("not_tested", "budget: 3 requests are used up"),
+        "P1": ("not_tested", "no suite that ran tests it"),
+    }
+
+
+def test_the_first_line_is_verdict_target_and_counts() -> None:
+    assert shown(mixed()).splitlines()[0] == (
+        "VIOLATED · https://target · 57 requests, 1 payment worth 0.10, 1 clause held, 1 violated, "
+        "2 not tested"
+    )
+
+
+def test_a_violation_shows_expected_got_and_the_shortest_request() -> None:
+    lines = shown(mixed()).splitlines()
+    at = lines.index("R2 is violated (2 times): Any other status is refused.")
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [["expected", "404"], ["got", "200"]]
+    assert lines[at + 3].strip() == (
+        f"curl -sS https://target{PAYMENTS} -H 'Content-Type: application/json' --data-binary short"
+    )
+
+
+def test_the_payments_are_printed_where_somebody_must_reverse_them() -> None:
+    assert "load LD-1  ct-run-1  0.10 (currency 840)  recorded  id id-1" in shown(mixed())
+    assert "id-1" not in shown(mixed(), list_payments=False)
+
+
+def test_a_payment_in_doubt_is_in_the_first_line() -> None:
+    doubt = Payment(PAID.time, "LD-1", "ct-run-2", "0.10", 840, "unknown")
+    assert "1 payment UNKNOWN" in report(results(Findings(), payments=[PAID, doubt])).headline
+
+
+@pytest.mark.parametrize(
+    ("held", "violated", "stopped", "failed", "verdict", "status"),
+    [
+        (True, False, None, False, "holds", 0),
+        (True, True, None, False, "violated", 1),
+        (False, True, ("no answer", 3), False, "violated", 1),
+        (False, False, None, False, "not_tested", 3),
+        (True, False, ("no answer", 3), False, "not_tested", 3),
+        (True, False, ("accepted", 1), False, "violated", 1),
+        (True, False, None, True, "violated", 1),
+        (False, False, None, True, "not_tested", 3),
+    ],
+)
+def test_the_exit_status_follows_from_what_was_found(  # noqa: PLR0913, PLR0917 - the columns of the table
+    held: bool,  # noqa: FBT001
+    violated: bool,  # noqa: FBT001
+    stopped: tuple[str, int] | None,
+    failed: bool,  # noqa: FBT001
+    verdict: str,
+    status: int,
+) -> None:
+    findings = Findings()
+    if held:
+        findings.holds("R1")
+    if violated:
+        findings.violates("R2", "a", "b", exchange())
+    failures = [Failure("test_x", "boom")] if failed else []
+    made = report(results(findings, stopped=stopped, failures=failures))
+    assert (made.verdict, made.exit_status) == (verdict, status)
+
+
+def test_the_json_report_has_exactly_the_promised_members(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_json(mixed(), path)
+    content = json.loads(path.read_text())
+    assert list(content) == [
+        "target",
+        "started",
+        "verdict",
+        "requests",
+        "payments",
+        "clauses",
+        "observations",
+    ]
+    assert content["payments"] == [
+        {
+            "time": PAID.time,
+            "load": "LD-1",
+            "reference": "ct-run-1",
+            "amount": "0.10",
+            "currency": 840,
+            "outcome": "recorded",
+            "status": 200,
+            "id": "id-1",
+        }
+    ]
+    for row in content["clauses"]:
+        assert list(row) == ["id", "grade", "sentence", "outcome", "reason", "evidence"]
+    [violated] = [row for row in content["clauses"] if row["outcome"] == "violated"]
+    assert violated["evidence"]["answers"] == 1
+    assert violated["evidence"]["violations"][0]["curl"].startswith("curl ")
+    assert content["observations"] == [
+        {"id": "A6", "question": "A repeat answers", "expected": "200", "observed": {"200": 2, "409": 1}},
+        {"id": "A7", "question": "New values", "expected": "are ignored", "observed": {}},
+    ]
+
+
+def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
+    findings = Findings()
+    findings.violates("R2", NASTY, NASTY, exchange(NASTY))
+    findings.observes("A6", NASTY)
+    findings.cannot_test("R3", NASTY)
+    path = tmp_path / "report.html"
+    stop = (NASTY, 1)
+    write_html(report(results(findings, stopped=stop, failures=[Failure(NASTY, NASTY)])), path)
+    page = path.read_text("utf-8")
+    assert "<script" not in page
+    assert "{{" not in page.replace("{{ 7 * 7 }}", "")
+    assert page.count("&lt;script&gt;") > 5
+    assert re.findall(r"""(?:src|href)\s*=|url\(|@import""", page) == []
+
+
+def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
+    findings = Findings()
+    findings.violates("R2", NASTY, NASTY, exchange(NASTY))
+    findings.observes("A6", NASTY)
+    made = report(results(findings))
+    write_html(made, tmp_path / "a.html")
+    write_json(made, tmp_path / "a.json")
+    json.loads((tmp_path / "a.json").read_text())
+    assert "R2 is violated" in shown(made)
+
+
+def test_the_results_of_several_processes_are_one() -> None:
+    first, second = Findings(), Findings()
+    first.holds("R1")
+    second.holds("R1")
+    second.cannot_test("R3", "no load")
+    second.violates("R2", "a", "b")
+    first.observes("A6", "200")
+    second.observes("A6", "200")
+    whole = Results.merged([results(first), results(second, stopped=("x", 1))])
+    assert whole.findings.held == {"R1": 2}
+    assert whole.findings.observed == {"A6": {"200": 2}}
+    assert whole.findings.untested == {"R3": "no load"}
+    assert len(whole.findings.violations) == 1
+    assert (whole.requests, len(whole.payments), whole.stopped, whole.target) == (
+        114,
+        2,
+        ("x", 1),
+        "https://target",
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{}", b"it's", b"@file", b"a\nb", b"\x00\xff%s\\n'", "Ünï ☃".encode(), b"", b'$HOME `id` "x"', b"-d x"],
+)
+def test_a_curl_line_sends_the_same_bytes(content: bytes) -> None:
+    line = curl(Request("POST", "/a b", (("q", "'&"),), {"X": "it's"}, content), "http://h", with_token=False)
+    got = subprocess.run(
+        ["/bin/bash", "-c", f"{_CURL_THAT_PRINTS_ITS_BODY}\n{line}"],
+        capture_output=True,
+        check=True,
+    )
+    assert got.stdout == content
+
+
+def test_a_curl_line_leaves_the_token_out() -> None:
+    assert '"Authorization: Bearer $ALVYS_TOKEN"' in curl(payment(), "http://h", with_token=True)
+    assert "Authorization" not in curl(payment(), "http://h", with_token=False)
+    anonymous = Request("GET", "/", headers={"authorization": "x"}, anonymous=True)
+    assert "uthorization" not in curl(anonymous, "http://h", with_token=True)
+    assert "Bearer bad" in curl(Request("GET", "/", token="bad"), "http://h", with_token=True)  # noqa: S106
+
+
+def test_a_curl_line_keeps_the_method() -> None:
+    assert shlex.split(curl(Request("DELETE", "/x"), "http://h", with_token=False))[2:4] == ["-X", "DELETE"]
+    assert "-X POST" in curl(Request("POST", "/x"), "http://h", with_token=False)
+    assert "-X" not in curl(Request("GET", "/x"), "http://h", with_token=False)
+
+
+def test_a_long_body_is_not_printed() -> None:
+    line = curl(Request("POST", "/x", content=b"x" * 10_000_000), "http://h", with_token=False)
+    assert len(line) < 100
+    assert "10000000 bytes" in line
