@@ -112,7 +112,7 @@ def suites(names: tuple[str, ...], subjects: Sequence[str], jobs: int) -> list[R
     runs = []
     for subject, one in outcomes.items():
         shown = one.status == 1 if subject == CORRECT else one.shows(CATALOGUE[subject], correct)
-        alarms = frozenset(one.violated or ["an observation"]) if shown else frozenset[str]()
+        alarms = frozenset(one.failed or ["an observation"]) if shown else frozenset[str]()
         runs.append(Run(subject, alarms, one.requests, one.payments, one.seconds))
     return runs
 

@@ -21,7 +21,7 @@ from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.payment_log import now
 
 
-class Witness:
+class LoadReader:
     """Reads the load before and after each payment, and has the oracle judge what happened between."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ def texts_of(headers: Mapping[str, str | bytes]) -> dict[str, str]:
     }
 
 
-_witness = Witness()
+_reader = LoadReader()
 
 
 @schemathesis.hook
@@ -98,17 +98,17 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, object]
     headers = {**(sent if isinstance(sent, dict) else {}), **(case.headers or {})}
     base = str(case.operation.base_url)
     if number.strip() and number.isprintable():
-        _witness.before[case.id] = _witness.look(number, base, headers)
+        _reader.before[case.id] = _reader.look(number, base, headers)
 
 
 @schemathesis.check
 def alvys_contract(ctx: CheckContext, response: Answer, case: Case[Any]) -> None:
     """Every clause of the contract that this answer could break."""
     del ctx
-    verdict = _witness.judge(response, case)
-    if verdict.violations:
+    verdict = _reader.judge(response, case)
+    if verdict.failures:
         raise AssertionError(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in verdict.violations)
+            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in verdict.failures)
         )
 
 

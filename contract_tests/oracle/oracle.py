@@ -14,10 +14,10 @@ from enum import Enum
 
 from contract_tests.oracle.model import Model, near
 from contract_tests.rules import clauses
-from contract_tests.rules.attempt import Attempt, Fault, attempt_of
+from contract_tests.rules.attempt import Attempt, RefusalReason, attempt_of
 from contract_tests.rules.clauses import NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE, PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request, Response
-from contract_tests.rules.findings import Violation
+from contract_tests.rules.findings import Failure
 from contract_tests.rules.responses import (
     TEXT_MEMBERS,
     LoadView,
@@ -59,17 +59,17 @@ class Kind(Enum):
 class Verdict:
     """What one answer shows."""
 
-    held: list[str] = field(default_factory=list)
-    violations: list[Violation] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     observations: list[tuple[str, str]] = field(default_factory=list)
     exchanges: tuple[Exchange, ...] = ()
 
     def require(self, clause: str, holds: object, expected: str, got: str) -> bool:
-        """Counts the clause as held, or keeps a violation. Returns which."""
+        """Counts the clause as held, or keeps a failure. Returns which."""
         if holds:
-            self.held.append(clause)
+            self.passed.append(clause)
         else:
-            self.violations.append(Violation(clause, expected, got, self.exchanges))
+            self.failures.append(Failure(clause, expected, got, self.exchanges))
         return bool(holds)
 
     def observe(self, question: str, answer: str) -> None:
@@ -94,8 +94,8 @@ class Oracle:
         attempt = attempt_of(request)
         if attempt is None:
             return False
-        faults = attempt.faults + _load_faults(before.status if before else status, exists=exists)
-        return bool(faults) and self._kind(attempt) not in (Kind.REPEAT, Kind.CHANGED_REPEAT, Kind.NEAR)
+        reasons = attempt.reasons + _load_reasons(before.status if before else status, exists=exists)
+        return bool(reasons) and self._kind(attempt) not in (Kind.REPEAT, Kind.CHANGED_REPEAT, Kind.NEAR)
 
     # --- any answer -------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class Oracle:
         for key, value in (("id", view.id), ("loadNumber", view.number)):
             if wanted.get(key, value) != value and wanted[key].strip().casefold() != value.casefold():
                 verdict.require("P1", holds=False, expected=f"the load with {key} {wanted[key]}", got=value)
-        verdict.held.append("P1")
+        verdict.passed.append("P1")
         return view
 
     # --- payments ---------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Oracle:
         if attempt is None or status >= 500 or not (status == 200 or status >= 400):
             return verdict
         case = _Case(exchange, attempt, before, after, self._kind(attempt), alone, nominal)
-        case.faults = attempt.faults + _load_faults(case.status, exists=exists)
+        case.reasons = attempt.reasons + _load_reasons(case.status, exists=exists)
         case.doubts = [*attempt.doubts, *doubts, *_doubts_about(attempt, before)]
         if status == 200:
             self._judge_accepted(verdict, case)
@@ -207,7 +207,7 @@ class Oracle:
             return Kind.NEW
         original = self.model.original(number, reference)
         if original is not None:
-            changed = attempt.faults or attempt.vague or _differs(attempt, original)
+            changed = attempt.reasons or attempt.vague or _differs(attempt, original)
             return Kind.CHANGED_REPEAT if changed else Kind.REPEAT
         if self.model.has_elsewhere(number, reference):
             return Kind.ELSEWHERE
@@ -220,7 +220,7 @@ class Oracle:
     def _judge_refused(self, verdict: Verdict, case: "_Case") -> None:
         response = case.exchange.response
         self._require_no_trace(verdict, case)
-        if case.faults:
+        if case.reasons:
             self._judge_reason(verdict, case)
         elif case.kind is Kind.REPEAT and not case.doubts:
             verdict.require("R6", holds=False, expected="200 and the original payment", got=summary(response))
@@ -256,22 +256,22 @@ class Oracle:
             verdict.require(clause, holds=False, expected="200 and the payment", got=summary(response))
 
     def _judge_reason(self, verdict: Verdict, case: "_Case") -> None:
-        response, fault = case.exchange.response, case.faults[0]
-        alone = len(case.faults) == 1 and not case.doubts and case.kind not in _MAYBE_REPEATS
+        response, reason = case.exchange.response, case.reasons[0]
+        alone = len(case.reasons) == 1 and not case.doubts and case.kind not in _MAYBE_REPEATS
         if not alone:
-            verdict.held.append(fault.clause)
+            verdict.passed.append(reason.clause)
             return
         if not verdict.require(
-            fault.clause, response.status in fault.statuses, fault.expected, summary(response)
+            reason.clause, response.status in reason.statuses, reason.expected, summary(response)
         ):
             return
-        if fault.sentence is not None:
+        if reason.sentence is not None:
             texts = texts_of(response)
-            said = any(fault.sentence in text for text in texts)
-            if verdict.require(fault.clause, said, fault.expected, summary(response)):
-                exactly = "exactly the page's" if fault.sentence in texts else "contained in another"
-                verdict.observe(_TEXT_OF[fault.sentence], exactly)
-                verdict.observe(_PLACE_OF[fault.sentence], place_of(response, fault.sentence))
+            said = any(reason.sentence in text for text in texts)
+            if verdict.require(reason.clause, said, reason.expected, summary(response)):
+                exactly = "exactly the page's" if reason.sentence in texts else "contained in another"
+                verdict.observe(_TEXT_OF[reason.sentence], exactly)
+                verdict.observe(_PLACE_OF[reason.sentence], place_of(response, reason.sentence))
         if response.status == 400:
             verdict.observe("A2d", problem_of(response))
         elif response.status == 404:
@@ -281,16 +281,16 @@ class Oracle:
         if case.before is None or case.after is None or not case.alone:
             return
         changes = case.before.changes(case.after)
-        clause = case.faults[0].clause if case.faults else "R6" if case.kind in _REPEATS else "R1"
+        clause = case.reasons[0].clause if case.reasons else "R6" if case.kind in _REPEATS else "R1"
         verdict.require(clause, not changes, "the load as before a refusal", f"changed: {_listed(changes)}")
 
     # --- a payment --------------------------------------------------------------------------------
 
     def _judge_accepted(self, verdict: Verdict, case: "_Case") -> None:
-        if case.faults and case.kind not in (*_REPEATS, Kind.NEAR):
-            fault = case.faults[0]
+        if case.reasons and case.kind not in (*_REPEATS, Kind.NEAR):
+            reason = case.reasons[0]
             verdict.require(
-                fault.clause, holds=False, expected=fault.expected, got=summary(case.exchange.response)
+                reason.clause, holds=False, expected=reason.expected, got=summary(case.exchange.response)
             )
             return
         answer = self._answer(verdict, case)
@@ -322,11 +322,11 @@ class Oracle:
             "D1", answer.load_number == number, f"LoadNumber {number}", f"LoadNumber {answer.load_number}"
         )
         if case.attempt.body.get("InvoiceNumber") is None or case.attempt.body.get("Note") is None:
-            verdict.held.append("D6")
+            verdict.passed.append("D6")
         return answer
 
     def _new_rows(self, verdict: Verdict, case: "_Case", answer: PaymentAnswer) -> list[Row] | None:
-        """The payments that this request added, at most one; None if that is already a violation."""
+        """The payments that this request added, at most one; None if that is already a failure."""
         known = case.before.payments if case.before and case.alone else None
         if known is None:
             rows = [row for row in answer.payments.values() if row.reference == case.attempt.reference]
@@ -414,7 +414,7 @@ class Oracle:
     # --- a new payment ----------------------------------------------------------------------------
 
     def _judge_new(self, verdict: Verdict, case: "_Case", answer: PaymentAnswer, row: Row) -> None:
-        verdict.held += ["R1"] if case.status in PAYABLE_STATUSES else []
+        verdict.passed += ["R1"] if case.status in PAYABLE_STATUSES else []
         if not case.attempt.vague:
             _judge_values(verdict, case.attempt, row)
         if case.kind is Kind.NEAR:
@@ -473,7 +473,7 @@ class _Case:
     kind: Kind
     alone: bool
     nominal: str | None
-    faults: list[Fault] = field(default_factory=list)
+    reasons: list[RefusalReason] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
     @property
@@ -486,12 +486,12 @@ _REPEATS = (Kind.REPEAT, Kind.CHANGED_REPEAT)
 _MAYBE_REPEATS = (*_REPEATS, Kind.NEAR, Kind.ELSEWHERE)
 
 
-def _load_faults(status: str | None, *, exists: bool) -> list[Fault]:
+def _load_reasons(status: str | None, *, exists: bool) -> list[RefusalReason]:
     if not exists:
-        return [Fault("R3", "no load has that number", range(404, 405))]
+        return [RefusalReason("R3", "no load has that number", range(404, 405))]
     if status is not None and status not in PAYABLE_STATUSES:
         reason = f"the load's status is {status}"
-        return [Fault("R2", reason, range(400, 401), NOT_PAYABLE)]
+        return [RefusalReason("R2", reason, range(400, 401), NOT_PAYABLE)]
     return []
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: what held, what was violated, what was not tested, what was observed."""
+"""The report of a run: what passed, what failed, what was not tested, what was observed."""
 
 import json
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ from typing import Final, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contract_tests.report.curl import curl
-from contract_tests.report.results import Failure, Results
+from contract_tests.report.results import BrokenTest, Results
 from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Clause, Question
 from contract_tests.rules.exchange import Exchange
-from contract_tests.rules.findings import Violation
+from contract_tests.rules.findings import Failure
 from contract_tests.rules.values import money_text
-from contract_tests.safety.payment_log import RECORDED, Payment
+from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
-Outcome = Literal["holds", "violated", "not_tested"]
+Outcome = Literal["passed", "failed", "not_tested"]
 
-HELD: Final = 0
-VIOLATED: Final = 1
+PASSED: Final = 0
+FAILED: Final = 1
 NOT_TESTED: Final = 3
 
 _MOST_VIOLATIONS: Final = 5
-"""So many different violations of a clause are shown; the rest is only counted."""
+"""So many different failures of a clause are shown; the rest is only counted."""
 _LONGEST_TEXT: Final = 4000
 
 
@@ -45,7 +45,7 @@ class ShownExchange:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownViolation:
+class ShownFailure:
     """How a clause was broken: the last exchange shows it, the ones before led there."""
 
     expected: str
@@ -65,8 +65,8 @@ class ClauseRow:
     outcome: Outcome
     reason: str
     answers: int
-    violations: tuple[ShownViolation, ...]
-    times_violated: int
+    failures: tuple[ShownFailure, ...]
+    times_failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,17 @@ class Report:
     started: str
     verdict: Outcome
     requests: int
-    payments: tuple[Payment, ...]
+    payments: tuple[LoggedPayment, ...]
     clauses: tuple[ClauseRow, ...]
     observations: tuple[ObservationRow, ...]
-    failures: tuple[Failure, ...]
+    errors: tuple[BrokenTest, ...]
     stopped: str
     seed: int
     run_id: str
     exit_status: int
 
     @property
-    def booked(self) -> list[Payment]:
+    def booked(self) -> list[LoggedPayment]:
         """The payments that the target recorded."""
         return [payment for payment in self.payments if payment.outcome == RECORDED]
 
@@ -118,16 +118,16 @@ class Report:
             _counted(self.requests, "request"),
             f"{_counted(len(self.booked), 'payment')} worth {money_text(self.money)}",
             *([f"{_counted(uncertain, 'payment')} UNKNOWN"] if uncertain else []),
-            f"{_counted(self.count('holds'), 'clause')} held",
-            f"{self.count('violated')} violated",
+            f"{_counted(self.count('passed'), 'clause')} passed",
+            f"{self.count('failed')} failed",
             f"{self.count('not_tested')} not tested",
-            *([f"{_counted(len(self.failures), 'test')} failed otherwise"] if self.failures else []),
+            *([f"{_counted(len(self.errors), 'test')} failed otherwise"] if self.errors else []),
         ]
 
     @property
     def headline(self) -> str:
         """Verdict, target and counts, in one line."""
-        verdict = {"holds": "HOLDS", "violated": "VIOLATED", "not_tested": "NOT TESTED"}[self.verdict]
+        verdict = {"passed": "PASSED", "failed": "FAILED", "not_tested": "NOT TESTED"}[self.verdict]
         return f"{verdict} · {self.target} · " + ", ".join(self.counts)
 
 
@@ -144,7 +144,7 @@ def build(  # noqa: PLR0913 - the facts of a report
     clauses: Mapping[str, Clause] = CLAUSES,
     questions: Mapping[str, Question] = QUESTIONS,
 ) -> Report:
-    """Makes the report of what a run came to. A clause nobody judged is not tested, never held."""
+    """Makes the report of what a run came to. A clause nobody judged is not tested, never passed."""
     rows = tuple(_row(clause, results) for clause in clauses.values())
     verdict, status = _verdict(rows, results)
     observed = results.findings.observed
@@ -159,7 +159,7 @@ def build(  # noqa: PLR0913 - the facts of a report
             ObservationRow(question.id, question.question, question.expected, observed.get(question.id, {}))
             for question in questions.values()
         ),
-        failures=tuple(results.failures),
+        errors=tuple(results.errors),
         stopped=results.stopped[0] if results.stopped else "",
         seed=seed,
         run_id=run_id,
@@ -168,19 +168,19 @@ def build(  # noqa: PLR0913 - the facts of a report
 
 
 def _verdict(rows: tuple[ClauseRow, ...], results: Results) -> tuple[Outcome, int]:
-    judged = any(row.outcome == "holds" for row in rows)
-    if results.findings.violations or (results.failures and judged):
-        return "violated", VIOLATED
+    judged = any(row.outcome == "passed" for row in rows)
+    if results.findings.failures or (results.errors and judged):
+        return "failed", FAILED
     if results.stopped is not None:
-        return ("violated" if results.stopped[1] == VIOLATED else "not_tested"), results.stopped[1]
-    return ("holds", HELD) if judged else ("not_tested", NOT_TESTED)
+        return ("failed" if results.stopped[1] == FAILED else "not_tested"), results.stopped[1]
+    return ("passed", PASSED) if judged else ("not_tested", NOT_TESTED)
 
 
 def _row(clause: Clause, results: Results) -> ClauseRow:
     findings = results.findings
-    found = [violation for violation in findings.violations if violation.clause == clause.id]
-    answers = findings.held.get(clause.id, 0)
-    outcome: Outcome = "violated" if found else "holds" if answers else "not_tested"
+    found = [failure for failure in findings.failures if failure.clause == clause.id]
+    answers = findings.passed.get(clause.id, 0)
+    outcome: Outcome = "failed" if found else "passed" if answers else "not_tested"
     reason = findings.untested.get(clause.id, "no suite that ran tests it")
     return ClauseRow(
         clause.id,
@@ -194,33 +194,32 @@ def _row(clause: Clause, results: Results) -> ClauseRow:
     )
 
 
-def _shown(found: list[Violation], results: Results) -> tuple[ShownViolation, ...]:
+def _shown(found: list[Failure], results: Results) -> tuple[ShownFailure, ...]:
     """The different ways in which a clause was broken, each by its shortest request."""
-    shortest: dict[tuple[str, str], Violation] = {}
+    shortest: dict[tuple[str, str], Failure] = {}
     times: dict[tuple[str, str], int] = {}
-    for violation in found:
-        key = (violation.expected, violation.got)
+    for failure in found:
+        key = (failure.expected, failure.got)
         times[key] = times.get(key, 0) + 1
-        if key not in shortest or _size(violation) < _size(shortest[key]):
-            shortest[key] = violation
+        if key not in shortest or _size(failure) < _size(shortest[key]):
+            shortest[key] = failure
     ordered = sorted(shortest.values(), key=_size)[:_MOST_VIOLATIONS]
     return tuple(
-        _shown_violation(violation, times[violation.expected, violation.got], results)
-        for violation in ordered
+        _shown_failure(failure, times[failure.expected, failure.got], results) for failure in ordered
     )
 
 
-def _size(violation: Violation) -> int:
-    if not violation.exchanges:
+def _size(failure: Failure) -> int:
+    if not failure.exchanges:
         return 0
-    request = violation.exchanges[-1].request
+    request = failure.exchanges[-1].request
     return len(request.path) + len(request.content or b"") + sum(map(len, request.headers.values()))
 
 
-def _shown_violation(violation: Violation, times: int, results: Results) -> ShownViolation:
-    exchanges = tuple(_shown_exchange(exchange, results) for exchange in violation.exchanges)
+def _shown_failure(failure: Failure, times: int, results: Results) -> ShownFailure:
+    exchanges = tuple(_shown_exchange(exchange, results) for exchange in failure.exchanges)
     last = exchanges[-1].curl if exchanges else ""
-    return ShownViolation(_cut(violation.expected), _cut(violation.got), last, times, exchanges)
+    return ShownFailure(_cut(failure.expected), _cut(failure.got), last, times, exchanges)
 
 
 def _shown_exchange(exchange: Exchange, results: Results) -> ShownExchange:
@@ -271,14 +270,14 @@ def write_json(report: Report, path: Path) -> None:
                 "reason": row.reason,
                 "evidence": {
                     "answers": row.answers,
-                    "violations": [
+                    "failures": [
                         {
                             "expected": shown.expected,
                             "got": shown.got,
                             "curl": shown.curl,
                             "times": shown.times,
                         }
-                        for shown in row.violations
+                        for shown in row.failures
                     ],
                 },
             }
@@ -300,5 +299,5 @@ def write_html(report: Report, path: Path) -> None:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    page = templates.get_template("page.html").render(report=report)
+    page = templates.get_template("report.html").render(report=report)
     path.write_text(page, "utf-8", errors="backslashreplace")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from contract_tests.rules.findings import Findings
 from contract_tests.run.run import Run
-from contract_tests.safety.payment_log import Payment
+from contract_tests.safety.payment_log import LoggedPayment
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A test that failed without a violation to show for it: `test` is its name, `message` why."""
+class BrokenTest:
+    """A test that failed without a failure to show for it: `test` is its name, `message` why."""
 
     test: str
     message: str
@@ -22,8 +22,8 @@ class Results:
 
     findings: Findings = field(default_factory=Findings)
     requests: int = 0
-    payments: list[Payment] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    payments: list[LoggedPayment] = field(default_factory=list)
+    errors: list[BrokenTest] = field(default_factory=list)
     stopped: tuple[str, int] | None = None
     target: str = ""
     base_url: str = ""
@@ -50,7 +50,7 @@ class Results:
         for part in parts:
             whole.requests += part.requests
             whole.payments += part.payments
-            whole.failures += part.failures
+            whole.errors += part.errors
             whole.stopped = whole.stopped or part.stopped
             whole.target = whole.target or part.target
             whole.base_url = whole.base_url or part.base_url
@@ -60,9 +60,9 @@ class Results:
 
 
 def _merge(whole: Findings, part: Findings) -> None:
-    for clause, count in part.held.items():
-        whole.held[clause] = whole.held.get(clause, 0) + count
-    whole.violations += part.violations
+    for clause, count in part.passed.items():
+        whole.passed[clause] = whole.passed.get(clause, 0) + count
+    whole.failures += part.failures
     whole.untested.update(part.untested)
     for question, answers in part.observed.items():
         counts = whole.observed.setdefault(question, {})

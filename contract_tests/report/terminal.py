@@ -7,8 +7,8 @@ from rich.text import Text
 from contract_tests.report.build import ClauseRow, Report
 from contract_tests.safety.payment_log import RECORDED
 
-_STYLES = {"holds": "green", "violated": "bold red", "not_tested": "yellow"}
-_WORDS = {"holds": "holds", "violated": "VIOLATED", "not_tested": "not tested"}
+_STYLES = {"passed": "green", "failed": "bold red", "not_tested": "yellow"}
+_WORDS = {"passed": "passed", "failed": "FAILED", "not_tested": "not tested"}
 _MOST_OBSERVED = 3
 
 
@@ -20,8 +20,8 @@ def show(report: Report, console: Console, *, list_payments: bool) -> None:
     _say(console, f"run {report.run_id}, seed {report.seed}, started {report.started}", "dim")
     _show_clauses(report, console)
     for row in report.clauses:
-        _show_violations(row, console)
-    for failure in report.failures:
+        _show_failures(row, console)
+    for failure in report.errors:
         _say(console, f"\n{failure.test} failed otherwise:", "bold red")
         _say(console, failure.message)
     _show_observations(report, console)
@@ -43,22 +43,22 @@ def _show_clauses(report: Report, console: Console) -> None:
         sentence = Text(row.sentence)
         if row.outcome == "not_tested":
             sentence.append(f" {row.reason}", style="yellow")
-        if row.outcome == "holds":
+        if row.outcome == "passed":
             outcome.append(f" ({row.answers})", style="dim")
         table.add_row(Text(row.id), sentence, outcome)
     console.print(table)
 
 
-def _show_violations(row: ClauseRow, console: Console) -> None:
-    for shown in row.violations:
+def _show_failures(row: ClauseRow, console: Console) -> None:
+    for shown in row.failures:
         times = f" ({shown.times} times)" if shown.times > 1 else ""
-        _say(console, f"\n{row.id} is violated{times}: {row.sentence}", "bold red")
+        _say(console, f"\n{row.id} failed{times}: {row.sentence}", "bold red")
         _say(console, f"  expected  {shown.expected}")
         _say(console, f"  got       {shown.got}")
         _say(console, f"  {shown.curl}")
-    hidden = row.times_violated - sum(shown.times for shown in row.violations)
+    hidden = row.times_failed - sum(shown.times for shown in row.failures)
     if hidden > 0:
-        _say(console, f"\n{row.id} is violated {hidden} more times in other ways.", "red")
+        _say(console, f"\n{row.id} failed {hidden} more times in other ways.", "red")
 
 
 def _show_observations(report: Report, console: Console) -> None:

@@ -23,8 +23,8 @@ _OPTIONAL = ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why the contract refuses a request. Only a fault that stands alone asks for its sentence."""
+class RefusalReason:
+    """Why the contract refuses a request. Only a reason that stands alone asks for its sentence."""
 
     clause: str
     reason: str
@@ -33,14 +33,14 @@ class Fault:
 
     @property
     def expected(self) -> str:
-        """What a violation says was expected."""
+        """What a failure says was expected."""
         status = str(self.statuses[0]) if len(self.statuses) == 1 else "a refusal (4xx)"
         return f"{status}{f' and “{self.sentence}”' if self.sentence else ''}, because {self.reason}"
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A payment request taken apart. `faults` break a documented rule.
+    """A payment request taken apart. `reasons` break a documented rule.
 
     `doubts` are what the contract leaves open: with one, a refusal is as good as a payment.
     """
@@ -51,7 +51,7 @@ class Attempt:
     currency: Decimal | None = None
     date: str | None = None
     body: Mapping[str, Json] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    reasons: list[RefusalReason] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     vague: bool = False
     """What exactly is asked for depends on the reader, for example where a member stands twice."""
@@ -76,10 +76,10 @@ def attempt_of(request: Request) -> Attempt | None:
     try:
         document = parse_json(request.content or b"")
     except NotJsonError:
-        attempt.faults.append(Fault("D7", "the body is no JSON document"))
+        attempt.reasons.append(RefusalReason("D7", "the body is no JSON document"))
         return attempt
     if not isinstance(document, dict):
-        attempt.faults.append(Fault("D7", "the body is no object"))
+        attempt.reasons.append(RefusalReason("D7", "the body is no object"))
         return attempt
     if has_repeated_members(request.content or b""):
         attempt.doubts.append("a member stands twice")
@@ -114,12 +114,12 @@ def _read_envelope(attempt: Attempt, request: Request, version: str) -> None:
 def _required(attempt: Attempt, members: Mapping[str, Json], name: str) -> Json:
     value = members.get(name)
     if value is None:
-        attempt.faults.append(Fault("D5", f"{name} is missing or null", _exactly(400)))
+        attempt.reasons.append(RefusalReason("D5", f"{name} is missing or null", _exactly(400)))
     return value
 
 
 def _wrong(attempt: Attempt, name: str, wanted: str) -> None:
-    attempt.faults.append(Fault("D7", f"{name} is not {wanted}"))
+    attempt.reasons.append(RefusalReason("D7", f"{name} is not {wanted}"))
 
 
 def _read_load(attempt: Attempt) -> None:
@@ -128,7 +128,7 @@ def _read_load(attempt: Attempt) -> None:
         attempt.load = value
         _doubt_text(attempt, "LoadNumber", value)
         if not value.strip():
-            attempt.faults.append(Fault("D5", "LoadNumber is blank"))
+            attempt.reasons.append(RefusalReason("D5", "LoadNumber is blank"))
     elif value is not None:
         _wrong(attempt, "LoadNumber", "a string")
 
@@ -144,7 +144,7 @@ def _read_money(attempt: Attempt) -> None:
     amount, currency = money.get("Amount"), money.get("Currency")
     _read_amount(attempt, amount)
     if currency is None:
-        attempt.faults.append(Fault("D5", "Amount.Currency is missing or null", _exactly(400)))
+        attempt.reasons.append(RefusalReason("D5", "Amount.Currency is missing or null", _exactly(400)))
     elif isinstance(currency, Decimal) and _is_moderate(currency) and not currency % 1:
         attempt.currency = currency
         if not _is_plain_integer(currency) or not 0 < currency < 1000:
@@ -166,15 +166,15 @@ def _is_plain_integer(value: Decimal) -> bool:
 
 def _read_amount(attempt: Attempt, amount: Json) -> None:
     if amount is None:
-        attempt.faults.append(Fault("D5", "Amount.Amount is missing or null", _exactly(400)))
+        attempt.reasons.append(RefusalReason("D5", "Amount.Amount is missing or null", _exactly(400)))
     elif isinstance(amount, Decimal):
         attempt.amount = amount
         beyond = amount.adjusted() > 300 or (amount != 0 and amount.adjusted() < -300)
         if amount <= 0 and not beyond:
             reason = "Amount.Amount is zero or negative"
-            attempt.faults.append(Fault("R4", reason, _exactly(400), NOT_POSITIVE))
+            attempt.reasons.append(RefusalReason("R4", reason, _exactly(400), NOT_POSITIVE))
         elif amount <= 0:
-            attempt.faults.append(Fault("R4", "Amount.Amount is negative, beyond measure"))
+            attempt.reasons.append(RefusalReason("R4", "Amount.Amount is negative, beyond measure"))
         elif not _is_ordinary(amount):
             attempt.doubts.append("the amount has more digits than money has")
     elif _is_number_text(amount):
@@ -225,7 +225,7 @@ def _read_reference(attempt: Attempt) -> None:
         # An explicit null is neither of the page's two cases, so its sentence is not asked for.
         sentence = None if "ReferenceNumber" in attempt.body and value is None else NO_REFERENCE
         reason = "ReferenceNumber is empty or omitted"
-        attempt.faults.append(Fault("R5", reason, _exactly(400), sentence))
+        attempt.reasons.append(RefusalReason("R5", reason, _exactly(400), sentence))
     elif isinstance(value, str):
         attempt.reference = value
         _doubt_text(attempt, "ReferenceNumber", value)

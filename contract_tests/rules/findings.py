@@ -6,7 +6,7 @@ from contract_tests.rules.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Failure:
     """A clause that an answer broke. The last exchange shows it, the ones before led there."""
 
     clause: str
@@ -19,18 +19,18 @@ class Violation:
 class Findings:
     """Collects what the oracle and the suites see. Ids are those of `clauses`."""
 
-    held: dict[str, int] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
     untested: dict[str, str] = field(default_factory=dict)
     observed: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def holds(self, clause: str) -> None:
+    def passes(self, clause: str) -> None:
         """Counts one answer in which the clause could have been broken, and was not."""
-        self.held[clause] = self.held.get(clause, 0) + 1
+        self.passed[clause] = self.passed.get(clause, 0) + 1
 
-    def violates(self, clause: str, expected: str, got: str, *exchanges: Exchange) -> None:
-        """Keeps a violation with what led to it."""
-        self.violations.append(Violation(clause, expected, got, exchanges))
+    def fails(self, clause: str, expected: str, got: str, *exchanges: Exchange) -> None:
+        """Keeps a failure with what led to it."""
+        self.failures.append(Failure(clause, expected, got, exchanges))
 
     def cannot_test(self, clause: str, reason: str) -> None:
         """Says why a clause was not tested; tested elsewhere in the run, it counts as tested."""

@@ -1,4 +1,4 @@
-"""A pytest plugin: every test has one grade, its clauses and its suite; its violations are kept."""
+"""A pytest plugin: every test has one grade, its clauses and its suite; its failures are kept."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from contract_tests.rules.clauses import CLAUSES, GRADES, QUESTIONS
 from contract_tests.rules.findings import Findings
 from contract_tests.run.settings import SUITES, Settings
 from contract_tests.run.target import Target
-from contract_tests.safety.client import Client
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api, ViolatedError
+from contract_tests.suites.api import Api, ClauseFailedError
 
 _HERE = Path(__file__).parents[1]
 
@@ -90,17 +90,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def _kept(item: pytest.Item) -> Iterator[None]:
     try:
         yield
-    except ViolatedError as violated:
+    except ClauseFailedError as failed:
         api = _api_of(item)
         if api is not None:
-            api.record(violated.violations)
+            api.record(failed.failures)
         raise
     except BaseExceptionGroup as group:
         # What Hypothesis could not repeat; on a service with state that is no excuse.
         api = _api_of(item)
         if api is not None:
-            for one in _leaves(group.subgroup(ViolatedError)):
-                api.record(one.violations)
+            for one in _leaves(group.subgroup(ClauseFailedError)):
+                api.record(one.failures)
         raise
     except Refused as refused:
         api = _api_of(item)
@@ -116,13 +116,13 @@ def _api_of(item: pytest.Item) -> Api | None:
     return api if isinstance(api, Api) else None
 
 
-def _leaves(group: BaseExceptionGroup[ViolatedError] | None) -> list[ViolatedError]:
+def _leaves(group: BaseExceptionGroup[ClauseFailedError] | None) -> list[ClauseFailedError]:
     if group is None:
         return []
     return [
         leaf
         for one in group.exceptions
-        for leaf in ([one] if isinstance(one, ViolatedError) else _leaves(one))
+        for leaf in ([one] if isinstance(one, ClauseFailedError) else _leaves(one))
     ]
 
 
@@ -133,6 +133,6 @@ def oracle(settings: Settings) -> Oracle:
 
 
 @pytest.fixture(scope="session")
-def api(client: Client, oracle: Oracle, findings: Findings, target: Target) -> Api:
+def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target) -> Api:
     """How the suites talk to the target."""
     return Api(client.send, oracle, findings, target.loads)

@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 from rich.console import Console
 
-from contract_tests.report.results import Failure
+from contract_tests.report.results import BrokenTest
 from contract_tests.rules.findings import Findings
 from contract_tests.run import grades
 from contract_tests.run import session as kept
@@ -18,13 +18,13 @@ from contract_tests.run.run import Run
 from contract_tests.run.settings import SUITES, Settings, resolve
 from contract_tests.run.target import Target
 from contract_tests.run.telling import tell
-from contract_tests.safety.client import Client
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Refused, Stop
-from contract_tests.suites.api import ViolatedError
+from contract_tests.suites.api import ClauseFailedError
 
 _ACTIONS = {Kind.VALUE: "store", Kind.FLAG: "store_true", Kind.LIST: "append"}
-_EXPLAINED = (ViolatedError, Stop, pytest.exit.Exception)
-"""A violation is kept once, however many tests meet it; a stop has its own line in the report."""
+_EXPLAINED = (ClauseFailedError, Stop, pytest.exit.Exception)
+"""A failure is kept once, however many tests meet it; a stop has its own line in the report."""
 _REFUSALS_BEFORE = pytest.StashKey[int]()
 _VIOLATIONS_BEFORE = pytest.StashKey[int]()
 
@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit(str(error), WRONG_USE)
     kept.start(config, settings)
     config.pluginmanager.register(grades)
-    config.pluginmanager.register(_Failures(config.stash[kept.FAILURES]))
+    config.pluginmanager.register(_Errors(config.stash[kept.ERRORS]))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -73,7 +73,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def client(run: Run) -> Client:
+def client(run: Run) -> GuardedClient:
     """The only way to the target."""
     return run.client
 
@@ -100,7 +100,7 @@ def reference(run: Run) -> Callable[[], str]:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Ends the session after the test in which the guard stopped the run."""
     run = item.config.stash.get(kept.RUN, None)
-    item.stash[_VIOLATIONS_BEFORE] = 0 if run is None else len(run.findings.violations)
+    item.stash[_VIOLATIONS_BEFORE] = 0 if run is None else len(run.findings.failures)
     item.stash[_REFUSALS_BEFORE] = 0 if run is None else run.guard.refusals
     done = yield
     guard = item.config.stash.get(kept.GUARD, None)
@@ -137,31 +137,31 @@ def _not_tested(item: pytest.Item, reason: str) -> NoReturn:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Notes whether a failed test has a violation to show for it."""
+    """Notes whether a failed test has a failure to show for it."""
     report = yield
     if report.failed:
         run = item.config.stash.get(kept.RUN, None)
-        found = run is not None and len(run.findings.violations) > item.stash[_VIOLATIONS_BEFORE]
+        found = run is not None and len(run.findings.failures) > item.stash[_VIOLATIONS_BEFORE]
         known = call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
         vars(report)["alvys_explained"] = found or known
     return report
 
 
-class _Failures:
-    """Keeps what failed and no violation explains. A plugin, because these hooks know no config."""
+class _Errors:
+    """Keeps what failed and no failure explains. A plugin, because these hooks know no config."""
 
-    def __init__(self, failures: list[Failure]) -> None:
-        self._failures = failures
+    def __init__(self, errors: list[BrokenTest]) -> None:
+        self._errors = errors
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test."""
         if report.failed and getattr(report, "alvys_explained", None) is False:
-            self._failures.append(Failure(report.nodeid, report.longreprtext))
+            self._errors.append(BrokenTest(report.nodeid, report.longreprtext))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be collected."""
         if report.failed:
-            self._failures.append(Failure(report.nodeid, report.longreprtext))
+            self._errors.append(BrokenTest(report.nodeid, report.longreprtext))
 
 
 @pytest.hookimpl(optionalhook=True)

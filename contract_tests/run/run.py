@@ -12,11 +12,11 @@ from contract_tests.run.options import OptionError
 from contract_tests.run.preflight import WRONG_USE, CannotRun, check_loads, probe
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target, open_target
-from contract_tests.safety.client import Client
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, Stop
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.payment_log import Record
+from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace
 
 
@@ -26,9 +26,9 @@ class Run:
 
     settings: Settings
     target: Target
-    client: Client
+    client: GuardedClient
     guard: Guard
-    record: Record
+    record: PaymentLog
     findings: Findings
     plan: Plan
     reference: Callable[[], str]
@@ -60,7 +60,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     guard = Guard(_policy(settings, target))
     plan = Plan()
     record = _record(settings)
-    client = Client(
+    client = GuardedClient(
         origin,
         guard,
         credentials=credentials,
@@ -95,15 +95,15 @@ def _policy(settings: Settings, target: Target) -> Policy:
     )
 
 
-def _record(settings: Settings) -> Record:
+def _record(settings: Settings) -> PaymentLog:
     try:
-        return Record(None if settings.plan else settings.record, resumed=settings.resumed)
+        return PaymentLog(None if settings.plan else settings.record, resumed=settings.resumed)
     except (OSError, ValueError) as error:
         sentence = f"The record of payments cannot be kept: {error}."
         raise CannotRun(sentence, WRONG_USE) from None
 
 
-def _check(client: Client, target: Target, settings: Settings) -> None:
+def _check(client: GuardedClient, target: Target, settings: Settings) -> None:
     try:
         if settings.record_payments and target.load_numbers:
             check_loads(client.send, target, resumed=settings.resumed and not settings.plan)

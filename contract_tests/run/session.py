@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from contract_tests.report.build import Report, build, write_html, write_json
-from contract_tests.report.results import Failure, Results
+from contract_tests.report.results import BrokenTest, Results
 from contract_tests.run.options import OPTIONS, Given, Kind
 from contract_tests.run.preflight import COULD_NOT_TEST, WRONG_USE, CannotRun
 from contract_tests.run.run import Run, open_run
@@ -25,7 +25,7 @@ CANNOT = pytest.StashKey[CannotRun]()
 REPORT = pytest.StashKey[Report]()
 UNWRITTEN = pytest.StashKey[list[str]]()
 """A sentence for each file of the report that could not be written."""
-FAILURES = pytest.StashKey[list[Failure]]()
+ERRORS = pytest.StashKey[list[BrokenTest]]()
 PARTS = pytest.StashKey[list[Results]]()
 
 _GENERATING: Final = frozenset({"model", "fuzz"})
@@ -46,7 +46,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
     """Keeps the settings, and hands what was drawn by lot to the workers of pytest-xdist."""
     config.stash[SETTINGS] = settings
     config.stash[STARTED] = now()
-    config.stash[FAILURES] = []
+    config.stash[ERRORS] = []
     config.stash[PARTS] = []
     config.option.alvys_seed = str(settings.seed)
     if _GENERATING & set(settings.suites):
@@ -111,13 +111,13 @@ def finish(session: pytest.Session, exit_status: int) -> None:
     parts = [*config.stash[PARTS], *([] if run is None else [Results.of(run)])]
     if cannot is not None:
         parts.append(Results(stopped=(cannot.sentence.rstrip("."), cannot.status), target=settings.target))
-    if not parts and (config.stash[FAILURES] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
-        why = "the suites could not run" if config.stash[FAILURES] else "no test was selected"
+    if not parts and (config.stash[ERRORS] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
+        why = "the suites could not run" if config.stash[ERRORS] else "no test was selected"
         parts.append(Results(stopped=(why, COULD_NOT_TEST), target=settings.target))
     if not parts:
         return
     results = Results.merged(parts)
-    results.failures = config.stash[FAILURES]
+    results.errors = config.stash[ERRORS]
     if results.stopped is None and exit_status == pytest.ExitCode.INTERRUPTED:
         results.stopped = ("it was interrupted", COULD_NOT_TEST)
     report = build(results, started=config.stash[STARTED], seed=settings.seed, run_id=settings.run_id)

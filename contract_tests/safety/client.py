@@ -24,8 +24,8 @@ from contract_tests.safety.payment_log import (
     REFUSED,
     SENDING,
     UNKNOWN,
-    Payment,
-    Record,
+    LoggedPayment,
+    PaymentLog,
     now,
     settled,
 )
@@ -55,7 +55,7 @@ class _Sent:
     permit: Permit
 
 
-class Client:
+class GuardedClient:
     """Sends requests to one target, through the guard.
 
     Safe to call from threads. `sleep` waits for a Retry-After; `observe` is told of every exchange.
@@ -68,7 +68,7 @@ class Client:
         *,
         credentials: Credentials,
         pace: Pace,
-        record: Record,
+        record: PaymentLog,
         timeout_seconds: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
         observe: Callable[[Exchange, Permit], None] = lambda _exchange, _permit: None,
@@ -171,7 +171,7 @@ class Client:
         self._settle(sent, attempt, exchange.response)
         return exchange
 
-    def _resolve(self, sent: _Sent, attempt: Payment) -> Exchange:
+    def _resolve(self, sent: _Sent, attempt: LoggedPayment) -> Exchange:
         """Repeats the same reference once, to learn what became of the first request."""
         self._record.write(settled(attempt, UNKNOWN, None))
         if attempt.reference is not None and attempt.reference.strip():
@@ -186,7 +186,7 @@ class Client:
             _COULD_NOT_TEST,
         ) from None
 
-    def _settle(self, sent: _Sent, attempt: Payment, response: Response) -> None:
+    def _settle(self, sent: _Sent, attempt: LoggedPayment, response: Response) -> None:
         if not _succeeded(response):
             outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN
             if outcome == UNKNOWN and sent.permit.must_be_refused:
@@ -281,10 +281,10 @@ def _succeeded(response: Response) -> bool:
     return 200 <= response.status < 300
 
 
-def _attempt(permit: Permit) -> Payment:
+def _attempt(permit: Permit) -> LoggedPayment:
     intent = permit.intent
     load = ", ".join(sorted(intent.possible_loads or intent.loads))
-    return Payment(now(), load, intent.reference, str(intent.amount), intent.currency, SENDING)
+    return LoggedPayment(now(), load, intent.reference, str(intent.amount), intent.currency, SENDING)
 
 
 def _retry_after(text: str) -> float:

@@ -19,7 +19,7 @@ _MOST_DIGITS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class LoggedPayment:
     """One payment, or the attempt at one.
 
     `outcome` is sending (no answer yet), recorded, refused (the target said no) or unknown (it may have
@@ -51,7 +51,7 @@ class Payment:
         return self.money.is_finite() and abs(self.money.adjusted()) < _MOST_DIGITS
 
 
-class Record:
+class PaymentLog:
     """Keeps the payments of a run, in memory and in a JSON Lines file if one is named.
 
     Safe to call from threads. Raises OSError when the file cannot be written, and ValueError when a
@@ -62,8 +62,8 @@ class Record:
         """Opens the file for appending. Payments that it already holds count only for a resumed run."""
         self.path = path
         self._lock = threading.Lock()
-        self._recorded: dict[tuple[str, str | None, str | None], Payment] = {}
-        self._open: dict[tuple[str, str | None], Payment] = {}
+        self._recorded: dict[tuple[str, str | None, str | None], LoggedPayment] = {}
+        self._open: dict[tuple[str, str | None], LoggedPayment] = {}
         self._file: TextIO | None = None
         if path is not None:
             earlier = list(_read(path))
@@ -71,7 +71,7 @@ class Record:
                 self._keep(payment)
             self._file = path.open("a", encoding="utf-8")
 
-    def write(self, payment: Payment) -> None:
+    def write(self, payment: LoggedPayment) -> None:
         """Appends a line and returns when it is on the disk."""
         with self._lock:
             self._keep(payment)
@@ -80,7 +80,7 @@ class Record:
                 self._file.flush()
                 os.fsync(self._file.fileno())
 
-    def _keep(self, payment: Payment) -> None:
+    def _keep(self, payment: LoggedPayment) -> None:
         if payment.outcome in {SENDING, UNKNOWN}:
             self._open[payment.key] = payment
             return
@@ -89,7 +89,7 @@ class Record:
             self._recorded.setdefault((*payment.key, payment.id), payment)
 
     @property
-    def payments(self) -> list[Payment]:
+    def payments(self) -> list[LoggedPayment]:
         """The payments that were recorded, then those that may have been."""
         with self._lock:
             return [*self._recorded.values(), *self._open.values()]
@@ -100,12 +100,12 @@ class Record:
             self._file.close()
 
 
-def _read(path: Path) -> Iterator[Payment]:
+def _read(path: Path) -> Iterator[LoggedPayment]:
     if not path.exists():
         return
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            payment = Payment(**json.loads(line))
+            payment = LoggedPayment(**json.loads(line))
             Decimal(payment.amount)
         except (ValueError, TypeError, InvalidOperation):
             message = f"{path}, line {number}, is no line of a record of payments."
@@ -118,6 +118,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def settled(payment: Payment, outcome: str, status: int | None, identity: str | None = None) -> Payment:
+def settled(
+    payment: LoggedPayment, outcome: str, status: int | None, identity: str | None = None
+) -> LoggedPayment:
     """The payment, with what became of it."""
     return replace(payment, time=now(), outcome=outcome, status=status, id=identity)

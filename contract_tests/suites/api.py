@@ -10,7 +10,7 @@ from contract_tests.oracle.oracle import Oracle, Verdict, summary
 from contract_tests.rules.attempt import MEDIA_TYPE, attempt_of
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Findings, Violation
+from contract_tests.rules.findings import Failure, Findings
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, payment_answer_of
 from contract_tests.rules.values import encode_json
 from contract_tests.safety.guard import Stop
@@ -24,21 +24,21 @@ _ROOM = Decimal(5)
 """A load is preferred for payments while so much of it is still open."""
 
 
-class ViolatedError(AssertionError):
+class ClauseFailedError(AssertionError):
     """Answers broke clauses."""
 
-    def __init__(self, violations: Iterable[Violation]) -> None:
+    def __init__(self, failures: Iterable[Failure]) -> None:
         """Keeps them, and words for people."""
-        self.violations = tuple(violations)
+        self.failures = tuple(failures)
         super().__init__(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.violations)
+            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.failures)
         )
 
 
 class Api:
     """Sends requests and has every answer judged; knows each load as it was last seen.
 
-    A violation raises ViolatedError. Not for threads: a burst goes through `send_unjudged`.
+    A failure raises ClauseFailedError. Not for threads: a burst goes through `send_unjudged`.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Api:
         if before is not None and after is None and _adds(exchange, before):
             self.forget(before.number)
         elif before is not None and after is None:
-            clause = verdict.held[-1] if verdict.held else "R1"
+            clause = verdict.passed[-1] if verdict.passed else "R1"
             self._pending.setdefault(before.number, []).append((clause, exchange))
         self.take(verdict)
         return exchange
@@ -154,7 +154,7 @@ class Api:
         except Stop as stop:
             if request.must_be_refused:
                 expected = f"a refusal of the payment on load {number}"
-                self.record([Violation("R1", expected, stop.reason, ())])
+                self.record([Failure("R1", expected, stop.reason, ())])
             raise
 
     def _before(self, number: str) -> LoadView | None:
@@ -223,29 +223,29 @@ class Api:
     # --- findings ---------------------------------------------------------------------------------
 
     def take(self, verdict: Verdict) -> None:
-        """Counts what held and was observed; raises ViolatedError for what did not hold."""
-        for clause in verdict.held:
-            self.findings.holds(clause)
+        """Counts what held and was observed; raises ClauseFailedError for what did not hold."""
+        for clause in verdict.passed:
+            self.findings.passes(clause)
         for question, answer in verdict.observations:
             self.findings.observes(question, answer)
-        if verdict.violations:
-            raise ViolatedError(verdict.violations)
+        if verdict.failures:
+            raise ClauseFailedError(verdict.failures)
 
     def require(self, clause: str, exchange: Exchange | None, holds: object, expected: str) -> None:
-        """Counts a clause as held by an answer; raises ViolatedError with the answer if it does not hold."""
+        """Counts a clause as passed by an answer, or raises ClauseFailedError with the answer."""
         if holds:
-            self.findings.holds(clause)
+            self.findings.passes(clause)
             return
         shown = () if exchange is None else (exchange,)
         got = "something else" if exchange is None else summary(exchange.response)
-        raise ViolatedError([Violation(clause, expected, got, shown)])
+        raise ClauseFailedError([Failure(clause, expected, got, shown)])
 
-    def record(self, violations: Iterable[Violation]) -> None:
-        """Keeps violations for the report, each kind once."""
-        kept = {(one.clause, one.expected) for one in self.findings.violations}
-        for one in violations:
+    def record(self, failures: Iterable[Failure]) -> None:
+        """Keeps failures for the report, each kind once."""
+        kept = {(one.clause, one.expected) for one in self.findings.failures}
+        for one in failures:
             if (one.clause, one.expected) not in kept:
-                self.findings.violates(one.clause, one.expected, one.got, *one.exchanges)
+                self.findings.fails(one.clause, one.expected, one.got, *one.exchanges)
 
 
 def _adds(exchange: Exchange, before: LoadView) -> bool:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from contract_tests.oracle.oracle import Verdict
 from contract_tests.rules.attempt import MEDIA_TYPE, attempt_of
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Violation
+from contract_tests.rules.findings import Failure
 from contract_tests.rules.responses import (
     LoadView,
     PaymentAnswer,
@@ -19,11 +19,11 @@ from contract_tests.rules.responses import (
     payment_answer_of,
 )
 from contract_tests.rules.values import EXACT, encode_json, nearly
-from contract_tests.suites.api import PAYMENTS_PATH, Api, ViolatedError
+from contract_tests.suites.api import PAYMENTS_PATH, Api, ClauseFailedError
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TimedExchange:
     """One exchange of a burst, with when it began and ended on one clock."""
 
     exchange: Exchange
@@ -73,11 +73,11 @@ class Call:
 
 def send_branches(
     send: Callable[[Request], Exchange], branches: Sequence[Sequence[Mapping[str, object]]]
-) -> list[Call]:
+) -> list[TimedExchange]:
     """Sends each branch's payments in order, all branches at once."""
     barrier = threading.Barrier(len(branches))
 
-    def play(branch: Sequence[Mapping[str, object]]) -> list[Call]:
+    def play(branch: Sequence[Mapping[str, object]]) -> list[TimedExchange]:
         requests = [
             Request("POST", PAYMENTS_PATH, headers={"Content-Type": MEDIA_TYPE}, content=encode_json(body))
             for body in branch
@@ -89,14 +89,16 @@ def send_branches(
         return [one for calls in pool.map(play, branches) for one in calls]
 
 
-def call(send: Callable[[Request], Exchange], request: Request) -> Call:
+def call(send: Callable[[Request], Exchange], request: Request) -> TimedExchange:
     """Sends one request and notes when."""
     began = time.perf_counter()
     exchange = send(request)
-    return Call(exchange, began, time.perf_counter())
+    return TimedExchange(exchange, began, time.perf_counter())
 
 
-def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[str, object]]]) -> list[Call]:
+def pay_at_once(
+    api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[str, object]]]
+) -> list[TimedExchange]:
     """Sends valid payments of one load at once and judges them together.
 
     Each answer alone, then: every reference once, the total exact, and an order that explains it all.
@@ -116,7 +118,7 @@ def pay_at_once(api: Api, load: LoadView, branches: Sequence[Sequence[Mapping[st
     return calls
 
 
-def _in_order(calls: Sequence[Call]) -> list[Call]:
+def _in_order(calls: Sequence[TimedExchange]) -> list[TimedExchange]:
     """As they were probably recorded, and the first of each reference before all repeats.
 
     An answer must not tell of a payment that is still to be judged: it would pass for a repeat.
@@ -126,7 +128,9 @@ def _in_order(calls: Sequence[Call]) -> list[Call]:
     return sorted(ordered, key=lambda one: one is not first[one.reference])
 
 
-def _judge_together(verdict: Verdict, calls: Sequence[Call], before: LoadView, after: LoadView) -> None:
+def _judge_together(
+    verdict: Verdict, calls: Sequence[TimedExchange], before: LoadView, after: LoadView
+) -> None:
     answered = [one for one in calls if one.answer is not None]
     references = {one.reference for one in answered}
     added = [row for key, row in after.payments.items() if key not in before.payments]
@@ -157,7 +161,7 @@ def _judge_together(verdict: Verdict, calls: Sequence[Call], before: LoadView, a
 _FEW = 8
 
 
-def explains(recorded: frozenset[str], calls: Sequence[Call]) -> bool:
+def explains(recorded: frozenset[str], calls: Sequence[TimedExchange]) -> bool:
     """Whether the calls could have run one after the other and given these answers.
 
     `recorded` are the ids before. A call that ended before another began comes first. Each answer shows
@@ -177,10 +181,10 @@ def explains(recorded: frozenset[str], calls: Sequence[Call]) -> bool:
     return False
 
 
-def require_answers(api: Api, calls: Sequence[Call]) -> None:
+def require_answers(api: Api, calls: Sequence[TimedExchange]) -> None:
     """At least one of the calls was answered with 200; R1 is violated if not."""
     if not any(one.exchange.response.status == HTTPStatus.OK for one in calls):
         exchanges = tuple(one.exchange for one in calls)
         statuses = str([one.exchange.response.status for one in calls])
-        raise ViolatedError([Violation("R1", "200 for a valid payment", statuses, exchanges)])
-    api.findings.holds("R1")
+        raise ClauseFailedError([Failure("R1", "200 for a valid payment", statuses, exchanges)])
+    api.findings.passes("R1")

@@ -7,9 +7,9 @@ import pytest
 
 from contract_tests.run.settings import Settings
 from contract_tests.suites.api import Api
-from contract_tests.suites.bursts import Call, pay_at_once, require_answers
+from contract_tests.suites.bursts import TimedExchange, pay_at_once, require_answers
 from contract_tests.suites.cases import CENT, payment
-from contract_tests.suites.requirements import References, need_payable
+from contract_tests.suites.needs import References, need_payable
 
 pytestmark = pytest.mark.suite("concurrency")
 documented = pytest.mark.documented
@@ -18,7 +18,7 @@ EXAMPLES_PER_SCHEDULE = 10
 TIMES = 3
 
 
-def ids_of(calls: list[Call]) -> set[str]:
+def ids_of(calls: list[TimedExchange]) -> set[str]:
     """The ids that the answers give to the payments that they were asked for."""
     return {key for call in calls for key in call.own}
 

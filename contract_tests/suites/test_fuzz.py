@@ -17,9 +17,9 @@ from contract_tests.rules.exchange import Exchange
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api, ViolatedError
-from contract_tests.suites.requirements import References
-from contract_tests.suites.schema import request_of, response_of, schema_for, send, validate
+from contract_tests.suites.api import Api, ClauseFailedError
+from contract_tests.suites.generated import request_of, response_of, schema_for, send, validate
+from contract_tests.suites.needs import References
 
 pytestmark = pytest.mark.suite("fuzz")
 DOCUMENTED = tuple(clause.id for clause in CLAUSES.values() if clause.grade == "documented")
@@ -33,11 +33,11 @@ def contract(settings: Settings, target: Target, reference: References) -> BaseS
 
 
 def sent(api: Api, case: Case[Any]) -> Exchange:
-    """Sends a case. Its violations are kept here, because neither driver hands them on as they are."""
+    """Sends a case. Its failures are kept here, because neither driver hands them on as they are."""
     try:
         return send(api, request_of(case))
-    except ViolatedError as violated:
-        api.record(violated.violations)
+    except ClauseFailedError as failed:
+        api.record(failed.failures)
         raise
 
 

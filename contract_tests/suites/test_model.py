@@ -14,7 +14,7 @@ from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD, payment
-from contract_tests.suites.requirements import References, need_payable
+from contract_tests.suites.needs import References, need_payable
 
 pytestmark = pytest.mark.suite("model")
 DOCUMENTED = tuple(clause.id for clause in CLAUSES.values() if clause.grade == "documented")

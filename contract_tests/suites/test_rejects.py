@@ -11,7 +11,7 @@ from contract_tests.rules.responses import place_of, problem_of, texts_of
 from contract_tests.rules.values import encode_json
 from contract_tests.suites.api import PAYMENTS_PATH, Api
 from contract_tests.suites.cases import REFUSED, UNKNOWN_LOAD, Case, parametrize, payment
-from contract_tests.suites.requirements import References, give_up, need_payable
+from contract_tests.suites.needs import References, give_up, need_payable
 
 pytestmark = pytest.mark.suite("rejects")
 documented = pytest.mark.documented

@@ -9,7 +9,7 @@ import pytest
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import CLAUSES, NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE, PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Violation
+from contract_tests.rules.findings import Failure
 from contract_tests.rules.responses import (
     LoadView,
     UnexpectedFormError,
@@ -20,10 +20,10 @@ from contract_tests.rules.responses import (
 )
 from contract_tests.rules.values import encode_json
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH, Api, ViolatedError
+from contract_tests.suites.api import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH, Api, ClauseFailedError
 from contract_tests.suites.bursts import pay_at_once
 from contract_tests.suites.cases import OMITTED, UNKNOWN_LOAD, payment
-from contract_tests.suites.requirements import References, need_payable
+from contract_tests.suites.needs import References, need_payable
 
 pytestmark = pytest.mark.suite("smoke")
 DOCUMENTED = tuple(clause.id for clause in CLAUSES.values() if clause.grade == "documented")
@@ -45,7 +45,7 @@ MOST_GATES = 7
 
 
 class Script:
-    """The steps, in order. Each may find violations; the next one runs all the same."""
+    """The steps, in order. Each may find failures; the next one runs all the same."""
 
     def __init__(self, api: Api, reference: References) -> None:
         """Reads the first load that takes payments."""
@@ -259,16 +259,16 @@ class Script:
 
     def collect(self, steps: Iterable[Callable[[], object]]) -> None:
         """Runs each, and raises what they found together."""
-        found: list[Violation] = []
+        found: list[Failure] = []
         for step in steps:
             try:
                 step()
-            except ViolatedError as violated:
-                found += violated.violations
+            except ClauseFailedError as failed:
+                found += failed.failures
             except Refused as refused:
                 self.api.findings.cannot_test("D7", refused.reason)
         if found:
-            raise ViolatedError(found)
+            raise ClauseFailedError(found)
 
 
 @pytest.mark.documented(*DOCUMENTED)

@@ -11,7 +11,7 @@ from contract_tests.rules.responses import LoadView
 from contract_tests.rules.values import encode_json
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import ACCEPTED, CENT, DOUBTFUL, UNUSUAL, Case, parametrize, payment
-from contract_tests.suites.requirements import References, give_up, need_payable, need_sink
+from contract_tests.suites.needs import References, give_up, need_payable, need_sink
 
 pytestmark = pytest.mark.suite("table")
 documented = pytest.mark.documented

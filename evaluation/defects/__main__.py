@@ -45,7 +45,7 @@ def main(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Serve each seeded defect in turn and run the suites against it.
 
-    A documented defect is found by a violated clause; a published or an assumed one also by an
+    A documented defect is found by a failed clause; a published or an assumed one also by an
     observation that differs from the one on the correct implementation.
     """
     unknown = set(ids) - CATALOGUE.keys()
@@ -121,7 +121,7 @@ def _print_suite(
         f"{correct.payments} payments, {correct.seconds:.1f} s"
     )
     if correct.status:
-        CONSOLE.print(f"  FALSE ALARM: {', '.join(correct.violated)}\n{correct.output[-3000:]}", markup=False)
+        CONSOLE.print(f"  FALSE ALARM: {', '.join(correct.failed)}\n{correct.output[-3000:]}", markup=False)
     if found:
         requests = sorted(outcome.requests for outcome in found)
         CONSOLE.print(
@@ -143,7 +143,7 @@ def _print_outcomes(outcomes: Sequence[Outcome], correct: Outcome) -> None:
         defect = CATALOGUE[outcome.job.subject]
         CONSOLE.print(f"  {defect.id}: {defect.sentence} Breaks {', '.join(defect.clauses)}.", markup=False)
         CONSOLE.print(
-            f"  exit {outcome.status}, violated {', '.join(outcome.violated) or 'nothing'}", markup=False
+            f"  exit {outcome.status}, violated {', '.join(outcome.failed) or 'nothing'}", markup=False
         )
         for question in sorted({*outcome.observed, *correct.observed}):
             here, there = outcome.observed.get(question, "-"), correct.observed.get(question, "-")

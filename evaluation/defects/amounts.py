@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from evaluation.defects.asking import ABSENT, INVOICED_CAD, MISSING, pay, read
 from evaluation.defects.defect import Witness, defect, witness
-from evaluation.reference.service import AMOUNT_SENTENCE, Faults, Refusal, Service
+from evaluation.reference.service import AMOUNT_SENTENCE, Errors, Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 CENT = Decimal("0.01")
@@ -89,7 +89,7 @@ class TextAmountIsAccepted(Service):
     """An amount that is sent as a string is read as a number."""
 
     @override
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         value = money.get("Amount")
         try:
             number = Decimal(value) if isinstance(value, str) else None
@@ -103,7 +103,7 @@ class BooleanAmountIsAccepted(Service):
     """An amount of `true` is read as 1."""
 
     @override
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         return Decimal(1) if money.get("Amount") is True else super().read_amount(money, faults)
 
 
@@ -112,7 +112,7 @@ class NullAmountIsAccepted(Service):
     """An amount of null is recorded as one cent."""
 
     @override
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         return CENT if money.get("Amount") is None else super().read_amount(money, faults)
 
 
@@ -124,7 +124,7 @@ class Rewriting(Service):
         raise NotImplementedError
 
     @override
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         amount = super().read_amount(money, faults)
         return amount if "Amount.Amount" in faults else self.rewritten(amount)
 
@@ -282,7 +282,7 @@ class CurrencyIsHardCoded(Service):
     """Every payment is stored in USD."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         super().read_currency(money, faults)
         return 840
 
@@ -339,7 +339,7 @@ class ZeroCurrencyIsReplaced(Service):
     """Currency 0 is stored as 840."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         return super().read_currency(money, faults) or 840
 
 
@@ -352,7 +352,7 @@ class UnknownCurrencyIsRefused(Service):
     """Only the three currencies of North America are taken."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         currency = super().read_currency(money, faults)
         if currency not in (0, 840, 124, 484):
             faults["Amount.Currency"] = ["The currency is unknown."]
@@ -368,7 +368,7 @@ class MissingCurrencyIsAccepted(Service):
     """A payment without a currency is recorded in USD."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         return 840 if money.get("Currency") is None else super().read_currency(money, faults)
 
 
@@ -381,7 +381,7 @@ class FractionalCurrencyIsAccepted(Service):
     """A currency with a fraction is cut to an integer."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         value = money.get("Currency")
         return super().read_currency(
             {"Currency": int(value) if isinstance(value, Decimal) else value}, faults
@@ -398,7 +398,7 @@ class TextCurrencyIsAccepted(Service):
     """A currency that is sent as a string of digits is read as an integer."""
 
     @override
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         value = money.get("Currency")
         digits = isinstance(value, str) and value.isascii() and value.isdigit()
         return super().read_currency({"Currency": int(str(value)) if digits else value}, faults)
@@ -451,7 +451,7 @@ class AmountSaying(Service):
     zero: str
 
     @override
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         amount = super().read_amount(money, faults)
         if faults.get("Amount.Amount") == [AMOUNT_SENTENCE]:
             faults["Amount.Amount"] = [self.negative if amount < 0 else self.zero]

@@ -29,7 +29,7 @@ from evaluation.reference.serving import serve
 
 SUITES = ("reads", "rejects", "smoke", "table", "model", "concurrency", "fuzz")
 CORRECT = "correct"
-VIOLATED = 1
+FAILED = 1
 LIMIT_SECONDS = 180
 # Smoke is judged within the budget that it promises, and keeps a record on the disk; the others get whatever
 # they ask for, and don't wait for a disk.
@@ -67,7 +67,7 @@ class Outcome:
     status: int | None
     requests: int = 0
     payments: int = 0
-    violated: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     not_tested: tuple[str, ...] = ()
     observed: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -80,8 +80,8 @@ class Outcome:
         ) or any(question not in correct.observed for question in self.observed)
 
     def shows(self, defect: Defect, correct: "Outcome") -> bool:
-        """Whether the run shows the defect: a documented one as a violation, others also otherwise."""
-        if self.status == VIOLATED:
+        """Whether the run shows the defect: a documented one as a failure, others also otherwise."""
+        if self.status == FAILED:
             return True
         return defect.grade != "documented" and self.differs(correct)
 
@@ -164,7 +164,7 @@ def _read(job: Job, status: int | None, report: dict[str, object], seconds: floa
         status,
         requests=int(str(report["requests"])),
         payments=len(_list(report["payments"])),
-        violated=tuple(str(one["id"]) for one in clauses if one["outcome"] == "violated"),
+        failed=tuple(str(one["id"]) for one in clauses if one["outcome"] == "failed"),
         not_tested=tuple(str(one["id"]) for one in clauses if one["outcome"] == "not_tested"),
         observed={
             str(one["id"]): _answer(one["observed"])
@@ -213,7 +213,7 @@ def stable(first: Outcome, second: Outcome) -> Outcome:
         first.status,
         first.requests,
         first.payments,
-        first.violated,
+        first.failed,
         first.not_tested,
         observed,
         first.seconds,
@@ -222,7 +222,7 @@ def stable(first: Outcome, second: Outcome) -> Outcome:
 
 
 def jobs_for(suite: str, defects: Iterable[Defect]) -> list[Job]:
-    """A run of the suite for each defect. A documented one may end at the first violation."""
+    """A run of the suite for each defect. A documented one may end at the first failure."""
     return [
         Job((suite,), defect.id, pytest_arguments=("-x",) if defect.grade == "documented" else ())
         for defect in defects

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from evaluation.defects.asking import INVOICED_CAD, pay, read
 from evaluation.defects.defect import defect, witness
-from evaluation.reference.service import Faults, Refusal, Service
+from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 TWICE = (pay(), pay())
@@ -335,7 +335,7 @@ class RefusedAttemptUsesReference(Service):
     used: frozenset[str] = frozenset()
 
     @override
-    def on_faults(self, posted: Posted, faults: Faults) -> None:
+    def on_faults(self, posted: Posted, faults: Errors) -> None:
         if "Amount.Amount" in faults:
             self.used |= {posted.reference}
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from evaluation.defects.asking import ABSENT, pay
 from evaluation.defects.defect import Witness, defect, witness
-from evaluation.reference.service import Faults, Service, required
+from evaluation.reference.service import Errors, Service, required
 from evaluation.reference.values import Json, Payment
 
 SENTENCE = required("ReferenceNumber")
@@ -162,7 +162,7 @@ class Accepting(Service):
         raise NotImplementedError
 
     @override
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         instead = self.stands_for(members.get("ReferenceNumber"))
         return super().read_reference(members, faults) if instead is None else instead
 
@@ -190,7 +190,7 @@ class MissingReferenceIsGenerated(Service):
     """A payment without a reference gets one."""
 
     @override
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         self.issued += 1
         return super().read_reference({"ReferenceNumber": f"AUTO-{self.issued}"} | dict(members), faults)
 
@@ -200,7 +200,7 @@ class NullReferenceIsAccepted(Service):
     """A reference of null gets a generated one."""
 
     @override
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         if "ReferenceNumber" in members and members["ReferenceNumber"] is None:
             self.issued += 1
             return f"AUTO-{self.issued}"
@@ -226,7 +226,7 @@ class ReferenceSentenceDiffers(Service):
     """The sentence of the reference rule is another one."""
 
     @override
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         reference = super().read_reference(members, faults)
         if "ReferenceNumber" in faults:
             faults["ReferenceNumber"] = ["'Reference Number' must not be empty."]
@@ -243,7 +243,7 @@ class OmittedReferenceIsCalledInvalid(Service):
     """Only an empty reference gets the sentence of the rule; an omitted one makes the body invalid."""
 
     @override
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         reference = super().read_reference(members, faults)
         if "ReferenceNumber" not in members:
             faults["ReferenceNumber"] = ["The JSON value could not be converted."]

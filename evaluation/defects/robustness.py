@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from evaluation.defects.asking import ABSENT, INVOICED, Ask, pay, raw
 from evaluation.defects.defect import Witness, defect, witness
-from evaluation.reference.service import Faults, Refusal, Service
+from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json
 
 
@@ -142,7 +142,7 @@ class MissingDateIsToday(Service):
     """A payment without a date is recorded with the current one."""
 
     @override
-    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
         return super().read_date({"PaymentDate": self.now()} | dict(members), faults)
 
 
@@ -151,7 +151,7 @@ class AnyTextIsDate(Service):
     """The date is stored unchecked."""
 
     @override
-    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
         value = members.get("PaymentDate")
         return value if isinstance(value, str) else super().read_date(members, faults)
 
@@ -161,7 +161,7 @@ class ImpossibleDateIsServerError(Service):
     """A date that the calendar does not have is answered with 500."""
 
     @override
-    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
         value = super().read_date(members, faults)
         if value[5:10] in ("02-30", "02-29", "13-01") and "PaymentDate" in faults:
             raise ValueError
@@ -173,7 +173,7 @@ class NumberIsAcceptedAsDate(Service):
     """A date that is sent as seconds since 1970 is taken."""
 
     @override
-    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
         value = members.get("PaymentDate")
         if isinstance(value, int) and not isinstance(value, bool):
             return "2026-07-01T00:00:00Z"
@@ -185,7 +185,7 @@ class NumberIsAcceptedAsText(Service):
     """An optional text that is sent as a number is taken as its digits."""
 
     @override
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         value = members.get(name)
         if isinstance(value, int) and name in ("CheckNumber", "InvoiceNumber", "PaymentMethod", "Note"):
             return str(value)
@@ -258,7 +258,7 @@ class BracesAreServerError(Service):
     """Braces in a text are taken for a format."""
 
     @override
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         text = super().read_text(members, name, faults)
         if text is not None and "{" in text:
             raise IndexError
@@ -274,7 +274,7 @@ class UnknownMemberIsRefused(Service):
     """A member that the page does not list is refused."""
 
     @override
-    def named(self, body: Mapping[str, Json], faults: Faults, *groups: tuple[str, ...]) -> Mapping[str, Json]:
+    def named(self, body: Mapping[str, Json], faults: Errors, *groups: tuple[str, ...]) -> Mapping[str, Json]:
         known = {name for group in groups for name in group}
         faults.update({name: ["The member is unknown."] for name in body if name not in known})
         return super().named(body, faults, *groups)
@@ -327,7 +327,7 @@ class NullTextsAreRefused(Service):
     """Null is refused where the page allows it."""
 
     @override
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         if name in members and members[name] is None and name != "LoadNumber":
             faults[name] = [f"The {name} field must be a string."]
         return super().read_text(members, name, faults)
@@ -342,7 +342,7 @@ class OptionalMembersAreRequired(Service):
     """A payment without an invoice number is refused."""
 
     @override
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         if name == "InvoiceNumber" and name not in members:
             faults[name] = ["The InvoiceNumber field is required."]
         return super().read_text(members, name, faults)
@@ -357,7 +357,7 @@ class BlankLoadNumberPaysFirst(Service):
     """A blank load number pays the first load there is that takes payments."""
 
     @override
-    def read_load_number(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_load_number(self, members: Mapping[str, Json], faults: Errors) -> str:
         if members.get("LoadNumber") in ("", " ", "   "):
             return next(load.number for load in self.loads.values() if self.is_payable(load))
         return super().read_load_number(members, faults)
@@ -389,7 +389,7 @@ class LongTextIsServerError(Service):
     """A text of more than 255 characters does not fit its column and is answered with 500."""
 
     @override
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         text = super().read_text(members, name, faults)
         if text is not None and len(text) > 255:
             raise RuntimeError

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from evaluation.defects.asking import DISPATCHED, INVOICED, INVOICED_CAD, MISSING, pay, read, read_by, search
 from evaluation.defects.defect import Witness, defect, witness
-from evaluation.reference.service import Faults, Refusal, Service
+from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 SECOND = pay(ReferenceNumber="R-2", Number=Decimal("0.25"))
@@ -262,7 +262,7 @@ class Touching(Service):
         """What is done."""
 
     @override
-    def on_faults(self, posted: Posted, faults: Faults) -> None:
+    def on_faults(self, posted: Posted, faults: Errors) -> None:
         load = self.find_load(posted.load_number)
         if load is not None:
             self.touched(load, posted)
@@ -339,7 +339,7 @@ class FaultyPaymentIsRecorded(Touching):
     """A payment without a reference is answered with 400, but recorded."""
 
     @override
-    def on_faults(self, posted: Posted, faults: Faults) -> None:
+    def on_faults(self, posted: Posted, faults: Errors) -> None:
         load = self.find_load(posted.load_number)
         if load is not None and set(faults) == {"ReferenceNumber"} and self.is_payable(load):
             self.add(load, self.new_payment(load, posted))
@@ -569,7 +569,7 @@ class RefusalLocksLoad(Service):
     locked: frozenset[str] = frozenset()
 
     @override
-    def on_faults(self, posted: Posted, faults: Faults) -> None:
+    def on_faults(self, posted: Posted, faults: Errors) -> None:
         if "Amount.Amount" in faults:
             self.locked |= {posted.load_number}
 

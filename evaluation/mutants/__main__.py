@@ -18,9 +18,9 @@ from rich.progress import track
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import MODULES, Mutant, mutants
 from evaluation.mutants.trial import (
+    FAILED,
     NOTHING_TESTABLE,
     STAGES,
-    VIOLATED,
     Baseline,
     Outcome,
     Tree,
@@ -40,7 +40,7 @@ CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
 def main(jobs: int, sample: int | None, seed: int, only: str, *, only_list: bool) -> None:
     """Change the rules of the mock in one place at a time and let the contract suites find out.
 
-    A mutant is killed by a violated clause or a broken run, seen by an observation that the mock does
+    A mutant is killed by a failed clause or a broken run, seen by an observation that the mock does
     not give, or survives. Exit status 1 if one survives that explained.toml does not explain.
     """
     reasons = Explanations.read()
@@ -110,7 +110,7 @@ def _print_summary(outcomes: Sequence[Outcome]) -> None:
     by_stage = Counter(outcome.stage for outcome in killed)
     for suites in STAGES:
         CONSOLE.print(f"killed by {', '.join(suites)}: {by_stage[suites]}")
-    broken = [outcome for outcome in killed if outcome.status not in (VIOLATED, NOTHING_TESTABLE)]
+    broken = [outcome for outcome in killed if outcome.status not in (FAILED, NOTHING_TESTABLE)]
     CONSOLE.print(f"of these, the mock did not start or did not end: {len(broken)}")
 
 

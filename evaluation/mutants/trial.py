@@ -16,11 +16,11 @@ from evaluation.mutants.mutation import MODULES, ROOT, Mutant
 STAGES = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
 """The suites that run together. A mutant meets a stage only if the ones before it did not kill it."""
 NEEDED = ("mock_server", "contract_tests", "fixtures", "openapi.yaml")
-HOLDS, VIOLATED, NOTHING_TESTABLE = 0, 1, 3
+PASSED, FAILED, NOTHING_TESTABLE = 0, 1, 3
 LONGEST_RUN = 300.0
 
 Fate = Literal["killed", "seen", "survived"]
-"""Killed by a violated clause or a broken run; seen as an observation that the mock does not give."""
+"""Killed by a failed clause or a broken run; seen as an observation that the mock does not give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,10 @@ def prepare(folder: Path) -> tuple[Tree, list[Baseline]]:
     baselines = [Baseline(tree.run(suites, compiles=True), tree.run(suites)) for suites in STAGES]
     for baseline in baselines:
         for run in (baseline.first, baseline.second):
-            if run.status != HOLDS:
+            if run.status != PASSED:
                 raise RuntimeError(f"without a mutant the run ends with {run.status}:\n{run.output}")
     tree.write("domain", "raise RuntimeError\n")
-    if tree.run(STAGES[0]).status == HOLDS:
+    if tree.run(STAGES[0]).status == PASSED:
         raise RuntimeError("a mock that cannot be imported passes: another one is under test")
     tree.restore("domain")
     return tree, baselines
@@ -168,7 +168,7 @@ def judge(mutant: Mutant, tree: Tree, baselines: Sequence[Baseline]) -> Outcome:
         for suites, baseline in zip(STAGES, baselines, strict=True):
             run = tree.run(suites)
             seconds += run.seconds
-            if run.status != HOLDS:
+            if run.status != PASSED:
                 return Outcome(mutant, "killed", suites, run.status, seconds=seconds)
             seen += baseline.differing(run)
     finally:

@@ -43,7 +43,7 @@ EXACT = Context(prec=2000)  # more digits than the sum of any two doubles has
 LARGEST = Decimal("1.7976931348623157e308")
 LONGEST_EXPONENT = 400
 
-Faults = dict[str, list[str]]
+Errors = dict[str, list[str]]
 
 
 class Refusal(Exception):
@@ -191,7 +191,7 @@ class Service:
         """The payment that the body asks for; a Refusal with what is wrong."""
         if not isinstance(body, Mapping):
             raise Refusal(400, {"$": ["The body must be an object."]})
-        faults: Faults = {}
+        faults: Errors = {}
         members = self.named(
             body,
             faults,
@@ -215,10 +215,10 @@ class Service:
             raise Refusal(400, faults)
         return posted
 
-    def on_faults(self, posted: Posted, faults: Faults) -> None:
+    def on_faults(self, posted: Posted, faults: Errors) -> None:
         """Called before a faulty payment is refused; a correct implementation does nothing."""
 
-    def named(self, body: Mapping[str, Json], faults: Faults, *groups: tuple[str, ...]) -> Mapping[str, Json]:
+    def named(self, body: Mapping[str, Json], faults: Errors, *groups: tuple[str, ...]) -> Mapping[str, Json]:
         """The members under the names of the contract."""
         names = {name for group in groups for name in group}
         if self.free.member_names == "any_case":
@@ -228,25 +228,25 @@ class Service:
             faults.update({name: ["The member is unknown."] for name in body if name not in names})
         return body
 
-    def read_load_number(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_load_number(self, members: Mapping[str, Json], faults: Errors) -> str:
         """The load's number, which must not be blank."""
         value = members.get("LoadNumber")
         if isinstance(value, str) and is_blank(value) and self.free.blank_load_number == 404:
             return value
         return self.read_required(members, "LoadNumber", faults)
 
-    def read_reference(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
         """The reference, which must not be blank."""
         return self.read_required(members, "ReferenceNumber", faults)
 
-    def read_required(self, members: Mapping[str, Json], name: str, faults: Faults) -> str:
+    def read_required(self, members: Mapping[str, Json], name: str, faults: Errors) -> str:
         """A text that must be there and must not be blank."""
         text = self.read_text(members, name, faults)
         if name not in faults and (text is None or is_blank(text)):
             faults[name] = [required(name)]
         return text or ""
 
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Faults) -> str | None:
+    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
         """A text or null."""
         value = members.get(name)
         if value is not None and not isinstance(value, str):
@@ -260,7 +260,7 @@ class Service:
             return None
         return value
 
-    def read_money(self, members: Mapping[str, Json], faults: Faults) -> Mapping[str, Json]:
+    def read_money(self, members: Mapping[str, Json], faults: Errors) -> Mapping[str, Json]:
         """The object with the amount and its currency."""
         money = members.get("Amount")
         if not isinstance(money, Mapping):
@@ -270,7 +270,7 @@ class Service:
             return {"Amount": 1, "Currency": 840}  # so that only the object itself is reported
         return self.named(money, faults, ("Amount", "Currency"))
 
-    def read_amount(self, money: Mapping[str, Json], faults: Faults) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
         """The amount, which must be a number greater than zero."""
         value = money.get("Amount")
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -289,7 +289,7 @@ class Service:
         """Whether the amount is one that can be paid."""
         return amount > 0
 
-    def read_currency(self, money: Mapping[str, Json], faults: Faults) -> int:
+    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
         """The currency, which must be an integer."""
         value = money.get("Currency")
         if isinstance(value, Decimal) and value == int(value) and abs(value) < LARGEST:
@@ -305,7 +305,7 @@ class Service:
             faults["Amount.Currency"] = ["The currency is unknown."]
         return value
 
-    def read_date(self, members: Mapping[str, Json], faults: Faults) -> str:
+    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
         """When the payment was made."""
         value = members.get("PaymentDate")
         if not isinstance(value, str):

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from contract_tests.rules.exchange import Request
-from contract_tests.safety.client import Client
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.guard import Budget, Guard, Policy
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.payment_log import Record
+from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace, Rate
 from tests.suite.counting_server import PAYMENTS
 
@@ -53,18 +53,18 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
     budget: Budget | None = None,
     credentials: Credentials | None = None,
     rate: Rate | None = None,
-    record: Record | None = None,
+    record: PaymentLog | None = None,
     timeout_seconds: float = 5,
     sleep: Callable[[float], None] = lambda _seconds: None,
-) -> Iterator[tuple[Client, Guard, Record]]:
+) -> Iterator[tuple[GuardedClient, Guard, PaymentLog]]:
     """A client on a URL, with its guard and its record; it waits for nothing but a rate."""
     guard = Guard(
         Policy(is_mock, consent, {NOMINATED, "LD-2"}, "run", budget or Budget(1000, 8, Decimal("3.00")))
     )
     if opened:
         guard.open_payments()
-    kept = record or Record()
-    client = Client(
+    kept = record or PaymentLog()
+    client = GuardedClient(
         Origin.parse(url),
         guard,
         credentials=credentials or Credentials(),

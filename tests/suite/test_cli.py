@@ -84,12 +84,12 @@ def test_the_mock_holds_and_every_report_says_so(run: Shell) -> None:
         "--suite", "reads", "--report", "r.html", "--json", "r.json", "--junit", "r.xml", "--seed", "7"
     )
     assert (ended.status, ended.err) == (0, "")
-    assert ended.first_line.startswith("HOLDS · the mock at http://127.0.0.1:")
+    assert ended.first_line.startswith("PASSED · the mock at http://127.0.0.1:")
     assert "seed 7" in ended.out
     content = json.loads((run.folder / "r.json").read_text())
-    assert content["verdict"] == "holds"
+    assert content["verdict"] == "passed"
     assert f"{content['requests']} requests" in ended.first_line
-    assert "P2" in {row["id"] for row in content["clauses"] if row["outcome"] == "holds"}
+    assert "P2" in {row["id"] for row in content["clauses"] if row["outcome"] == "passed"}
     assert "<h1>" in (run.folder / "r.html").read_text()
     suite = ET.parse(run.folder / "r.xml").getroot().find("testsuite")  # noqa: S314 - pytest wrote it
     assert suite is not None
@@ -101,16 +101,16 @@ def test_a_service_that_answers_everything_alike_violates_the_contract(run: Shel
         ended = run("--target", server.url, "--report", "r.html", "--json", "r.json")
         assert server.writes == [one for one in server.writes if one.path.endswith("/loads/search")]
     assert ended.status == 1
-    assert ended.first_line.startswith(f"VIOLATED · {server.url}")
+    assert ended.first_line.startswith(f"FAILED · {server.url}")
     assert "curl -sS" in ended.out
-    assert json.loads((run.folder / "r.json").read_text())["verdict"] == "violated"
+    assert json.loads((run.folder / "r.json").read_text())["verdict"] == "failed"
 
 
 def test_a_nominated_load_that_cannot_be_read_is_a_violation(run: Shell, mock: MockServer) -> None:
     (run.folder / "loads.yaml").write_text("Invoiced: LD-9999")
     ended = run("--target", mock.url, "--loads", "loads.yaml", "--suite", "reads")
     assert ended.status == 1
-    assert ended.first_line.startswith(f"VIOLATED · {mock.url}")
+    assert ended.first_line.startswith(f"FAILED · {mock.url}")
     assert "load LD-9999, which is nominated" in ended.out
 
 
@@ -136,9 +136,9 @@ def test_wrong_usage_is_2(run: Shell, arguments: tuple[str, ...], sentence: str)
 def test_report_that_cannot_be_written_hides_nothing_of_what_was_found(run: Shell) -> None:
     ended = run("--suite", "reads", "--report", "/dev/full", "--json", "report.json")
     assert ended.status == 2
-    assert ended.first_line.startswith("HOLDS")
+    assert ended.first_line.startswith("PASSED")
     assert "/dev/full could not be written: No space left on device." in ended.out
-    assert json.loads((run.folder / "report.json").read_text("utf-8"))["verdict"] == "holds"
+    assert json.loads((run.folder / "report.json").read_text("utf-8"))["verdict"] == "passed"
 
 
 def test_half_of_the_credentials_are_wrong_usage(run: Shell) -> None:
@@ -272,11 +272,11 @@ def test_no_secret_is_printed_or_stored(run: Shell) -> None:
 def test_the_mock_may_be_tested_by_several_processes(run: Shell) -> None:
     ended = run("--suite", "reads", "--suite", "rejects", "--json", "r.json", "--", "-n", "2")
     assert ended.status == 0, ended.out
-    assert ended.first_line.startswith("HOLDS · the mock")
+    assert ended.first_line.startswith("PASSED · the mock")
     held = {
         row["id"]
         for row in json.loads((run.folder / "r.json").read_text())["clauses"]
-        if row["outcome"] == "holds"
+        if row["outcome"] == "passed"
     }
     assert {"R2", "R3", "P2"} <= held
 
@@ -308,5 +308,5 @@ def test_plain_pytest_runs_the_suites_too() -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout
-    assert "HOLDS · the mock" in ended.stdout
+    assert "PASSED · the mock" in ended.stdout
     assert " passed" in ended.stdout

@@ -16,7 +16,7 @@ import pytest
 from contract_tests.rules.exchange import Request
 from contract_tests.safety.client import NO_ANSWER
 from contract_tests.safety.guard import Budget, Refused, Stop
-from contract_tests.safety.payment_log import Record
+from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Rate
 from tests.suite.counting_server import (
     LOADS,
@@ -565,7 +565,7 @@ def test_the_record_is_on_the_disk_before_the_payment_leaves(server: CountingSer
         return recorded(one)
 
     server.answer = look
-    with guarded(server.url, record=Record(path)) as (client, _, _):
+    with guarded(server.url, record=PaymentLog(path)) as (client, _, _):
         client.send(payment())
     [[before]] = seen
     assert (before["load"], before["reference"], before["amount"], before["outcome"]) == (
@@ -581,9 +581,9 @@ def test_the_record_is_on_the_disk_before_the_payment_leaves(server: CountingSer
 def test_the_record_of_a_killed_run_names_what_was_under_way(server: CountingServer, tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     server.answer = lambda _: LOST
-    with guarded(server.url, record=Record(path)) as (client, _, _), pytest.raises(Stop):
+    with guarded(server.url, record=PaymentLog(path)) as (client, _, _), pytest.raises(Stop):
         client.send(payment())
-    with closing(Record(path)) as record:
+    with closing(PaymentLog(path)) as record:
         assert [kept.outcome for kept in record.payments] == ["unknown"]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from contract_tests.rules.exchange import Request
-from contract_tests.safety.client import Client
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Budget, Refused
 from mock_server.shipped import SPEC
 from tests.suite.counting_server import CountingServer, Reply, counting_server
@@ -33,7 +33,7 @@ def request_of(case: _Case, url: str) -> Request:
     return Request(arguments["method"], path, headers={"Content-Type": "application/json"}, content=content)
 
 
-def send_generated(cases: st.SearchStrategy[_Case], client: Client, url: str) -> int:
+def send_generated(cases: st.SearchStrategy[_Case], client: GuardedClient, url: str) -> int:
     """Sends forty generated requests; returns how many the guard refused."""
     refused = 0
 

@@ -108,7 +108,7 @@ def judged(  # noqa: PLR0913 - each is a fact of the scene
 
 def broken(verdict: Verdict) -> set[str]:
     """The clauses that a verdict says are violated."""
-    return {violation.clause for violation in verdict.violations}
+    return {violation.clause for violation in verdict.failures}
 
 
 def paid(change: Callable[[Tree, Tree], None] = lambda _answer, _after: None, **body: object) -> Verdict:
@@ -130,7 +130,7 @@ def problem(*sentences: str, status: int = 400) -> Tree:
 def test_a_payment_as_the_contract_wants_it_breaks_nothing() -> None:
     verdict = paid()
     assert broken(verdict) == set()
-    assert {"R1", "R7", "R8", "D1", "D2", "D3", "D4", "D8", "P9"} <= set(verdict.held)
+    assert {"R1", "R7", "R8", "D1", "D2", "D3", "D4", "D8", "P9"} <= set(verdict.passed)
 
 
 def change(path: str, value: object) -> Callable[[Tree, Tree], None]:
@@ -381,7 +381,7 @@ CHANGED = AGAIN | {"PaymentMethod": "Wire"}
 def test_a_repeat_returns_the_original(body: Tree) -> None:
     verdict = judged(body, 200, answer(OLD))
     assert broken(verdict) == set()
-    assert "R6" in verdict.held
+    assert "R6" in verdict.passed
 
 
 @pytest.mark.parametrize(

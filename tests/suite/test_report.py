@@ -12,12 +12,12 @@ from rich.console import Console
 
 from contract_tests.report.build import Report, build, write_html, write_json
 from contract_tests.report.curl import curl
-from contract_tests.report.results import Failure, Results
+from contract_tests.report.results import BrokenTest, Results
 from contract_tests.report.terminal import show
 from contract_tests.rules.clauses import Clause, Question
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.findings import Findings
-from contract_tests.safety.payment_log import Payment
+from contract_tests.safety.payment_log import LoggedPayment
 from tests.suite.counting_server import PAYMENTS
 from tests.suite.payments import payment
 
@@ -31,7 +31,7 @@ QUESTIONS = {
     "A6": Question("A6", "A repeat answers", "200"),
     "A7": Question("A7", "New values", "are ignored"),
 }
-PAID = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
+PAID = LoggedPayment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
 _CURL_THAT_PRINTS_ITS_BODY = """
 curl() { if [ "${@: -1}" = "@-" ]; then cat; else printf %s "${@: -1}"; fi; }
 """
@@ -68,11 +68,11 @@ def report(whole: Results) -> Report:
 
 def mixed() -> Report:
     findings = Findings()
-    findings.holds("R1")
-    findings.holds("R1")
-    findings.holds("R2")
-    findings.violates("R2", "404", "200", exchange("long" * 100), exchange("also long" * 50))
-    findings.violates("R2", "404", "200", exchange(), exchange("short"))
+    findings.passes("R1")
+    findings.passes("R1")
+    findings.passes("R2")
+    findings.fails("R2", "404", "200", exchange("long" * 100), exchange("also long" * 50))
+    findings.fails("R2", "404", "200", exchange(), exchange("short"))
     findings.cannot_test("R3", "budget: 3 requests are used up")
     findings.observes("A6", "200")
     findings.observes("A6", "200")
@@ -89,8 +89,8 @@ def shown(one: Report, *, list_payments: bool = True) -> str:
 def test_what_nobody_judged_is_not_tested_and_never_holds() -> None:
     outcomes = {row.id: (row.outcome, row.reason) for row in mixed().clauses}
     assert outcomes == {
-        "R1": ("holds", ""),
-        "R2": ("violated", ""),
+        "R1": ("passed", ""),
+        "R2": ("failed", ""),
         "R3": ("not_tested", "budget: 3 requests are used up"),
         "P1": ("not_tested", "no suite that ran tests it"),
     }
@@ -98,14 +98,13 @@ def test_what_nobody_judged_is_not_tested_and_never_holds() -> None:
 
 def test_the_first_line_is_verdict_target_and_counts() -> None:
     assert shown(mixed()).splitlines()[0] == (
-        "VIOLATED · https://target · 57 requests, 1 payment worth 0.10, 1 clause held, 1 violated, "
-        "2 not tested"
+        "FAILED · https://target · 57 requests, 1 payment worth 0.10, 1 clause passed, 1 failed, 2 not tested"
     )
 
 
 def test_a_violation_shows_expected_got_and_the_shortest_request() -> None:
     lines = shown(mixed()).splitlines()
-    at = lines.index("R2 is violated (2 times): Any other status is refused.")
+    at = lines.index("R2 failed (2 times): Any other status is refused.")
     assert [line.split() for line in lines[at + 1 : at + 3]] == [["expected", "404"], ["got", "200"]]
     assert lines[at + 3].strip() == (
         f"curl -sS https://target{PAYMENTS} -H 'Content-Type: application/json' --data-binary short"
@@ -118,38 +117,38 @@ def test_the_payments_are_printed_where_somebody_must_reverse_them() -> None:
 
 
 def test_a_payment_in_doubt_is_in_the_first_line() -> None:
-    doubt = Payment(PAID.time, "LD-1", "ct-run-2", "0.10", 840, "unknown")
+    doubt = LoggedPayment(PAID.time, "LD-1", "ct-run-2", "0.10", 840, "unknown")
     assert "1 payment UNKNOWN" in report(results(Findings(), payments=[PAID, doubt])).headline
 
 
 @pytest.mark.parametrize(
-    ("held", "violated", "stopped", "failed", "verdict", "status"),
+    ("passes", "fails", "stopped", "breaks", "verdict", "status"),
     [
-        (True, False, None, False, "holds", 0),
-        (True, True, None, False, "violated", 1),
-        (False, True, ("no answer", 3), False, "violated", 1),
+        (True, False, None, False, "passed", 0),
+        (True, True, None, False, "failed", 1),
+        (False, True, ("no answer", 3), False, "failed", 1),
         (False, False, None, False, "not_tested", 3),
         (True, False, ("no answer", 3), False, "not_tested", 3),
-        (True, False, ("accepted", 1), False, "violated", 1),
-        (True, False, None, True, "violated", 1),
+        (True, False, ("accepted", 1), False, "failed", 1),
+        (True, False, None, True, "failed", 1),
         (False, False, None, True, "not_tested", 3),
     ],
 )
 def test_the_exit_status_follows_from_what_was_found(  # noqa: PLR0913, PLR0917 - the columns of the table
-    held: bool,  # noqa: FBT001
-    violated: bool,  # noqa: FBT001
+    passes: bool,  # noqa: FBT001
+    fails: bool,  # noqa: FBT001
     stopped: tuple[str, int] | None,
-    failed: bool,  # noqa: FBT001
+    breaks: bool,  # noqa: FBT001
     verdict: str,
     status: int,
 ) -> None:
     findings = Findings()
-    if held:
-        findings.holds("R1")
-    if violated:
-        findings.violates("R2", "a", "b", exchange())
-    failures = [Failure("test_x", "boom")] if failed else []
-    made = report(results(findings, stopped=stopped, failures=failures))
+    if passes:
+        findings.passes("R1")
+    if fails:
+        findings.fails("R2", "a", "b", exchange())
+    errors = [BrokenTest("test_x", "boom")] if breaks else []
+    made = report(results(findings, stopped=stopped, errors=errors))
     assert (made.verdict, made.exit_status) == (verdict, status)
 
 
@@ -180,9 +179,9 @@ def test_the_json_report_has_exactly_the_promised_members(tmp_path: Path) -> Non
     ]
     for row in content["clauses"]:
         assert list(row) == ["id", "grade", "sentence", "outcome", "reason", "evidence"]
-    [violated] = [row for row in content["clauses"] if row["outcome"] == "violated"]
+    [violated] = [row for row in content["clauses"] if row["outcome"] == "failed"]
     assert violated["evidence"]["answers"] == 1
-    assert violated["evidence"]["violations"][0]["curl"].startswith("curl ")
+    assert violated["evidence"]["failures"][0]["curl"].startswith("curl ")
     assert content["observations"] == [
         {"id": "A6", "question": "A repeat answers", "expected": "200", "observed": {"200": 2, "409": 1}},
         {"id": "A7", "question": "New values", "expected": "are ignored", "observed": {}},
@@ -191,12 +190,12 @@ def test_the_json_report_has_exactly_the_promised_members(tmp_path: Path) -> Non
 
 def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
     findings = Findings()
-    findings.violates("R2", NASTY, NASTY, exchange(NASTY))
+    findings.fails("R2", NASTY, NASTY, exchange(NASTY))
     findings.observes("A6", NASTY)
     findings.cannot_test("R3", NASTY)
     path = tmp_path / "report.html"
     stop = (NASTY, 1)
-    write_html(report(results(findings, stopped=stop, failures=[Failure(NASTY, NASTY)])), path)
+    write_html(report(results(findings, stopped=stop, errors=[BrokenTest(NASTY, NASTY)])), path)
     page = path.read_text("utf-8")
     assert "<script" not in page
     assert "{{" not in page.replace("{{ 7 * 7 }}", "")
@@ -206,28 +205,28 @@ def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
 
 def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
     findings = Findings()
-    findings.violates("R2", NASTY, NASTY, exchange(NASTY))
+    findings.fails("R2", NASTY, NASTY, exchange(NASTY))
     findings.observes("A6", NASTY)
     made = report(results(findings))
     write_html(made, tmp_path / "a.html")
     write_json(made, tmp_path / "a.json")
     json.loads((tmp_path / "a.json").read_text())
-    assert "R2 is violated" in shown(made)
+    assert "R2 failed" in shown(made)
 
 
 def test_the_results_of_several_processes_are_one() -> None:
     first, second = Findings(), Findings()
-    first.holds("R1")
-    second.holds("R1")
+    first.passes("R1")
+    second.passes("R1")
     second.cannot_test("R3", "no load")
-    second.violates("R2", "a", "b")
+    second.fails("R2", "a", "b")
     first.observes("A6", "200")
     second.observes("A6", "200")
     whole = Results.merged([results(first), results(second, stopped=("x", 1))])
-    assert whole.findings.held == {"R1": 2}
+    assert whole.findings.passed == {"R1": 2}
     assert whole.findings.observed == {"A6": {"200": 2}}
     assert whole.findings.untested == {"R3": "no load"}
-    assert len(whole.findings.violations) == 1
+    assert len(whole.findings.failures) == 1
     assert (whole.requests, len(whole.payments), whole.stopped, whole.target) == (
         114,
         2,

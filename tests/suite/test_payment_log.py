@@ -7,20 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.safety.payment_log import RECORDED, REFUSED, SENDING, UNKNOWN, Payment, Record, settled
+from contract_tests.safety.payment_log import (
+    RECORDED,
+    REFUSED,
+    SENDING,
+    UNKNOWN,
+    LoggedPayment,
+    PaymentLog,
+    settled,
+)
 
-SENT = Payment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, SENDING)
+SENT = LoggedPayment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, SENDING)
 AMOUNT_IS_A_WORD = json.dumps(asdict(replace(SENT, amount="ten")))
 
 
-def read_back(path: Path) -> list[Payment]:
-    with closing(Record(path)) as record:
+def read_back(path: Path) -> list[LoggedPayment]:
+    with closing(PaymentLog(path)) as record:
         return record.payments
 
 
 def test_every_line_names_time_load_reference_amount_status_and_id(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    with closing(Record(path)) as record:
+    with closing(PaymentLog(path)) as record:
         record.write(SENT)
         record.write(settled(SENT, RECORDED, 200, "id-1"))
     before, after = (json.loads(line) for line in path.read_text().splitlines())
@@ -39,22 +47,22 @@ def test_every_line_names_time_load_reference_amount_status_and_id(tmp_path: Pat
 
 def test_a_reference_cannot_break_a_line(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    odd = Payment(SENT.time, "LD-1", "ct-run-1\n\u2028\ud800", "1", None, UNKNOWN)
-    with closing(Record(path)) as record:
+    odd = LoggedPayment(SENT.time, "LD-1", "ct-run-1\n\u2028\ud800", "1", None, UNKNOWN)
+    with closing(PaymentLog(path)) as record:
         record.write(odd)
     assert path.read_bytes().count(b"\n") == 1
     assert read_back(path) == [odd]
 
 
 def test_a_refused_payment_is_none() -> None:
-    record = Record()
+    record = PaymentLog()
     record.write(SENT)
     record.write(settled(SENT, REFUSED, 400))
     assert record.payments == []
 
 
 def test_a_repeat_does_not_change_what_was_recorded() -> None:
-    record = Record()
+    record = PaymentLog()
     first = settled(SENT, RECORDED, 200, "id-1")
     for line in (SENT, first, SENT, settled(SENT, RECORDED, 200, "id-1"), SENT, settled(SENT, REFUSED, 400)):
         record.write(line)
@@ -62,7 +70,7 @@ def test_a_repeat_does_not_change_what_was_recorded() -> None:
 
 
 def test_a_repeat_without_an_answer_stays_in_doubt() -> None:
-    record = Record()
+    record = PaymentLog()
     first = settled(SENT, RECORDED, 200, "id-1")
     for line in (SENT, first, SENT):
         record.write(line)
@@ -71,7 +79,7 @@ def test_a_repeat_without_an_answer_stays_in_doubt() -> None:
 
 def test_an_earlier_run_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    with closing(Record(path)) as record:
+    with closing(PaymentLog(path)) as record:
         record.write(settled(SENT, RECORDED, 200, "id-1"))
     assert [payment.id for payment in read_back(path)] == ["id-1"]
 
@@ -79,9 +87,9 @@ def test_an_earlier_run_is_read_back(tmp_path: Path) -> None:
 def test_a_run_of_its_own_has_only_its_own_payments(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     second = settled(replace(SENT, reference="ct-other-1"), RECORDED, 200, "id-2")
-    with closing(Record(path)) as record:
+    with closing(PaymentLog(path)) as record:
         record.write(settled(SENT, RECORDED, 200, "id-1"))
-    with closing(Record(path, resumed=False)) as record:
+    with closing(PaymentLog(path, resumed=False)) as record:
         record.write(second)
         assert record.payments == [second]
     assert [payment.id for payment in read_back(path)] == ["id-1", "id-2"]
@@ -97,5 +105,5 @@ def test_a_file_that_is_no_record_is_not_appended_to(
     path = tmp_path / "record.jsonl"
     path.write_text(line)
     with pytest.raises(ValueError, match=r"record\.jsonl, line 1"):
-        Record(path, resumed=resumed)
+        PaymentLog(path, resumed=resumed)
     assert path.read_text() == line
