@@ -1,5 +1,6 @@
 """What a run found out: clauses that held, were violated or not tested, and observations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contract_tests.rules.exchange import Exchange
@@ -13,6 +14,17 @@ class Failure:
     expected: str
     got: str
     exchanges: tuple[Exchange, ...]
+
+
+class ClauseFailedError(AssertionError):
+    """Answers broke clauses."""
+
+    def __init__(self, failures: Iterable[Failure]) -> None:
+        """Keeps them, and words for people."""
+        self.failures = tuple(failures)
+        super().__init__(
+            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.failures)
+        )
 
 
 @dataclass(slots=True)
@@ -31,6 +43,13 @@ class Findings:
     def fails(self, clause: str, expected: str, got: str, *exchanges: Exchange) -> None:
         """Keeps a failure with what led to it."""
         self.failures.append(Failure(clause, expected, got, exchanges))
+
+    def keep(self, failures: Iterable[Failure]) -> None:
+        """Keeps the failures that are not known yet: of each kind, one."""
+        kept = {(one.clause, one.expected) for one in self.failures}
+        for one in failures:
+            if (one.clause, one.expected) not in kept:
+                self.failures.append(one)
 
     def cannot_test(self, clause: str, reason: str) -> None:
         """Says why a clause was not tested; tested elsewhere in the run, it counts as tested."""

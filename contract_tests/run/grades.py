@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.oracle.oracle import Oracle
 from contract_tests.rules.clauses import CLAUSES, GRADES, QUESTIONS
-from contract_tests.rules.findings import Findings
-from contract_tests.run.settings import SUITES, Settings
-from contract_tests.run.target import Target
-from contract_tests.safety.client import GuardedClient
+from contract_tests.rules.findings import ClauseFailedError
+from contract_tests.run.settings import SUITES
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api, ClauseFailedError
+from contract_tests.suites.api import Api
 
 _HERE = Path(__file__).parents[1]
 
@@ -93,14 +90,14 @@ def _kept(item: pytest.Item) -> Iterator[None]:
     except ClauseFailedError as failed:
         api = _api_of(item)
         if api is not None:
-            api.record(failed.failures)
+            api.findings.keep(failed.failures)
         raise
     except BaseExceptionGroup as group:
         # What Hypothesis could not repeat; on a service with state that is no excuse.
         api = _api_of(item)
         if api is not None:
             for one in _leaves(group.subgroup(ClauseFailedError)):
-                api.record(one.failures)
+                api.findings.keep(one.failures)
         raise
     except Refused as refused:
         api = _api_of(item)
@@ -124,15 +121,3 @@ def _leaves(group: BaseExceptionGroup[ClauseFailedError] | None) -> list[ClauseF
         for one in group.exceptions
         for leaf in ([one] if isinstance(one, ClauseFailedError) else _leaves(one))
     ]
-
-
-@pytest.fixture(scope="session")
-def oracle(settings: Settings) -> Oracle:
-    """The judge of every answer of the run."""
-    return Oracle(resumed=settings.resumed)
-
-
-@pytest.fixture(scope="session")
-def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target) -> Api:
-    """How the suites talk to the target."""
-    return Api(client.send, oracle, findings, target.loads)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.run.target import Target
 from contract_tests.safety.client import NO_ANSWER
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
-from contract_tests.suites.api import LOADS_PATH, SEARCH_PATH
 
 WRONG_USE: Final = 2
 COULD_NOT_TEST: Final = 3

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from contract_tests.report.results import BrokenTest
-from contract_tests.rules.findings import Findings
+from contract_tests.rules.findings import ClauseFailedError, Findings
 from contract_tests.run import grades
 from contract_tests.run import session as kept
 from contract_tests.run.options import OPTIONS, Kind, OptionError
@@ -20,7 +20,6 @@ from contract_tests.run.target import Target
 from contract_tests.run.telling import tell
 from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Refused, Stop
-from contract_tests.suites.api import ClauseFailedError
 
 _ACTIONS = {Kind.VALUE: "store", Kind.FLAG: "store_true", Kind.LIST: "append"}
 _EXPLAINED = (ClauseFailedError, Stop, pytest.exit.Exception)

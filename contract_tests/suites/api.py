@@ -10,29 +10,16 @@ from contract_tests.oracle.oracle import Oracle, Verdict, summary
 from contract_tests.rules.attempt import MEDIA_TYPE, attempt_of
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Failure, Findings
+from contract_tests.rules.findings import ClauseFailedError, Failure, Findings
+from contract_tests.rules.paths import LOADS_PATH, PAYMENTS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, payment_answer_of
 from contract_tests.rules.values import encode_json
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
 
-PAYMENTS_PATH = "/api/p/v1.0/invoices/customer-payments"
-LOADS_PATH = "/api/p/v1.0/loads"
-SEARCH_PATH = "/api/p/v1.0/loads/search"
 _ENOUGH_LOADS = 3
 _ROOM = Decimal(5)
 """A load is preferred for payments while so much of it is still open."""
-
-
-class ClauseFailedError(AssertionError):
-    """Answers broke clauses."""
-
-    def __init__(self, failures: Iterable[Failure]) -> None:
-        """Keeps them, and words for people."""
-        self.failures = tuple(failures)
-        super().__init__(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.failures)
-        )
 
 
 class Api:
@@ -154,7 +141,7 @@ class Api:
         except Stop as stop:
             if request.must_be_refused:
                 expected = f"a refusal of the payment on load {number}"
-                self.record([Failure("R1", expected, stop.reason, ())])
+                self.findings.keep([Failure("R1", expected, stop.reason, ())])
             raise
 
     def _before(self, number: str) -> LoadView | None:
@@ -239,13 +226,6 @@ class Api:
         shown = () if exchange is None else (exchange,)
         got = "something else" if exchange is None else summary(exchange.response)
         raise ClauseFailedError([Failure(clause, expected, got, shown)])
-
-    def record(self, failures: Iterable[Failure]) -> None:
-        """Keeps failures for the report, each kind once."""
-        kept = {(one.clause, one.expected) for one in self.findings.failures}
-        for one in failures:
-            if (one.clause, one.expected) not in kept:
-                self.findings.fails(one.clause, one.expected, one.got, *one.exchanges)
 
 
 def _adds(exchange: Exchange, before: LoadView) -> bool:

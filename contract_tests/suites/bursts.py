@@ -10,7 +10,8 @@ from http import HTTPStatus
 from contract_tests.oracle.oracle import Verdict
 from contract_tests.rules.attempt import MEDIA_TYPE, attempt_of
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Failure
+from contract_tests.rules.findings import ClauseFailedError, Failure
+from contract_tests.rules.paths import PAYMENTS_PATH
 from contract_tests.rules.responses import (
     LoadView,
     PaymentAnswer,
@@ -19,7 +20,7 @@ from contract_tests.rules.responses import (
     payment_answer_of,
 )
 from contract_tests.rules.values import EXACT, encode_json, nearly
-from contract_tests.suites.api import PAYMENTS_PATH, Api, ClauseFailedError
+from contract_tests.suites.api import Api
 
 
 @dataclass(frozen=True, slots=True)

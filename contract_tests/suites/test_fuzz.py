@@ -14,10 +14,11 @@ from schemathesis.schemas import BaseSchema
 
 from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.findings import ClauseFailedError
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api, ClauseFailedError
+from contract_tests.suites.api import Api
 from contract_tests.suites.generated import request_of, response_of, schema_for, send, validate
 from contract_tests.suites.needs import References
 
@@ -37,7 +38,7 @@ def sent(api: Api, case: Case[Any]) -> Exchange:
     try:
         return send(api, request_of(case))
     except ClauseFailedError as failed:
-        api.record(failed.failures)
+        api.findings.keep(failed.failures)
         raise
 
 

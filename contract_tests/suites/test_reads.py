@@ -7,10 +7,11 @@ import pytest
 
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.findings import Findings
+from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of, problem_of
 from contract_tests.rules.values import Json, encode_json
 from contract_tests.run.target import Target
-from contract_tests.suites.api import LOADS_PATH, SEARCH_PATH, Api
+from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD
 
 pytestmark = pytest.mark.suite("reads")

@@ -7,9 +7,10 @@ import pytest
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE, PAYABLE_STATUSES, STATUSES
 from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.paths import PAYMENTS_PATH
 from contract_tests.rules.responses import place_of, problem_of, texts_of
 from contract_tests.rules.values import encode_json
-from contract_tests.suites.api import PAYMENTS_PATH, Api
+from contract_tests.suites.api import Api
 from contract_tests.suites.cases import REFUSED, UNKNOWN_LOAD, Case, parametrize, payment
 from contract_tests.suites.needs import References, give_up, need_payable
 

@@ -9,7 +9,8 @@ import pytest
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import CLAUSES, NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE, PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import Failure
+from contract_tests.rules.findings import ClauseFailedError, Failure
+from contract_tests.rules.paths import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH
 from contract_tests.rules.responses import (
     LoadView,
     UnexpectedFormError,
@@ -20,7 +21,7 @@ from contract_tests.rules.responses import (
 )
 from contract_tests.rules.values import encode_json
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH, Api, ClauseFailedError
+from contract_tests.suites.api import Api
 from contract_tests.suites.bursts import pay_at_once
 from contract_tests.suites.cases import OMITTED, UNKNOWN_LOAD, payment
 from contract_tests.suites.needs import References, need_payable

@@ -1,0 +1,22 @@
+"""How the suites talk to the target."""
+
+import pytest
+
+from contract_tests.oracle.oracle import Oracle
+from contract_tests.rules.findings import Findings
+from contract_tests.run.settings import Settings
+from contract_tests.run.target import Target
+from contract_tests.safety.client import GuardedClient
+from contract_tests.suites.api import Api
+
+
+@pytest.fixture(scope="session")
+def oracle(settings: Settings) -> Oracle:
+    """The judge of every answer of the run."""
+    return Oracle(resumed=settings.resumed)
+
+
+@pytest.fixture(scope="session")
+def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target) -> Api:
+    """How the suites talk to the target."""
+    return Api(client.send, oracle, findings, target.loads)
