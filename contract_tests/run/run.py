@@ -16,8 +16,9 @@ from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, Stop
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.payment_log import PaymentLog
+from contract_tests.safety.payment_log import LogUnusableError, PaymentLog
 from contract_tests.safety.rate import Pace
+from contract_tests.safety.transport import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +58,21 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
 
 @contextmanager
 def _opened(settings: Settings, target: Target, origin: Origin, credentials: Credentials) -> Iterator[Run]:
-    guard = Guard(_policy(settings, target))
-    plan = Plan()
     record = _record(settings)
+    guard = Guard(_policy(settings, target), record.attempts)
+    plan = Plan()
     client = GuardedClient(
         origin,
         guard,
         credentials=credentials,
         pace=Pace(None if settings.plan else settings.rate),
         record=record,
-        timeout_seconds=settings.timeout_seconds,
+        limits=Limits(settings.timeout_seconds),
         observe=plan.note if settings.plan else _ignore,
     )
     try:
         for payment in record.payments:
-            guard.resume(payment.load, payment.reference, payment.money)
+            guard.resume(payment.load, payment.reference, payment.money, payment.id)
         if not settings.is_mock:
             _check(client, target, settings)
         guard.open_payments()
@@ -98,9 +99,8 @@ def _policy(settings: Settings, target: Target) -> Policy:
 def _record(settings: Settings) -> PaymentLog:
     try:
         return PaymentLog(None if settings.plan else settings.record, resumed=settings.resumed)
-    except (OSError, ValueError) as error:
-        sentence = f"The record of payments cannot be kept: {error}."
-        raise CannotRun(sentence, WRONG_USE) from None
+    except LogUnusableError as error:
+        raise CannotRun(f"{str(error).capitalize()}.", WRONG_USE) from None
 
 
 def _check(client: GuardedClient, target: Target, settings: Settings) -> None:

@@ -1,23 +1,23 @@
 """The client: the only thing that opens a socket to the target."""
 
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import urlencode
 
 import httpx2
 
 from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
-from contract_tests.safety.guard import Guard, Permit, Refused
-from contract_tests.safety.intent import Action, intent_of
+from contract_tests.safety.exposure import Exposure, Fate, same_reference
+from contract_tests.safety.guard import Guard, MustRead, Permit, Refused, Stop
+from contract_tests.safety.intent import Action, Intent, intent_of
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import (
     RECORDED,
@@ -25,15 +25,25 @@ from contract_tests.safety.payment_log import (
     SENDING,
     UNKNOWN,
     LoggedPayment,
+    LogUnusableError,
     PaymentLog,
     now,
     settled,
 )
 from contract_tests.safety.rate import Pace
+from contract_tests.safety.sight import SeenLoad, SeenPayment, loads_in, payments_in
+from contract_tests.safety.transport import (
+    EndlessResponseError,
+    Limits,
+    LostResponseError,
+    Transport,
+    UnreachableError,
+)
 
 NO_ANSWER: Final = 0
 """The status of an answer that never came. No contract allows it, so an oracle reports it."""
 
+_OUR_HEADERS: Final = {"User-Agent": "alvys-contract", "Accept": "*/*", "Accept-Encoding": "identity"}
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
@@ -41,18 +51,20 @@ _RESENDS_AFTER_429: Final = 3
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _DEFAULT_WAIT_SECONDS: Final = 60.0
 _SILENCES_BEFORE_STOP: Final = 5
-_COULD_NOT_TEST: Final = 3
+_SAYS_NOTHING: Final = frozenset({401, 403, 429})
+"""Refusals of the caller rather than of the payment: the load is read before it is sent again."""
+_OK: Final = 200
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """In a header, what the HTTP library refuses only after the record says that the payment is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """One request, built and admitted, with what is needed to send it again."""
+    """One request, built and read by the guard, with what is needed to send it again."""
 
     request: Request
     wire: httpx2.Request
-    permit: Permit
+    intent: Intent
 
 
 class GuardedClient:
@@ -69,7 +81,7 @@ class GuardedClient:
         credentials: Credentials,
         pace: Pace,
         record: PaymentLog,
-        timeout_seconds: float = 30.0,
+        limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep,
         observe: Callable[[Exchange, Permit], None] = lambda _exchange, _permit: None,
     ) -> None:
@@ -78,40 +90,46 @@ class GuardedClient:
         self._guard = guard
         self._credentials = credentials
         self._pace = pace
-        self._record = record
+        self._log = record
         self._sleep = sleep
         self._observe = observe
         self._silences = 0
-        self._http = httpx2.Client(
-            follow_redirects=False,
-            trust_env=False,
-            timeout=timeout_seconds,
-            headers={"User-Agent": "alvys-contract", "Accept-Encoding": "identity"},
-        )
-        # A cookie would tie requests together; the client copies a jar that it is given, not its policy.
-        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._transport = Transport(limits or Limits())
+        credentials.before_fetch = self._before_fetch
 
     def close(self) -> None:
         """Closes the connections."""
-        self._http.close()
+        self._transport.close()
         self._pace.close()
 
+    def _before_fetch(self) -> None:
+        """A token is fetched at the pace of the run, and counts as a request."""
+        self._pace.wait()
+        self._guard.count_request()
+
     def send(self, request: Request) -> Exchange:
-        """Sends a request and returns what came back; a lost answer has the status NO_ANSWER.
+        """Sends a request and returns what came back; a lost response has the status NO_ANSWER.
 
         Raises guard.Refused when the request may not be sent, and guard.Stop when the run must end.
         """
         wire = self._build(request)
         intent = intent_of(wire.method, wire.url.raw_path, request.headers, wire.read())
-        permit = self._guard.admit(intent, request.headers, must_be_refused=request.must_be_refused)
-        sent = _Sent(request, wire, permit)
-        if permit.may_record and intent.possible_loads:
-            exchange = self._send_write(sent)
-        else:
-            exchange = self._send_harmless(sent)
-            self._check_nothing_accepted(permit, exchange.response)
+        sent = _Sent(request, wire, intent)
+        permit = self._admitted(sent)
+        exchange = self._send_harmless(sent, permit) if permit.exposure is None else self._write(sent, permit)
         self._observe(exchange, permit)
         return exchange
+
+    def _admitted(self, sent: _Sent) -> Permit:
+        """The guard's leave, after the reads that it asks for."""
+        while True:
+            try:
+                return self._guard.admit(
+                    sent.intent, sent.request.headers, must_be_refused=sent.request.must_be_refused
+                )
+            except MustRead as must:
+                for load in must.loads:
+                    self._read(load)
 
     def _build(self, request: Request) -> httpx2.Request:
         """The request as it goes over the wire, checked to go to the target."""
@@ -120,7 +138,7 @@ class GuardedClient:
         try:
             query = "?" + urlencode(request.query) if request.query else ""
             url = str(self._origin) + request.path + query
-            wire = self._http.build_request(request.method, url, content=request.content)
+            wire = httpx2.Request(request.method, url, headers=_OUR_HEADERS, content=request.content)
             for name, value in request.headers.items():
                 if _UNWRITABLE.search(name + value):
                     raise Refused("a header holds a control character")
@@ -132,87 +150,229 @@ class GuardedClient:
             raise Refused("the request would go to another host")
         return wire
 
-    def _send_harmless(self, sent: _Sent) -> Exchange:
-        """Sends what records nothing; a lost answer is asked for once more."""
+    # --- what can book nothing ---------------------------------------------------------------------
+
+    def _send_harmless(self, sent: _Sent, permit: Permit) -> Exchange:
+        """Sends what can book nothing; a lost response is asked for once more."""
+        logged = self._begin(sent, permit) if self._is_watched(sent) else None
+        lost = LostResponseError("")
         for attempt in range(2):
             if attempt:
-                self._guard.admit_again(sent.permit)
+                permit = self._admitted(sent)
+            began = self._guard.now()
             try:
                 exchange = self._answered(sent)
-            except httpx2.TransportError:
+            except LostResponseError as error:
+                lost = error
+                if isinstance(error, EndlessResponseError):
+                    break
                 continue
             self._silences = 0
+            self._watch(sent, exchange.response, began, logged)
             return exchange
+        if logged is not None:
+            self._note(settled(logged, UNKNOWN, None))
         self._silences += 1
         if self._silences >= _SILENCES_BEFORE_STOP:
-            raise self._guard.stop("the target does not answer any more", _COULD_NOT_TEST)
-        return Exchange(sent.request, Response(NO_ANSWER, {}, b""), now(), 0.0)
+            raise self._guard.stop("the target does not answer any more", ExitStatus.COULD_NOT_TEST)
+        return Exchange(sent.request, Response(NO_ANSWER, {}, str(lost).encode()), now(), 0.0)
 
-    def _check_nothing_accepted(self, permit: Permit, response: Response) -> None:
-        """Stops the run when a payment was accepted that names no load that can exist."""
-        wrong = permit.intent.action is Action.PAYMENT or (permit.must_be_refused and not permit.is_read)
-        if wrong and _succeeded(response) and not self._guard.is_mock:
-            attempt = _attempt(permit)
-            for identity, _ in _booked(response.content, attempt.reference) or [(None, None)]:
-                self._record.write(settled(attempt, RECORDED, response.status, identity))
-            raise self._guard.stop("the target accepted a payment on a load that does not exist")
+    def _is_watched(self, sent: _Sent) -> bool:
+        """Whether a success would be a booking: a write to a target that is not the mock."""
+        return not self._guard.is_mock and sent.intent.action is not Action.READ
 
-    def _send_write(self, sent: _Sent) -> Exchange:
-        """Sends what may record, with its lines in the record; a lost answer is resolved by a repeat."""
-        attempt = _attempt(sent.permit)
-        self._record.write(attempt)
-        try:
-            exchange = self._answered(sent)
-        except httpx2.ConnectError:
-            self._record.write(settled(attempt, REFUSED, None))
-            raise self._guard.stop("the target cannot be reached any more", _COULD_NOT_TEST) from None
-        except httpx2.TransportError:
-            exchange = self._resolve(sent, attempt)
-        self._settle(sent, attempt, exchange.response)
-        return exchange
-
-    def _resolve(self, sent: _Sent, attempt: LoggedPayment) -> Exchange:
-        """Repeats the same reference once, to learn what became of the first request."""
-        self._record.write(settled(attempt, UNKNOWN, None))
-        if attempt.reference is not None and attempt.reference.strip():
-            self._guard.admit_again(sent.permit)
-            try:
-                return self._answered(sent)
-            except httpx2.TransportError:
-                pass
-        raise self._guard.stop(
-            f"no answer came for the payment {attempt.reference} on load {attempt.load}; "
-            "whether it was recorded is unknown",
-            _COULD_NOT_TEST,
-        ) from None
-
-    def _settle(self, sent: _Sent, attempt: LoggedPayment, response: Response) -> None:
-        if not _succeeded(response):
-            outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN
-            if outcome == UNKNOWN and sent.permit.must_be_refused:
-                self._guard.count_unplanned(attempt.money)
-            self._record.write(settled(attempt, outcome, response.status))
+    def _watch(self, sent: _Sent, response: Response, began: int, logged: LoggedPayment | None) -> None:
+        """Stops the run at any sign of a booking: an accepted write, or a payment that a read shows."""
+        if logged is None:
+            if not self._guard.is_mock and sent.intent.action is Action.READ and response.status == _OK:
+                for load in loads_in(response.content):
+                    self._see(load, began if sent.intent.method == "GET" else None, response)
             return
-        booked = _booked(response.content, attempt.reference)
-        if booked:
-            self._guard.confirm(sent.permit)
-        for number, (identity, amount) in enumerate(booked or [(None, None)]):
-            payment = settled(attempt, RECORDED, response.status, identity)
-            if amount is not None and number:
-                self._guard.count_unplanned(amount)
-            self._record.write(payment)
-        if sent.permit.must_be_refused and not self._guard.is_mock:
+        if not _succeeded(response):
+            self._note(settled(logged, REFUSED, response.status))
+            return
+        for one in payments_in(response.content) or [SeenPayment(None, None, None)]:
+            self._guard.book_unplanned(logged.load, one)
+            self._note(settled(logged, RECORDED, response.status, one, response.content))
+        raise self._guard.stop("the target accepted a payment on a load that does not exist")
+
+    # --- what may book -----------------------------------------------------------------------------
+
+    def _write(self, sent: _Sent, permit: Permit) -> Exchange:
+        """Sends what may book, until there is a response that tells what became of it.
+
+        Each transmission is possible money: after a response that tells nothing, the loads are read
+        before anything is sent again.
+        """
+        refreshed = False
+        waits = losses = 0
+        while True:
+            exchange, retry = self._transmit_write(sent, permit)
+            status = NO_ANSWER if exchange is None else exchange.response.status
+            if not retry or (exchange is None and losses):
+                break
+            if exchange is None:
+                losses += 1
+            elif status in {_UNAUTHORIZED, _FORBIDDEN}:
+                if refreshed or not self._may_refresh(sent.request):
+                    break
+                refreshed = True
+                self._credentials_say(lambda: self._credentials.refreshed(None))
+            elif waits == _RESENDS_AFTER_429:
+                raise self._guard.stop("the target answers nothing but 429", ExitStatus.COULD_NOT_TEST)
+            else:
+                waits += 1
+                self._wait(exchange.response)
+            permit = self._admitted(sent)
+        if exchange is not None:
+            return exchange
+        raise self._guard.stop(
+            f"no response came for the payment {sent.intent.reference} on load "
+            f"{', '.join(sorted(sent.intent.possible_loads))}; whether it was recorded is unknown",
+            ExitStatus.COULD_NOT_TEST,
+        )
+
+    def _transmit_write(self, sent: _Sent, permit: Permit) -> tuple[Exchange | None, bool]:
+        """One transmission with its lines in the log: the exchange if there is one, and whether to retry."""
+        exposure = _exposure(permit)
+        logged = self._begin(sent, permit)
+        try:
+            exchange = self._transmit(sent, self._token(sent.request))
+        except (Stop, UnreachableError) as error:
+            self._guard.drop(exposure)
+            self._note(settled(logged, REFUSED, None))
+            if isinstance(error, Stop):
+                raise
             raise self._guard.stop(
-                f"the target accepted a payment that it must refuse (reference {attempt.reference}, "
-                f"load {attempt.load}, {attempt.amount})"
+                "the target cannot be reached any more", ExitStatus.COULD_NOT_TEST
+            ) from None
+        except LostResponseError:
+            exchange = None
+        if exchange is not None and _succeeded(exchange.response):
+            self._take(sent, permit, logged, exchange.response)
+            return exchange, False
+        status = NO_ANSWER if exchange is None else exchange.response.status
+        if 400 <= status < 500 and status not in _SAYS_NOTHING:
+            self._guard.refuse(exposure)
+            self._note(settled(logged, REFUSED, status))
+            return exchange, False
+        if status in _SAYS_NOTHING or 300 <= status < 400:
+            self._guard.refuse(exposure)
+        else:
+            self._guard.doubt(exposure)
+        self._note(settled(logged, UNKNOWN, status or None))
+        self._look(exposure, logged, status)
+        return exchange, exchange is None or status in _SAYS_NOTHING
+
+    def _begin(self, sent: _Sent, permit: Permit) -> LoggedPayment:
+        """The line of the log that is on the disk before anything leaves."""
+        intent = sent.intent
+        load = ", ".join(sorted(intent.possible_loads or intent.loads))
+        attempt = permit.exposure.attempt if permit.exposure else self._guard.attempt()
+        logged = LoggedPayment(
+            now(), load, intent.reference, str(intent.amount), intent.currency, SENDING, attempt=attempt
+        )
+        self._note(logged)
+        return logged
+
+    def _note(self, payment: LoggedPayment) -> None:
+        """Writes a line of the log; a run without its log ends."""
+        try:
+            self._log.write(payment)
+        except LogUnusableError as error:
+            raise self._guard.stop(str(error), ExitStatus.COULD_NOT_TEST) from None
+
+    def _take(self, sent: _Sent, permit: Permit, logged: LoggedPayment, response: Response) -> None:
+        """Takes a success: the payment that was planned, and whatever it shows beside."""
+        exposure = _exposure(permit)
+        mine = _of_reference(payments_in(response.content), exposure.reference)
+        if sent.request.must_be_refused and not self._guard.is_mock:
+            booked = mine[-1] if mine else SeenPayment(None, None, None)
+            self._guard.book(exposure, booked)
+            self._note(settled(logged, RECORDED, response.status, booked, response.content))
+            raise self._guard.stop(
+                f"the target accepted a payment that it must refuse (reference {logged.reference}, "
+                f"load {logged.load}, {logged.amount})"
+            )
+        if not mine and not self._guard.is_mock:
+            self._guard.doubt(exposure)
+            self._note(settled(logged, UNKNOWN, response.status))
+            self._look(exposure, logged, response.status)
+            return
+        beyond = self._guard.take(permit, mine)
+        for one in mine or [SeenPayment(None, None, None)]:
+            self._note(settled(logged, RECORDED, response.status, one))
+        for one in beyond:
+            self._guard.book_unplanned(logged.load, one)
+        if beyond and not self._guard.is_mock:
+            raise self._guard.stop(
+                f"the target recorded the reference {logged.reference} on load {logged.load} more than once"
             )
 
+    # --- reading what became of it -----------------------------------------------------------------
+
+    def _look(self, exposure: Exposure, logged: LoggedPayment, status: int) -> None:
+        """Reads the loads of a write that may have booked; the log says what is known then."""
+        if self._guard.is_mock:
+            self._guard.drop(exposure)
+            return
+        for load in sorted(exposure.loads):
+            self._read(load)
+        if exposure.fate is Fate.BOOKED:
+            return
+        if status in _SAYS_NOTHING or 300 <= status < 400:
+            self._note(settled(logged, REFUSED, status))
+
+    def _read(self, load: str) -> None:
+        """Reads a load to see what was booked on it; Stop if that cannot be done."""
+        self._guard.admit_read()
+        request = Request("GET", LOADS_PATH, (("loadNumber", load),), {"Accept": "application/json"})
+        sent = _Sent(request, self._build(request), Intent(Action.READ, "GET"))
+        for _ in range(2):
+            began = self._guard.now()
+            try:
+                response = self._answered(sent).response
+            except LostResponseError:
+                continue
+            seen = next((one for one in loads_in(response.content) if one.number == load), None)
+            if response.status == _OK and seen is not None:
+                self._see(seen, began, response)
+                return
+        raise self._guard.stop(
+            f"load {load} cannot be read any more; what was sent to it may have been recorded",
+            ExitStatus.COULD_NOT_TEST,
+        )
+
+    def _see(self, load: SeenLoad, began: int | None, response: Response) -> None:
+        """Takes what a read shows; stops the run at a payment that nothing planned explains."""
+        for found in self._guard.see(load, began):
+            exposure, seen = found.exposure, found.payment
+            planned = exposure is not None and exposure.planned
+            logged = LoggedPayment(
+                now(), found.load, exposure.reference if exposure else seen.reference,
+                str(exposure.amount if exposure else seen.amount or 0), None, UNKNOWN,
+                attempt=exposure.attempt if exposure else self._guard.attempt(),
+            )  # fmt: skip
+            content = None if planned and not found.again else response.content
+            self._note(settled(logged, RECORDED, None, seen, content))
+            if exposure is None:
+                why = f"a payment that this run cannot explain (id {seen.id}, {seen.amount})"
+            elif found.again:
+                why = f"the reference {exposure.reference} more than once"
+            elif found.was is Fate.REFUSED or not planned:
+                why = f"the payment {exposure.reference}, which the target refused"
+            else:
+                continue
+            raise self._guard.stop(f"load {found.load} shows {why}")
+
+    # --- one transmission --------------------------------------------------------------------------
+
     def _answered(self, sent: _Sent) -> Exchange:
-        """Sends until there is an answer that is neither a rate limit nor a token that ran out."""
+        """Sends what books nothing until the response is neither a rate limit nor a token that ran out."""
         token = self._token(sent.request)
         exchange = self._transmit(sent, token)
         if exchange.response.status in {_UNAUTHORIZED, _FORBIDDEN} and self._may_refresh(sent.request):
-            self._guard.admit_again(sent.permit)
+            self._guard.count_request()
             refused = token if isinstance(token, Secret) else None
             exchange = self._transmit(
                 sent, self._credentials_say(lambda: self._credentials.refreshed(refused))
@@ -221,14 +381,15 @@ class GuardedClient:
             if exchange.response.status != _TOO_MANY:
                 return exchange
             self._wait(exchange.response)
-            self._guard.admit_again(sent.permit)
+            self._guard.count_request()
             exchange = self._transmit(sent, self._token(sent.request))
         if exchange.response.status == _TOO_MANY:
-            raise self._guard.stop("the target answers nothing but 429", _COULD_NOT_TEST)
+            raise self._guard.stop("the target answers nothing but 429", ExitStatus.COULD_NOT_TEST)
         return exchange
 
     def _transmit(self, sent: _Sent, token: Secret | str | None) -> Exchange:
         self._pace.wait()
+        self._guard.check_running()
         wire = httpx2.Request(
             sent.wire.method, sent.wire.url, headers=sent.wire.headers, content=sent.request.content
         )
@@ -236,17 +397,11 @@ class GuardedClient:
         if token is not None:
             wire.headers["Authorization"] = _bearer(token)
         started, clock = now(), time.perf_counter()
-        try:
-            answer = self._http.send(wire)
-        except httpx2.TransportError:
-            raise
-        except (httpx2.HTTPError, httpx2.StreamError, ValueError, TypeError) as error:
-            # An answer came, or the request could not be written; neither can be judged.
-            raise httpx2.RemoteProtocolError(type(error).__name__) from None
+        received = self._transport.send(wire)
         seconds = time.perf_counter() - clock
         redact = self._credentials.redact
-        headers = {name.lower(): redact(value.encode()).decode() for name, value in answer.headers.items()}
-        response = Response(answer.status_code, headers, redact(answer.content))
+        headers = {name: redact(value.encode()).decode() for name, value in received.headers}
+        response = Response(received.status, headers, redact(received.content))
         return Exchange(sent.request, response, started, seconds)
 
     def _token(self, request: Request) -> Secret | str | None:
@@ -263,12 +418,14 @@ class GuardedClient:
         try:
             return ask()
         except CredentialsError as error:
-            raise self._guard.stop(str(error), _COULD_NOT_TEST) from None
+            raise self._guard.stop(str(error), ExitStatus.COULD_NOT_TEST) from None
 
     def _wait(self, response: Response) -> None:
         seconds = _retry_after(response.headers.get("retry-after", ""))
         if seconds > _LONGEST_WAIT_SECONDS:
-            raise self._guard.stop(f"the target asks to wait {seconds:.0f} seconds", _COULD_NOT_TEST)
+            raise self._guard.stop(
+                f"the target asks to wait {seconds:.0f} seconds", ExitStatus.COULD_NOT_TEST
+            )
         self._sleep(seconds)
 
 
@@ -281,10 +438,18 @@ def _succeeded(response: Response) -> bool:
     return 200 <= response.status < 300
 
 
-def _attempt(permit: Permit) -> LoggedPayment:
-    intent = permit.intent
-    load = ", ".join(sorted(intent.possible_loads or intent.loads))
-    return LoggedPayment(now(), load, intent.reference, str(intent.amount), intent.currency, SENDING)
+def _of_reference(shown: list[SeenPayment], reference: str | None) -> list[SeenPayment]:
+    """The payments that have the reference: exactly, or else as a lenient service compares it."""
+    exactly = [one for one in shown if one.reference == reference]
+    return exactly or [
+        one for one in shown if one.reference is None or same_reference(one.reference, reference)
+    ]
+
+
+def _exposure(permit: Permit) -> Exposure:
+    if permit.exposure is None:
+        raise TypeError(permit)
+    return permit.exposure
 
 
 def _retry_after(text: str) -> float:
@@ -299,24 +464,3 @@ def _retry_after(text: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _booked(content: bytes, reference: str | None) -> list[tuple[str | None, Decimal | None]]:
-    """Id and amount of every payment in an answer that has our reference, the first one first."""
-    try:
-        tree = json.loads(content, parse_float=Decimal, parse_int=Decimal)
-    except (ValueError, RecursionError):
-        return []
-    payments = tree.get("CustomerPayments") if isinstance(tree, dict) else None
-    found: list[tuple[str | None, Decimal | None]] = []
-    for payment in payments if isinstance(payments, list) else []:
-        if isinstance(payment, dict) and payment.get("ReferenceNumber") == reference:
-            identity, money = payment.get("Id"), payment.get("Amount")
-            amount = money.get("Amount") if isinstance(money, dict) else None
-            found.append(
-                (
-                    identity if isinstance(identity, str) else None,
-                    amount if isinstance(amount, Decimal) else None,
-                )
-            )
-    return found

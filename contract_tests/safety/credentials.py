@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
@@ -68,6 +68,8 @@ class Credentials:
         self._token_url = token_url
         self._audience = audience
         self._lock = threading.Lock()
+        self.before_fetch: Callable[[], None] = lambda: None
+        """Called before each request to the token endpoint: it counts like any other."""
         self._session: OAuth2Session | None = None
         self._given: list[Secret] = [secret for secret in (token, client_secret) if secret is not None]
 
@@ -148,6 +150,7 @@ class Credentials:
             token_endpoint_auth_method="client_secret_post",  # noqa: S106 - a method, not a secret
         )
         session.trust_env = False
+        self.before_fetch()
         extra = {"audience": self._audience} if self._audience else {}
         try:
             fetched = session.fetch_token(

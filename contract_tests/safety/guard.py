@@ -2,13 +2,17 @@
 
 import threading
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent
+from contract_tests.safety.sight import SeenLoad, SeenPayment
 
+LARGEST_WITHOUT_CONSENT: Final = Decimal("0.01")
 _SMUGGLED: Final = frozenset(
     {
         "host", "content-length", "transfer-encoding", "upgrade", "expect", "trailer", "x-original-url",
@@ -16,6 +20,8 @@ _SMUGGLED: Final = frozenset(
     }
 )  # fmt: skip
 """Headers that could make one request look like another, or reach another host or path."""
+_RESOLUTION: Final = 2
+"""Requests that are kept back for each write: a read that shows what became of it, and one more try."""
 
 
 class Refused(Exception):
@@ -27,13 +33,22 @@ class Refused(Exception):
         self.reason = reason
 
 
+class MustRead(Exception):
+    """These loads must be read before the request may leave: what was refused on them may be booked."""
+
+    def __init__(self, loads: Iterable[str]) -> None:
+        """Keeps the load numbers."""
+        self.loads = tuple(loads)
+        super().__init__(", ".join(self.loads))
+
+
 class Stop(BaseException):
     """The run must end; nothing more is sent. `status` is the exit status that follows.
 
     Not an Exception, because neither Hypothesis nor a test's `except` may carry on after it.
     """
 
-    def __init__(self, reason: str, status: int = 1) -> None:
+    def __init__(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         """Keeps the reason."""
         super().__init__(reason)
         self.reason = reason
@@ -64,14 +79,13 @@ class Policy:
 class Permit:
     """The guard's leave to send one request.
 
-    `may_record`: the target could record something for it, whatever the contract says. `is_payment`: it
-    should, or repeats what was sent before; then `is_repeat` holds too, and it was not counted again.
+    `exposure`: what the target could book for it, whatever the contract says; None if it can book
+    nothing. `is_replay`: it was sent before, and the target has shown that it recognises references.
     """
 
     intent: Intent
-    may_record: bool = False
-    is_payment: bool = False
-    is_repeat: bool = False
+    exposure: Exposure | None = None
+    is_replay: bool = False
     must_be_refused: bool = False
 
     @property
@@ -79,23 +93,44 @@ class Permit:
         """Whether the request is a read."""
         return self.intent.action is Action.READ
 
+    @property
+    def is_payment(self) -> bool:
+        """Whether the target should record it."""
+        return self.exposure is not None and self.exposure.planned
+
 
 class Guard:
-    """Judges requests by what they are. Safe to call from threads."""
+    """Judges requests by what they are. Safe to call from threads.
 
-    def __init__(self, policy: Policy) -> None:
-        """Starts with nothing sent; on a target with real money, payments wait for `open_payments`."""
+    The mock is trusted: it takes every write, replays cost nothing there, and nothing stops the run.
+    """
+
+    def __init__(self, policy: Policy, attempts: int = 0) -> None:
+        """Starts with nothing sent; on a target with real money, payments wait for `open_payments`.
+
+        `attempts` is how many transmissions the run has in its log already, if it is resumed.
+        """
         self._policy = policy
         self._lock = threading.Lock()
         self._open = policy.is_mock
-        self._counted: dict[tuple[frozenset[str], str | None], Decimal] = {}
-        self._unplanned = False
+        self._exposures = Exposures()
+        self._pinned: dict[str, set[str]] = {}
+        self._recognises_references = policy.is_mock
         self._stopped: Stop | None = None
+        self._attempts = attempts
         self.requests = 0
-        self.payments = 0
-        self.amount = Decimal(0)
         self.refusals = 0
         self.last_refusal = ""
+
+    @property
+    def payments(self) -> int:
+        """The payments that were recorded, may have been, or are under way."""
+        return sum(one.fate is not Fate.REFUSED for one in list(self._exposures))
+
+    @property
+    def amount(self) -> Decimal:
+        """What they are worth; endless amounts, which no sum can hold, are left out."""
+        return _sum(one for one in list(self._exposures) if one.fate is not Fate.REFUSED)
 
     @property
     def stopped(self) -> Stop | None:
@@ -117,75 +152,152 @@ class Guard:
         with self._lock:
             self._open = True
 
-    def resume(self, load: str, reference: str | None, amount: Decimal) -> None:
-        """Counts a payment of an earlier run of this id: sent again, it is a repeat."""
+    def resume(self, load: str, reference: str | None, amount: Decimal, id: str | None = None) -> None:
+        """Counts a payment of an earlier run of this id; its reference may go to its load only."""
         with self._lock:
-            self._count(amount)
+            fate = Fate.BOOKED if id is not None else Fate.UNKNOWN
+            exposure = self._expose(frozenset({load}), reference, amount, planned=True)
+            self._exposures.end(exposure, fate, id=id)
             if reference is not None:
-                self._counted[frozenset({load}), reference] = amount
+                self._pinned.setdefault(reference, set()).add(load)
+
+    # --- before sending ---------------------------------------------------------------------------
 
     def admit(self, intent: Intent, headers: Mapping[str, str], *, must_be_refused: bool = False) -> Permit:
         """Counts a request that may be sent.
 
-        Raises Refused when it may not, and Stop once the run was stopped.
+        Raises Refused when it may not, MustRead when loads are to be read first, and Stop once the run
+        was stopped.
         """
         with self._lock:
             try:
-                return self._admit(intent, headers, must_be_refused=must_be_refused)
+                self._check_stopped()
+                _check_headers(headers)
+                permit = self._permit(intent, must_be_refused=must_be_refused)
+                self.requests += 1
             except Refused as refused:
                 self.refusals += 1
                 self.last_refusal = refused.reason
                 raise
+            return permit
 
-    def _admit(self, intent: Intent, headers: Mapping[str, str], *, must_be_refused: bool) -> Permit:
-        self._check_stopped()
-        _check_headers(headers)
-        permit = self._permit(intent, must_be_refused=must_be_refused)
-        if self._unplanned and permit.may_record and not permit.is_payment:
-            self._check_budget(intent.amount)
-        resolution = 1 if permit.may_record and not self._policy.is_mock else 0
-        self._check_requests(1 + resolution)
-        if permit.is_payment:
-            permit = replace(permit, is_repeat=self._is_repeat(intent))
-        if permit.is_payment and not permit.is_repeat:
-            self._reserve(intent)
-        self.requests += 1
-        return permit
-
-    def admit_again(self, permit: Permit) -> None:
-        """Counts another transmission of an admitted request.
-
-        A write that may have been recorded is let through whatever the budget: it must be resolved.
-        Raises Refused when the budget of requests is used up, and Stop once the run was stopped.
-        """
+    def admit_read(self) -> None:
+        """Counts a read that shows what became of a write; it needs no room in the budget of requests."""
         with self._lock:
             self._check_stopped()
-            if not permit.may_record:
-                self._check_requests(1)
             self.requests += 1
 
-    def stop(self, reason: str, status: int = 1) -> Stop:
+    def count_request(self) -> None:
+        """Counts a request that is not sent to the target itself, such as one for a token. Refused, Stop."""
+        with self._lock:
+            self._check_stopped()
+            self._check_requests(1)
+            self.requests += 1
+
+    def attempt(self) -> int:
+        """The next number of a transmission in the payment log."""
+        with self._lock:
+            self._attempts += 1
+            return self._attempts
+
+    def check_running(self) -> None:
+        """Raises Stop once the run was stopped: asked again by everyone who waited before sending."""
+        with self._lock:
+            self._check_stopped()
+
+    def stop(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> Stop:
         """Lets nothing more through; returns what to raise. The first reason counts."""
         with self._lock:
             if self._stopped is None:
                 self._stopped = Stop(reason, status)
             return self._stopped
 
-    def confirm(self, permit: Permit) -> None:
-        """Says that the target recorded the payment: whatever is sent again for it adds nothing."""
-        key = _key(permit.intent)
+    # --- after sending ----------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The moment at which a read begins, for `see`."""
         with self._lock:
-            if key in self._counted:
-                self._counted[key] = _ENDLESS
+            return self._exposures.now()
 
-    def count_unplanned(self, amount: Decimal) -> None:
-        """Counts a payment that the target recorded beyond those reserved, or may have.
+    def see(self, load: SeenLoad, began: int | None) -> list[Found]:
+        """Compares a read of a load with what is known; counts and returns the payments it shows first.
 
-        From then on what must be refused leaves only while the budget has room for it.
+        Of a load that nothing was sent to, only payments with a reference of this run.
         """
         with self._lock:
-            self._unplanned = True
-            self._count(amount)
+            found = self._exposures.see(load, began)
+            if not self._exposures.has_touched(load.number):
+                found = [one for one in found if _is_ours(one.payment.reference, self._policy.run_id)]
+            return [self._booked(one) for one in found]
+
+    def _booked(self, found: Found) -> Found:
+        exposure = found.exposure
+        if exposure is None:
+            self._book_unplanned(found.load, found.payment)
+            return found
+        again = exposure.reference is not None and bool(
+            self._exposures.ids_of(exposure.loads, exposure.reference)
+        )
+        was = exposure.fate
+        self._exposures.end(exposure, Fate.BOOKED, id=found.payment.id, amount=found.payment.amount)
+        return replace(found, was=was, again=again)
+
+    def refuse(self, exposure: Exposure) -> None:
+        """Says that the target refused a write; a read is still to show that it left no trace."""
+        self._end(exposure, Fate.REFUSED)
+
+    def doubt(self, exposure: Exposure) -> None:
+        """Says that nobody knows what became of a write."""
+        self._end(exposure, Fate.UNKNOWN)
+
+    def drop(self, exposure: Exposure) -> None:
+        """Says that a write never left."""
+        with self._lock:
+            self._exposures.drop(exposure)
+
+    def book(self, exposure: Exposure, payment: SeenPayment) -> None:
+        """Says that the target booked a write, as its response shows it."""
+        with self._lock:
+            self._exposures.end(exposure, Fate.BOOKED, id=payment.id, amount=payment.amount)
+
+    def book_unplanned(self, load: str, payment: SeenPayment) -> None:
+        """Counts a payment that no write of this run explains."""
+        with self._lock:
+            self._book_unplanned(load, payment)
+
+    def _book_unplanned(self, load: str, payment: SeenPayment) -> None:
+        amount = abs(payment.amount or Decimal(0))
+        exposure = self._expose(frozenset({load}), payment.reference, amount, planned=False)
+        self._exposures.end(exposure, Fate.BOOKED, id=payment.id)
+
+    def take(self, permit: Permit, shown: list[SeenPayment]) -> list[SeenPayment]:
+        """Takes a success whose response shows these payments with the reference that was sent.
+
+        Returns those beyond the one payment that the reference may have: a service that forgets.
+        """
+        with self._lock:
+            exposure = permit.exposure
+            if exposure is None:
+                return []
+            known = self._exposures.ids_of(exposure.loads, exposure.reference)
+            load = next(iter(exposure.loads), "")
+            new = [one for one in shown if one.id not in known and not self._exposures.knows(load, one.id)]
+            if known or not new:
+                if not new:
+                    self._recognises_references = True
+                self._exposures.drop(exposure)
+                return new
+            self._exposures.end(exposure, Fate.BOOKED, id=new[0].id, amount=new[0].amount)
+            return new[1:]
+
+    def _end(self, exposure: Exposure, fate: Fate) -> None:
+        with self._lock:
+            if self._policy.is_mock and not exposure.planned:
+                self._exposures.drop(exposure)
+            else:
+                self._exposures.end(exposure, fate)
+
+    # --- the rules --------------------------------------------------------------------------------
 
     def _check_stopped(self) -> None:
         if self._stopped is not None:
@@ -197,22 +309,43 @@ class Guard:
             raise Refused(f"budget: {limit} requests are used up")
 
     def _permit(self, intent: Intent, *, must_be_refused: bool) -> Permit:
+        self._check_requests(1)
         if intent.action is Action.READ:
             return Permit(intent, must_be_refused=must_be_refused)
         if self._policy.is_mock:
-            payment = intent.action is Action.PAYMENT and bool(intent.possible_loads) and not must_be_refused
-            return Permit(intent, may_record=True, is_payment=payment, must_be_refused=must_be_refused)
-        if intent.cannot_record:
+            pays = intent.action is Action.PAYMENT and bool(intent.possible_loads) and not must_be_refused
+            return (
+                self._exposed(intent, must_be_refused=False)
+                if pays
+                else Permit(intent, must_be_refused=must_be_refused)
+            )
+        if not intent.possible_loads:
+            self._check_harmless(intent)
             return Permit(intent, must_be_refused=must_be_refused)
         self._check_payment(intent, must_be_refused=must_be_refused)
-        return Permit(
-            intent, may_record=True, is_payment=not must_be_refused, must_be_refused=must_be_refused
-        )
+        self._check_requests(1 + _RESOLUTION)
+        return self._exposed(intent, must_be_refused=must_be_refused)
+
+    def _check_harmless(self, intent: Intent) -> None:
+        """Raises Refused unless even a lenient service can book nothing: every load named is impossible."""
+        if intent.action is not Action.PAYMENT:
+            if not intent.cannot_record:
+                raise Refused("a write that is not a customer payment may change something")
+            return
+        if intent.opaque or not intent.loads:
+            raise Refused("the body names no load, or hides which: a lenient service may book it on any")
+        if self._policy.consent:
+            return
+        if intent.amount > LARGEST_WITHOUT_CONSENT:
+            raise Refused(f"without consent no amount above {LARGEST_WITHOUT_CONSENT} is sent")
+        strange = next((text for text in intent.documents if not _has_our_mark(text)), None)
+        if strange is not None:
+            raise Refused(f"without consent no number that may exist is sent, such as {strange[:40]!r}")
 
     def _check_payment(self, intent: Intent, *, must_be_refused: bool) -> None:
         """Raises Refused unless the payment is one that the user consented to."""
         if intent.action is not Action.PAYMENT or intent.method != "POST":
-            raise Refused("a write that is no customer payment may change something")
+            raise Refused("a write that is not a customer payment may change something")
         if not self._policy.consent:
             raise Refused("no consent to record payments (--record-payments)")
         if intent.opaque:
@@ -220,7 +353,7 @@ class Guard:
         strangers = sorted(
             number
             for number in intent.possible_loads - set(self._policy.nominated)
-            if not (must_be_refused and self._lengthens_a_nominated(number))
+            if not (must_be_refused and self._lengthened(number))
         )
         if strangers:
             raise Refused(f"load {strangers[0]!r} is not nominated in the loads file")
@@ -228,46 +361,71 @@ class Guard:
             raise Refused("the nominated loads were not read yet")
         if not must_be_refused and not _is_ours(intent.reference, self._policy.run_id):
             raise Refused(f"the reference does not start with ct-{self._policy.run_id}-")
-        limit = self._policy.budget.amount
-        if limit is not None and intent.amount > limit:
-            raise Refused(f"budget: one payment alone exceeds {limit}")
+        pinned = self._pinned.get(intent.reference or "")
+        if pinned is not None and not intent.possible_loads <= pinned:
+            raise Refused(f"the reference {intent.reference} belongs to load {', '.join(sorted(pinned))}")
+        if not intent.amount.is_finite():
+            raise Refused("the amount cannot be read: a lenient service may book any")
 
-    def _lengthens_a_nominated(self, number: str) -> bool:
-        """Whether a target that cuts the number to one that exists can only mean a nominated load."""
-        return any(number.startswith(f"{known}-{IMPOSSIBLE_PREFIX}") for known in self._policy.nominated)
+    def _lengthened(self, number: str) -> str | None:
+        """The nominated load that a target can only mean which cuts the number to one that exists."""
+        known = (one for one in self._policy.nominated if number.startswith(f"{one}-{IMPOSSIBLE_PREFIX}"))
+        return next(known, None)
 
-    def _is_repeat(self, intent: Intent) -> bool:
-        """Whether it was counted; with a larger amount only if the target has recorded the first."""
-        counted = self._counted.get(_key(intent))
-        return counted is not None and intent.amount <= counted
+    def _exposed(self, intent: Intent, *, must_be_refused: bool) -> Permit:
+        loads = frozenset(self._lengthened(number) or number for number in intent.possible_loads)
+        replayed = not must_be_refused and bool(self._exposures.ids_of(loads, intent.reference))
+        is_replay = replayed and self._recognises_references
+        if not is_replay:
+            self._check_room(intent.amount, planned=not must_be_refused)
+        exposure = self._expose(loads, intent.reference, intent.amount, planned=not must_be_refused)
+        return Permit(intent, exposure, is_replay, must_be_refused)
 
-    def _reserve(self, intent: Intent) -> None:
-        self._check_budget(intent.amount)
-        if intent.reference is not None:
-            self._counted[_key(intent)] = intent.amount
-        self._count(intent.amount)
+    def _expose(
+        self, loads: frozenset[str], reference: str | None, amount: Decimal, *, planned: bool
+    ) -> Exposure:
+        self._attempts += 1
+        return self._exposures.add(Exposure(loads, reference, amount, planned, self._attempts))
 
-    def _check_budget(self, amount: Decimal) -> None:
+    def _check_room(self, amount: Decimal, *, planned: bool) -> None:
+        """Raises Refused, or MustRead, unless the budget has room for one more payment.
+
+        What must be refused may be one more than the budget: the first wrong booking cannot be
+        prevented. Until a read has shown that it left no trace, nothing follows.
+        """
         budget = self._policy.budget
-        if budget.payments is not None and self.payments + 1 > budget.payments:
-            raise Refused(f"budget: {budget.payments} payments are used up")
-        if budget.amount is not None and amount > budget.amount - self.amount:
-            raise Refused(f"budget: the payment would exceed {budget.amount} in all")
+        if budget.payments == 0 or budget.amount == 0:
+            raise Refused("budget: nothing may be recorded")
+        if budget.amount is not None and amount > budget.amount:
+            raise Refused(f"budget: one payment alone exceeds {budget.amount}")
+        counted = [one for one in self._exposures if not (one.planned and self._is_known_replay(one))]
+        full = budget.payments is not None and len(counted) + 1 > budget.payments
+        worth = _sum(counted)
+        dear = budget.amount is not None and worth + amount > budget.amount
+        if not (full or dear):
+            return
+        unread = self._exposures.to_read()
+        if unread:
+            raise MustRead(unread)
+        if planned or any(one.fate is Fate.OPEN and not one.planned for one in counted):
+            what = (
+                f"{budget.payments} payments are used up"
+                if full
+                else f"the payment would exceed {budget.amount}"
+            )
+            raise Refused(f"budget: {what}")
 
-    def _count(self, amount: Decimal) -> None:
-        """Counts a payment; a negative amount is 0, and so is an endless one that no budget asks for."""
-        self.payments += 1
-        bookable = amount.is_finite() and amount.adjusted() < _BOOKABLE_DIGITS
-        if amount > 0 and (bookable or self._policy.budget.amount is not None):
-            self.amount += amount
+    def _is_known_replay(self, exposure: Exposure) -> bool:
+        """Whether it is a replay under way at a target that recognises references."""
+        return (
+            exposure.fate is Fate.OPEN
+            and self._recognises_references
+            and bool(self._exposures.ids_of(exposure.loads, exposure.reference))
+        )
 
 
-_BOOKABLE_DIGITS: Final = 20
-_ENDLESS: Final = Decimal("Infinity")
-
-
-def _key(intent: Intent) -> tuple[frozenset[str], str | None]:
-    return intent.possible_loads, intent.reference
+def _sum(exposures: Iterable[Exposure]) -> Decimal:
+    return sum((one.amount for one in exposures if one.amount.is_finite()), Decimal(0))
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
@@ -276,7 +434,13 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise Refused(f"the header {name} is the client's own to set")
 
 
+def _folded(text: str | None) -> str:
+    return unicodedata.normalize("NFKC", text or "").strip().casefold()
+
+
 def _is_ours(reference: str | None, run_id: str) -> bool:
-    if reference is None:
-        return False
-    return unicodedata.normalize("NFKC", reference).strip().casefold().startswith(f"ct-{run_id.casefold()}-")
+    return _folded(reference).startswith(f"ct-{run_id.casefold()}-")
+
+
+def _has_our_mark(text: str) -> bool:
+    return not text.strip() or _folded(text).startswith("ct-")

@@ -26,9 +26,18 @@ _LOAD_KEY: Final = re.compile(r"(?<!</)load[\W_]*number", re.IGNORECASE)
 _AFTER_KEY: Final = re.compile(r"""([^\w<&,}\]-]*)([^"'&<,}\]\r\n\\]{0,200})""")
 _PLAIN_GAP: Final = re.compile(r"""[\s"'\\]*[:=>][\s"'\\]*""")
 """Between a key and its only value. A comment, a list or a CDATA section may hide another one."""
-_AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&-]*(-?[0-9][0-9.]*(?:e[+-]?[0-9]{1,5})?)", re.IGNORECASE)
+_AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&.]*([^,}\]\r\n&<]{0,80})", re.IGNORECASE)
+_DOCUMENT_IN_TEXT: Final = re.compile(
+    r"(?:invoice|check|reference)[\W_]*number[\"'\\s:=>]*([^\"'&<,}\]\r\n\\]{0,200})", re.IGNORECASE
+)
+_DOCUMENTS: Final = ("invoicenumber", "checknumber", "referencenumber")
 _DIGITS: Final = 12
 """A currency with more digits than this is not kept."""
+_NUMBER_IN_TEXT: Final = re.compile(
+    r"0[xX](?P<hex>[0-9a-fA-F]{1,40})|(?P<number>\d[\d.,'_\s]*|[.,]\d+)(?P<exponent>(?:[eE][+-]?\d{1,7})?)"
+)
+_LARGEST_EXPONENT: Final = 20
+"""An amount with more digits before its point is endless: no budget has room for it."""
 _ENDLESS: Final = Decimal("Infinity")
 
 
@@ -45,16 +54,19 @@ class Action(Enum):
 class Intent:
     """What a request would do. `opaque` says that its body could hide something from this reader.
 
-    `loads` are all numbers that it might name, `amount` is the largest that it might mean (0 if none),
-    `reference` is its one ReferenceNumber, or None when it has none or several.
+    `loads` are all numbers that it might name. `amount` is the largest that it might mean, whatever its
+    sign, and endless where none can be read: a service may take what is open. `reference` is its one
+    ReferenceNumber, or None when it has none or several. `documents` are all numbers by which a service
+    might find something else: invoice, check and reference numbers.
     """
 
     action: Action
     method: str
     loads: frozenset[str] = frozenset()
-    amount: Decimal = Decimal(0)
+    amount: Decimal = _ENDLESS
     currency: int | None = None
     reference: str | None = None
+    documents: tuple[str, ...] = ()
     empty: bool = True
     opaque: bool = False
 
@@ -65,13 +77,9 @@ class Intent:
 
     @property
     def cannot_record(self) -> bool:
-        """Whether nothing can come of it: every load it names is impossible, or it can name none."""
-        if self.action is Action.READ:
-            return True
+        """Whether a write elsewhere than on the payments path names no load that can exist."""
         if self.opaque or self.possible_loads:
             return False
-        if self.action is Action.PAYMENT:
-            return self.method != "DELETE" or bool(self.loads)
         return bool(self.loads) or (self.empty and self.method != "DELETE")
 
 
@@ -98,9 +106,10 @@ def intent_of(method: str, raw_path: bytes, headers: Mapping[str, str], content:
         action,
         writes[0],
         loads=frozenset(named),
-        amount=max(body.amounts, default=Decimal(0)),
+        amount=max(body.amounts, default=_ENDLESS),
         currency=body.currencies[0] if body.currencies else None,
         reference=references.pop() if len(references) == 1 else None,
+        documents=tuple(body.documents),
         empty=not content.strip(),
         opaque=body.opaque or _is_coded(lowered),
     )
@@ -158,6 +167,7 @@ class _Body:
     amounts: list[Decimal]
     currencies: list[int]
     references: list[str]
+    documents: list[str]
     opaque: bool = False
 
 
@@ -169,7 +179,7 @@ class _Members:
 
 
 def _read_body(content: bytes, media_type: str) -> _Body:
-    body = _Body(set(), [], [], [])
+    body = _Body(set(), [], [], [], [])
     if not content.strip():
         return body
     texts, body.opaque = _decodings(content, media_type)
@@ -243,11 +253,15 @@ def _read_members(members: _Members, body: _Body) -> None:
             body.loads.update(filter(None, (text.strip(" \t\r\n") for text in _scalars(value))))
         elif _is_member(name, "amount"):
             if not isinstance(value, _Members):
-                body.amounts.extend(_numbers(value))
+                body.amounts.extend(_numbers(value) if value is not None else [_ENDLESS])
+            elif not any(_is_member(inner, "amount") for inner, _ in value.pairs):
+                body.amounts.append(_ENDLESS)
         elif _is_member(name, "currency") and isinstance(value, Decimal) and value.adjusted() < _DIGITS:
             body.currencies.append(int(value))
         elif _is_member(name, "referencenumber"):
             body.references.extend(_scalars(value))
+        if any(_is_member(name, known) for known in _DOCUMENTS):
+            body.documents.extend(_scalars(value))
 
 
 def _scalars(value: object) -> Iterator[str]:
@@ -261,17 +275,43 @@ def _scalars(value: object) -> Iterator[str]:
             pending.extend(inner for _, inner in node.pairs)
         elif isinstance(node, str):
             yield node
+        elif isinstance(node, bool):
+            yield str(int(node))
         elif isinstance(node, Decimal):
             yield str(node)
 
 
 def _numbers(value: object) -> Iterator[Decimal]:
+    """The largest number that each text might mean to a lenient reader; endless where there is none."""
     for text in _scalars(value):
-        try:
-            number = Decimal(text.strip().replace(",", ""))
-        except InvalidOperation:
+        yield max(map(_size, _readings(text.strip())), default=_ENDLESS)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """The text as a number, and every number in it, whichever mark its decimals have."""
+    yield from (text,) if _is_number(text) else ()
+    for found in _NUMBER_IN_TEXT.finditer(unicodedata.normalize("NFKC", text)):
+        if found["hex"]:
+            yield str(int(found["hex"], 16))
             continue
-        yield _ENDLESS if number.is_nan() else number
+        number = re.sub(r"[\s_']", "", found["number"])
+        for mark, other in ((".", ","), (",", ".")):
+            if other not in number or re.search(rf"\{other}\d\d\d(?!\d)", number):
+                yield _joined(number.replace(other, ""), mark) + found["exponent"]
+
+
+def _joined(number: str, mark: str) -> str:
+    """A number with one mark for its decimals; several of it only group the digits."""
+    return number.replace(mark, "." if number.count(mark) == 1 else "")
+
+
+def _is_number(text: str) -> bool:
+    return _decimal(text) != _ENDLESS or "inf" in text.casefold()
+
+
+def _size(text: str) -> Decimal:
+    number = _decimal(text)
+    return _ENDLESS if number.is_nan() or number.adjusted() > _LARGEST_EXPONENT else number.copy_abs()
 
 
 def _read_text(text: str, body: _Body) -> None:
@@ -284,6 +324,7 @@ def _read_text(text: str, body: _Body) -> None:
             if value is None or not number or not _PLAIN_GAP.fullmatch(value[1]):
                 body.opaque = True
         body.amounts.extend(_numbers(_AMOUNT_IN_TEXT.findall(version)))
+        body.documents.extend(found for found in _DOCUMENT_IN_TEXT.findall(version))
 
 
 def _unescaped(text: str) -> str:

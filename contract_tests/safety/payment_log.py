@@ -1,4 +1,4 @@
-"""The record of payments: a line before and after every write, so that each can be reversed by hand."""
+"""The payment log: a line before and after every write, so that each payment can be reversed by hand."""
 
 import json
 import os
@@ -10,20 +10,31 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TextIO
 
+import portalocker
+
+from contract_tests.safety.sight import SeenPayment
+
 SENDING: Final = "sending"
 RECORDED: Final = "recorded"
 REFUSED: Final = "refused"
 UNKNOWN: Final = "unknown"
 
 _MOST_DIGITS: Final = 40
+_LONGEST_RESPONSE: Final = 4000
+"""Bytes."""
+
+
+class LogUnusableError(Exception):
+    """The payment log cannot be kept, or not any more; the message is a sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedPayment:
     """One payment, or the attempt at one.
 
-    `outcome` is sending (no answer yet), recorded, refused (the target said no) or unknown (it may have
-    been recorded: no answer came, twice). `status` is that of the answer, `id` the target's own.
+    `outcome` is sending (no response yet), recorded, refused (the target said no) or unknown (it may have
+    been recorded). `status` is that of the response, `id` the target's own. `attempt` numbers the
+    transmissions of a run: each is possible money. `response` is the text of one that nobody planned.
     """
 
     time: str
@@ -34,11 +45,8 @@ class LoggedPayment:
     outcome: str
     status: int | None = None
     id: str | None = None
-
-    @property
-    def key(self) -> tuple[str, str | None]:
-        """Load and reference: what makes a payment this payment."""
-        return self.load, self.reference
+    attempt: int = 0
+    response: str | None = None
 
     @property
     def money(self) -> Decimal:
@@ -54,39 +62,79 @@ class LoggedPayment:
 class PaymentLog:
     """Keeps the payments of a run, in memory and in a JSON Lines file if one is named.
 
-    Safe to call from threads. Raises OSError when the file cannot be written, and ValueError when a
-    line of an earlier run in it cannot be read.
+    The file is made with the first line, and locked while the run lives: another run of the same id
+    cannot write to it. Safe to call from threads. LogUnusableError.
     """
 
     def __init__(self, path: Path | None = None, *, resumed: bool = True) -> None:
-        """Opens the file for appending. Payments that it already holds count only for a resumed run."""
+        """Reads the file if there is one. Payments that it already holds count only for a resumed run."""
         self.path = path
         self._lock = threading.Lock()
-        self._recorded: dict[tuple[str, str | None, str | None], LoggedPayment] = {}
-        self._open: dict[tuple[str, str | None], LoggedPayment] = {}
+        self._recorded: dict[tuple[str, str | None], LoggedPayment] = {}
+        self._open: dict[tuple[bool, int], LoggedPayment] = {}
         self._file: TextIO | None = None
-        if path is not None:
-            earlier = list(_read(path))
-            for payment in earlier if resumed else []:
+        self._attempts_before = 0
+        if path is not None and (path.exists() or path.is_symlink()):
+            self._file = _opened(path)
+            try:
+                self._read_back(path, resumed=resumed)
+            except LogUnusableError:
+                self.close()
+                raise
+
+    def _read_back(self, path: Path, *, resumed: bool) -> None:
+        for payment in _read(path):
+            if resumed:
                 self._keep(payment)
-            self._file = path.open("a", encoding="utf-8")
+                self._attempts_before = max(self._attempts_before, payment.attempt)
+        torn = len(path.read_bytes().rpartition(b"\n")[2])
+        if torn and self._file is not None:
+            self._file.truncate(path.stat().st_size - torn)
+
+    @property
+    def attempts(self) -> int:
+        """The number of the last attempt of the run that is resumed; 0 if none is."""
+        return self._attempts_before
 
     def write(self, payment: LoggedPayment) -> None:
         """Appends a line and returns when it is on the disk."""
         with self._lock:
             self._keep(payment)
-            if self._file is not None:
+            if self.path is None:
+                return
+            if self._file is None:
+                self._file = _opened(self.path)
+            try:
+                self._check_in_place(self._file, self.path)
                 self._file.write(json.dumps(asdict(payment), ensure_ascii=True) + "\n")
                 self._file.flush()
                 os.fsync(self._file.fileno())
+            except OSError as error:
+                raise LogUnusableError(
+                    f"the payment log {self.path} cannot be written: {error.strerror}"
+                ) from error
+
+    @staticmethod
+    def _check_in_place(file: TextIO, path: Path) -> None:
+        ours = os.fstat(file.fileno())
+        try:
+            there = path.stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev):
+            raise LogUnusableError(
+                f"the payment log {path} was removed or replaced while the run was using it"
+            )
 
     def _keep(self, payment: LoggedPayment) -> None:
         if payment.outcome in {SENDING, UNKNOWN}:
-            self._open[payment.key] = payment
+            self._open[payment.attempt == 0, payment.attempt or len(self._open)] = payment
             return
-        self._open.pop(payment.key, None)
+        self._open.pop((False, payment.attempt), None)
         if payment.outcome == RECORDED:
-            self._recorded.setdefault((*payment.key, payment.id), payment)
+            # A payment that is shown again is not another one.
+            key = payment.load, payment.id or f"attempt {payment.attempt}"
+            self._recorded.setdefault(key, payment)
 
     @property
     def payments(self) -> list[LoggedPayment]:
@@ -95,21 +143,40 @@ class PaymentLog:
             return [*self._recorded.values(), *self._open.values()]
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, which unlocks it."""
         if self._file is not None:
             self._file.close()
 
 
+def _opened(path: Path) -> TextIO:
+    """The file, locked for this process alone."""
+    if path.exists() and not path.is_file():
+        raise LogUnusableError(f"the payment log {path} is not a regular file")
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise LogUnusableError(f"the payment log {path} cannot be opened: {error.strerror}") from error
+    try:
+        portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.LockException:
+        file.close()
+        raise LogUnusableError(f"another run is writing the payment log {path}") from None
+    return file
+
+
 def _read(path: Path) -> Iterator[LoggedPayment]:
-    if not path.exists():
-        return
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             payment = LoggedPayment(**json.loads(line))
             Decimal(payment.amount)
         except (ValueError, TypeError, InvalidOperation):
-            message = f"{path}, line {number}, is no line of a record of payments."
-            raise ValueError(message) from None
+            if number == len(lines):
+                # Torn off when the run was killed. Its payment never left, or has an earlier line.
+                return
+            raise LogUnusableError(f"{path}, line {number}, is not a line of a payment log") from None
         yield payment
 
 
@@ -119,7 +186,21 @@ def now() -> str:
 
 
 def settled(
-    payment: LoggedPayment, outcome: str, status: int | None, identity: str | None = None
+    logged: LoggedPayment,
+    outcome: str,
+    status: int | None,
+    payment: SeenPayment | None = None,
+    content: bytes | None = None,
 ) -> LoggedPayment:
-    """The payment, with what became of it."""
-    return replace(payment, time=now(), outcome=outcome, status=status, id=identity)
+    """The payment, with what became of it; what the request did not say comes from the response."""
+    seen = payment or SeenPayment(None, None, None)
+    return replace(
+        logged,
+        time=now(),
+        outcome=outcome,
+        status=status,
+        id=seen.id,
+        reference=logged.reference or seen.reference,
+        amount=logged.amount if seen.amount is None else str(seen.amount),
+        response=None if content is None else content[:_LONGEST_RESPONSE].decode("utf-8", "backslashreplace"),
+    )

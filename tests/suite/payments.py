@@ -12,6 +12,7 @@ from contract_tests.safety.guard import Budget, Guard, Policy
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace, Rate
+from contract_tests.safety.transport import Limits
 from tests.suite.counting_server import PAYMENTS
 
 NOMINATED = "LD-1"
@@ -70,7 +71,7 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
         credentials=credentials or Credentials(),
         pace=Pace(rate),
         record=kept,
-        timeout_seconds=timeout_seconds,
+        limits=Limits(timeout_seconds),
         sleep=sleep,
     )
     try:

@@ -1,0 +1,220 @@
+"""Exposure: every transmission that may have booked money, until a response or a read shows what it did."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum, auto
+
+from contract_tests.safety.sight import SeenLoad, SeenPayment
+
+_ROUNDING = Decimal("0.01")
+"""A service may round an amount by so much when it adds it to a total."""
+
+
+class Fate(Enum):
+    """What became of a transmission that may have booked something."""
+
+    OPEN = auto()
+    """It is under way."""
+    REFUSED = auto()
+    """It was refused, and no read has shown yet that it left no trace."""
+    UNKNOWN = auto()
+    """No response, or one that tells nothing."""
+    BOOKED = auto()
+
+
+@dataclass(eq=False, slots=True)
+class Exposure:
+    """One transmission: on which loads it could book, under which reference, how much at most.
+
+    `planned` is False for what must be refused. `ended` tells when its fate was known, in the order of
+    the run's events; `attempt` is its number in the payment log.
+    """
+
+    loads: frozenset[str]
+    reference: str | None
+    amount: Decimal
+    planned: bool
+    attempt: int
+    fate: Fate = Fate.OPEN
+    id: str | None = None
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A payment that a read shows first. `exposure` is what booked it, None if nothing explains it.
+
+    `was` is what its fate was believed to be; `again` whether its reference was booked before.
+    """
+
+    load: str
+    payment: SeenPayment
+    exposure: Exposure | None
+    was: Fate | None = None
+    again: bool = False
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was seen of a load: the ids of its payments, and the total."""
+
+    ids: set[str] = field(default_factory=set)
+    total: Decimal = Decimal(0)
+    booked: list[Exposure] = field(default_factory=list)
+    """What was booked since the total was last read."""
+
+
+class Exposures:
+    """All exposures of a run, and what is known of their loads. Not for threads: the guard locks."""
+
+    def __init__(self) -> None:
+        """Starts with nothing sent and nothing seen."""
+        self._all: list[Exposure] = []
+        self._known: dict[str, _Known] = {}
+        self._touched: set[str] = set()
+        self._events = 0
+
+    def __iter__(self) -> Iterator[Exposure]:
+        return iter(self._all)
+
+    def now(self) -> int:
+        """The number of the latest event; a read that begins now shows what ended before."""
+        self._events += 1
+        return self._events
+
+    def add(self, exposure: Exposure) -> Exposure:
+        """Keeps a transmission that is about to leave."""
+        self._all.append(exposure)
+        self._touched |= exposure.loads
+        return exposure
+
+    def has_touched(self, load: str) -> bool:
+        """Whether anything was sent that could book on the load."""
+        return load in self._touched
+
+    def drop(self, exposure: Exposure) -> None:
+        """Forgets a transmission that booked nothing."""
+        if exposure in self._all:
+            self._all.remove(exposure)
+
+    def end(
+        self, exposure: Exposure, fate: Fate, *, id: str | None = None, amount: Decimal | None = None
+    ) -> None:
+        """Says what became of a transmission. An amount that is larger than what was sent counts."""
+        exposure.fate, exposure.ended = fate, self.now()
+        if fate is Fate.BOOKED:
+            exposure.id = id
+            exposure.amount = max(exposure.amount, amount or exposure.amount)
+            for load in exposure.loads & self._known.keys():
+                self._known[load].booked.append(exposure)
+
+    def ids_of(self, loads: frozenset[str], reference: str | None) -> set[str]:
+        """The ids under which a reference was booked on a load."""
+        return {
+            one.id
+            for one in self._all
+            if one.fate is Fate.BOOKED and one.loads == loads and one.reference == reference and one.id
+        }
+
+    def knows(self, load: str, id: str | None) -> bool:
+        """Whether a payment of the load was seen before."""
+        if load in self._known and id in self._known[load].ids:
+            return True
+        return any(one.id == id and load in one.loads for one in self._all if one.id)
+
+    def to_read(self) -> list[str]:
+        """The loads that a read must show before their refusals count for nothing."""
+        loads = (load for one in self._all if one.fate is Fate.REFUSED for load in one.loads)
+        return list(dict.fromkeys(loads))
+
+    def see(self, load: SeenLoad, began: int | None) -> list[Found]:
+        """Compares a read with what is known: the payments that it shows first.
+
+        What was refused before the read began and is not in it, left no trace, and is forgotten. So is
+        what has an unknown fate, if the read shows a payment that was sent later. A search, which may
+        lag behind, has no beginning: it only shows what is new on loads that were read.
+        """
+        mine = [one for one in self._all if load.number in one.loads]
+        known = self._known.get(load.number)
+        if known is None:
+            if began is None:
+                return []
+            known = self._begin(load, mine)
+        found = list(self._fresh(load, known, mine))
+        if not any(one.fate is Fate.OPEN for one in mine):
+            found += self._grown(load, known, mine, found)
+            known.total, known.booked = max(load.total or Decimal(0), known.total), []
+        known.ids |= {one.payment.id for one in found if one.payment.id}
+        if began is not None:
+            explained = [one.exposure for one in found]
+            self._clear(load, [one for one in mine if one not in explained], began)
+        return found
+
+    def _begin(self, load: SeenLoad, mine: list[Exposure]) -> _Known:
+        """What a load has when it is read first: everything but what this run may have sent already."""
+        sent = [payment for payment in load.payments if payment.reference and self._explains(payment, mine)]
+        known = _Known(
+            {one.id for one in load.payments if one.id and one not in sent}, load.total or Decimal(0)
+        )
+        self._known[load.number] = known
+        return known
+
+    def _fresh(self, load: SeenLoad, known: _Known, mine: list[Exposure]) -> Iterator[Found]:
+        booked = {one.id for one in mine if one.id}
+        left = [one for one in mine if one.fate is not Fate.BOOKED]
+        under_way = any(one.fate is Fate.OPEN for one in left)
+        for payment in load.payments:
+            if payment.id in known.ids | booked:
+                continue
+            exposure = self._explains(payment, left)
+            if exposure is not None:
+                left.remove(exposure)
+            if exposure is None and under_way and payment.reference is None:
+                continue  # it may be what is under way
+            if exposure is not None and exposure.fate is Fate.OPEN:
+                continue  # its own response is still to come
+            yield Found(load.number, payment, exposure)
+
+    @staticmethod
+    def _explains(payment: SeenPayment, candidates: list[Exposure]) -> Exposure | None:
+        """The transmission that booked a payment: one that is under way rather than one that was refused."""
+        order = (Fate.OPEN, Fate.UNKNOWN, Fate.REFUSED)
+        for fate in order:
+            for one in candidates:
+                if one.fate is not fate:
+                    continue
+                if payment.reference is None and payment.amount in (None, one.amount):
+                    return one
+                if payment.reference is not None and same_reference(one.reference, payment.reference):
+                    return one
+        return None
+
+    def _grown(
+        self, load: SeenLoad, known: _Known, mine: list[Exposure], found: list[Found]
+    ) -> Iterator[Found]:
+        """What the total says was booked, and no payment of the list shows."""
+        if load.total is None:
+            return
+        explained = sum((one.amount for one in known.booked if one.amount.is_finite()), Decimal(0))
+        explained += sum((one.payment.amount or Decimal(0) for one in found), Decimal(0))
+        slack = _ROUNDING * (len(known.booked) + len(found))
+        more = load.total - known.total - explained
+        if more > slack:
+            unseen = next((one for one in mine if one.fate in (Fate.UNKNOWN, Fate.REFUSED)), None)
+            yield Found(load.number, SeenPayment(None, None, more), unseen)
+
+    def _clear(self, load: SeenLoad, mine: Iterable[Exposure], began: int) -> None:
+        shown = {payment.id for payment in load.payments}
+        latest = max((one.ended for one in mine if one.fate is Fate.BOOKED and one.id in shown), default=0)
+        for one in mine:
+            refused = one.fate is Fate.REFUSED and one.ended < began
+            if refused or (one.fate is Fate.UNKNOWN and one.ended < latest):
+                one.loads -= {load.number}
+                if not one.loads:
+                    self.drop(one)
+
+
+def same_reference(one: str | None, other: str | None) -> bool:
+    """Whether a lenient service may take one for the other: no case, no outer white space."""
+    return (one or "").strip().casefold() == (other or "").strip().casefold()

@@ -1,0 +1,97 @@
+"""What a response shows of payments, read leniently: names in any case, either shape of the API."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from contract_tests.rules.values import Json, NotJsonError, parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPayment:
+    """A payment as a response shows it. The shape of July 2026 shows no reference."""
+
+    id: str | None
+    reference: str | None
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLoad:
+    """A load as a read shows it. `total` is what was paid to date; None where the read does not say."""
+
+    number: str
+    status: str | None
+    payments: tuple[SeenPayment, ...]
+    total: Decimal | None
+
+    @property
+    def is_paid_by_nobody(self) -> bool:
+        """Whether something was paid that no payment of the list accounts for by a reference."""
+        unnamed = not any(payment.reference for payment in self.payments)
+        return unnamed and bool(self.total)
+
+
+def loads_in(content: bytes) -> list[SeenLoad]:
+    """The loads that a response shows: one, or the Items of a search."""
+    fields = _fields(_document(content))
+    items = fields.get("items")
+    candidates = items if isinstance(items, list) else [fields]
+    return [load for load in map(_load, candidates) if load is not None]
+
+
+def payments_in(content: bytes) -> list[SeenPayment]:
+    """The payments that the response to a payment shows.
+
+    The page's list, or where there is none the one payment whose Id the shape of July 2026 gives.
+    """
+    fields = _fields(_document(content))
+    listed = fields.get("customerpayments")
+    if isinstance(listed, list):
+        return list(_payments(listed))
+    if "customerpayments" not in fields and _text(fields.get("id")) and "loadnumber" in fields:
+        return [SeenPayment(_text(fields["id"]), None, None)]
+    return []
+
+
+def _load(value: Json) -> SeenLoad | None:
+    fields = _fields(value)
+    number = _text(fields.get("loadnumber"))
+    if number is None:
+        return None
+    return SeenLoad(
+        number,
+        _text(fields.get("status")),
+        tuple(_payments(fields.get("payments"))),
+        _amount(fields.get("totalpaid")),
+    )
+
+
+def _payments(listed: Json) -> Iterator[SeenPayment]:
+    for item in listed if isinstance(listed, list) else []:
+        fields = _fields(item)
+        reference = _text(fields.get("referencenumber")) or _text(fields.get("paymentreference"))
+        yield SeenPayment(_text(fields.get("id")), reference, _amount(fields.get("amount")))
+
+
+def _amount(money: Json) -> Decimal | None:
+    amount = _fields(money).get("amount") if isinstance(money, dict) else money
+    return amount if isinstance(amount, Decimal) else None
+
+
+def _text(value: Json) -> str | None:
+    if isinstance(value, Decimal):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def _fields(value: Json) -> dict[str, Json]:
+    """The fields of an object with names in lowercase; none of anything else."""
+    return {name.lower(): field for name, field in value.items()} if isinstance(value, dict) else {}
+
+
+def _document(content: bytes) -> Json:
+    try:
+        return parse_json(content)
+    except NotJsonError:
+        return None
