@@ -72,7 +72,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     )
     try:
         for payment in record.payments:
-            guard.resume(payment.load, payment.reference, payment.money, payment.id)
+            guard.resume(payment)
         if not settings.is_mock:
             _check(client, target, settings)
         guard.open_payments()

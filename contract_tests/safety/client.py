@@ -270,7 +270,14 @@ class GuardedClient:
         load = ", ".join(sorted(intent.possible_loads or intent.loads))
         attempt = permit.exposure.attempt if permit.exposure else self._guard.attempt()
         logged = LoggedPayment(
-            now(), load, intent.reference, str(intent.amount), intent.currency, SENDING, attempt=attempt
+            now(),
+            load,
+            intent.reference,
+            str(intent.amount),
+            intent.currency,
+            SENDING,
+            attempt=attempt,
+            planned=permit.is_payment,
         )
         self._note(logged)
         return logged
@@ -352,6 +359,7 @@ class GuardedClient:
                 now(), found.load, exposure.reference if exposure else seen.reference,
                 str(exposure.amount if exposure else seen.amount or 0), None, UNKNOWN,
                 attempt=exposure.attempt if exposure else self._guard.attempt(),
+                planned=planned,
             )  # fmt: skip
             content = None if planned and not found.again else response.content
             self._note(settled(logged, RECORDED, None, seen, content))

@@ -9,7 +9,8 @@ from typing import Final
 
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
-from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent
+from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
+from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 from contract_tests.safety.sight import SeenLoad, SeenPayment
 
 LARGEST_WITHOUT_CONSENT: Final = Decimal("0.01")
@@ -114,7 +115,7 @@ class Guard:
         self._lock = threading.Lock()
         self._open = policy.is_mock
         self._exposures = Exposures()
-        self._pinned: dict[str, set[str]] = {}
+        self._pinned: dict[str, str] = {}
         self._recognises_references = policy.is_mock
         self._stopped: Stop | None = None
         self._attempts = attempts
@@ -152,14 +153,21 @@ class Guard:
         with self._lock:
             self._open = True
 
-    def resume(self, load: str, reference: str | None, amount: Decimal, id: str | None = None) -> None:
-        """Counts a payment of an earlier run of this id; its reference may go to its load only."""
+    def resume(self, payment: LoggedPayment) -> None:
+        """Counts a payment of an earlier run of this id: its reference goes to the same load first."""
+        if is_impossible(payment.load):
+            return
         with self._lock:
-            fate = Fate.BOOKED if id is not None else Fate.UNKNOWN
-            exposure = self._expose(frozenset({load}), reference, amount, planned=True)
-            self._exposures.end(exposure, fate, id=id)
-            if reference is not None:
-                self._pinned.setdefault(reference, set()).add(load)
+            exposure = self._expose(
+                frozenset({self._lengthened(payment.load) or payment.load}),
+                payment.reference,
+                payment.money.copy_abs(),
+                planned=payment.planned,
+            )
+            fate = Fate.BOOKED if payment.outcome == RECORDED else Fate.UNKNOWN
+            self._exposures.end(exposure, fate, id=payment.id)
+            if payment.reference is not None and payment.planned:
+                self._pinned.setdefault(payment.reference, payment.load)
 
     # --- before sending ---------------------------------------------------------------------------
 
@@ -348,7 +356,7 @@ class Guard:
             raise Refused("a write that is not a customer payment may change something")
         if not self._policy.consent:
             raise Refused("no consent to record payments (--record-payments)")
-        if intent.opaque:
+        if intent.opaque or intent.renamed:
             raise Refused("the form or the coding of the body hides which load it names")
         strangers = sorted(
             number
@@ -362,8 +370,10 @@ class Guard:
         if not must_be_refused and not _is_ours(intent.reference, self._policy.run_id):
             raise Refused(f"the reference does not start with ct-{self._policy.run_id}-")
         pinned = self._pinned.get(intent.reference or "")
-        if pinned is not None and not intent.possible_loads <= pinned:
-            raise Refused(f"the reference {intent.reference} belongs to load {', '.join(sorted(pinned))}")
+        if pinned is not None and not must_be_refused:
+            if pinned not in intent.possible_loads:
+                raise Refused(f"in the run that is resumed {intent.reference} went to load {pinned} first")
+            del self._pinned[intent.reference or ""]
         if not intent.amount.is_finite():
             raise Refused("the amount cannot be read: a lenient service may book any")
 

@@ -52,8 +52,10 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a request would do. `opaque` says that its body could hide something from this reader.
+    """What a request would do.
 
+    `opaque` says that its body could hide something from this reader, `renamed` that a reader who
+    compares names exactly finds no load in it.
     `loads` are all numbers that it might name. `amount` is the largest that it might mean, whatever its
     sign, and endless where none can be read: a service may take what is open. `reference` is its one
     ReferenceNumber, or None when it has none or several. `documents` are all numbers by which a service
@@ -69,6 +71,7 @@ class Intent:
     documents: tuple[str, ...] = ()
     empty: bool = True
     opaque: bool = False
+    renamed: bool = False
 
     @property
     def possible_loads(self) -> frozenset[str]:
@@ -112,6 +115,7 @@ def intent_of(method: str, raw_path: bytes, headers: Mapping[str, str], content:
         documents=tuple(body.documents),
         empty=not content.strip(),
         opaque=body.opaque or _is_coded(lowered),
+        renamed=body.renamed,
     )
 
 
@@ -169,6 +173,7 @@ class _Body:
     references: list[str]
     documents: list[str]
     opaque: bool = False
+    renamed: bool = False
 
 
 class _Members:
@@ -247,10 +252,15 @@ def _read_tree(tree: object, body: _Body) -> None:
 
 
 def _read_members(members: _Members, body: _Body) -> None:
+    if any(_is_member(name, "loadnumber") for name, _ in members.pairs):
+        _read_names(members, body)
     patches = any(_is_member(str(v), "loadnumber") for n, v in members.pairs if _is_member(n, "path"))
     for name, value in members.pairs:
         if _is_member(name, "loadnumber") or (patches and _is_member(name, "value")):
-            body.loads.update(filter(None, (text.strip(" \t\r\n") for text in _scalars(value))))
+            named = {text.strip(" \t\r\n") for text in _scalars(value)}
+            # Another field may name a load; a reader for whom this one counts, finds none, or any.
+            body.opaque = body.opaque or not named - {""}
+            body.loads |= named - {""}
         elif _is_member(name, "amount"):
             if not isinstance(value, _Members):
                 body.amounts.extend(_numbers(value) if value is not None else [_ENDLESS])
@@ -262,6 +272,14 @@ def _read_members(members: _Members, body: _Body) -> None:
             body.references.extend(_scalars(value))
         if any(_is_member(name, known) for known in _DOCUMENTS):
             body.documents.extend(_scalars(value))
+
+
+def _read_names(members: _Members, body: _Body) -> None:
+    """Notes what a reader would miss who compares names exactly: the load, or the amount."""
+    body.renamed = body.renamed or "LoadNumber" not in dict(members.pairs)
+    money = dict(members.pairs).get("Amount")
+    if money is None or (isinstance(money, _Members) and dict(money.pairs).get("Amount") is None):
+        body.amounts.append(_ENDLESS)
 
 
 def _scalars(value: object) -> Iterator[str]:

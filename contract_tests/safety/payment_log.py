@@ -34,7 +34,8 @@ class LoggedPayment:
 
     `outcome` is sending (no response yet), recorded, refused (the target said no) or unknown (it may have
     been recorded). `status` is that of the response, `id` the target's own. `attempt` numbers the
-    transmissions of a run: each is possible money. `response` is the text of one that nobody planned.
+    transmissions of a run: each is possible money. `planned` is False for what must be refused; `response`
+    is the text that showed a payment which nobody planned.
     """
 
     time: str
@@ -46,6 +47,7 @@ class LoggedPayment:
     status: int | None = None
     id: str | None = None
     attempt: int = 0
+    planned: bool = True
     response: str | None = None
 
     @property

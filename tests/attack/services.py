@@ -218,14 +218,21 @@ class LenientService(Service):
     """
 
     def __init__(
-        self, booking: Booking, responding: Responding, *, forgets: bool = False, hides: bool = False
+        self,
+        booking: Booking = nothing_more,
+        responding: Responding = "payment",
+        *,
+        forgets: bool = False,
+        hides: bool = False,
+        on_write: Callable[[int, str], None] = lambda _number, _moment: None,
     ) -> None:
-        """Opens with the reference implementation's loads."""
+        """Opens with the reference implementation's loads. `on_write` is told of each write, twice."""
         super().__init__(opening_loads())
         self.booking = booking
         self.responding = responding
         self.forgets = forgets
         self.hides = hides
+        self.on_write = on_write
         self.booked: list[Booked] = []
         self.writes = 0
         self._lock = threading.Lock()
@@ -242,9 +249,10 @@ class LenientService(Service):
         async def keep(message: Message) -> None:
             kept.append(message)
 
+        self.writes += 1
+        self.on_write(self.writes, "before")
         await super().__call__(scope, _once(content), keep)
         sent = Sent(scope["method"], content, _read(content), self.loads)
-        self.writes += 1
         grown = [load for number, load in self.loads.items() if len(load.payments) > known[number]]
         for load in grown:
             self._count(load.number, load.payments[-1])
@@ -252,6 +260,7 @@ class LenientService(Service):
         booked = bool(grown)
         if not grown and (not is_replay or self.forgets):
             booked = self._book_leniently(sent, is_replay=is_replay)
+        self.on_write(self.writes, "after")
         if booked and self.responding != "payment":
             await self._respond(scope, send)
         elif booked and kept[0]["status"] != 200:
