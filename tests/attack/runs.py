@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import hypothesis.strategies  # noqa: F401 - before the forks, since it takes a second to import
@@ -54,9 +53,9 @@ class Damage:
     output: str
 
     @property
-    def money(self) -> Decimal:
-        """Everything that was booked."""
-        return sum((one.amount for one in self.booked), Decimal(0))
+    def booked_wrongly(self) -> bool:
+        """Whether the service booked what it must refuse."""
+        return any(one.wrongly for one in self.booked)
 
 
 def attacked(attack: Attack) -> Damage:

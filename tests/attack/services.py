@@ -34,6 +34,7 @@ class Booked:
     load: str
     reference: str
     amount: Decimal
+    wrongly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +280,14 @@ class LenientService(Service):
             id=f"booked-{len(self.booked) + 1}", reference=sent.text("ReferenceNumber") or "",
             amount=amount, currency=840, date="2026-07-01T00:00:00Z", recorded_at=self.now(),
         )  # fmt: skip
-        self._count(number, payment)
+        self._count(number, payment, wrongly=True)
         if number in self.loads and not self.hides:
             self.add(self.loads[number], payment)
         return True
 
-    def _count(self, number: str, payment: Payment) -> None:
+    def _count(self, number: str, payment: Payment, *, wrongly: bool = False) -> None:
         with self._lock:
-            self.booked.append(Booked(number, payment.reference, payment.amount))
+            self.booked.append(Booked(number, payment.reference, payment.amount, wrongly))
 
     async def _respond(self, scope: Scope, send: Send) -> None:
         if self.responding == "lost":
