@@ -11,7 +11,8 @@ from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.guard import Budget, Guard, Policy
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import PaymentLog
-from contract_tests.safety.rate import Pace, Rate
+from contract_tests.safety.rate import Pace
+from mock_server.rates import Rate
 from tests.suite.counting_server import PAYMENTS
 
 NOMINATED = "LD-1"
@@ -68,7 +69,7 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
         Origin.parse(url),
         guard,
         credentials=credentials or Credentials(),
-        pace=Pace(rate),
+        pace=Pace(rate.requests, rate.seconds) if rate else Pace(None, 1),
         record=kept,
         timeout_seconds=timeout_seconds,
         sleep=sleep,

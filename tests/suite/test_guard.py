@@ -17,7 +17,7 @@ from contract_tests.rules.exchange import Request
 from contract_tests.safety.client import NO_ANSWER
 from contract_tests.safety.guard import Budget, Refused, Stop
 from contract_tests.safety.payment_log import PaymentLog
-from contract_tests.safety.rate import Rate
+from mock_server.rates import Rate
 from tests.suite.counting_server import (
     LOADS,
     LOST,
