@@ -227,7 +227,7 @@ def arguments_of(values: Mapping[str, object]) -> list[str]:
     """The values of options, by their names, as a command line. None, False and nothing are not given."""
     arguments = []
     for option in OPTIONS:
-        value, flag = values[option.name or ""], option.opts[0]
+        value, flag = values.get(option.name or ""), option.opts[0]
         for each in value if isinstance(value, tuple | list) else [value]:
             if each is True:
                 arguments.append(flag)

@@ -117,9 +117,9 @@ def test_a_nominated_load_that_cannot_be_read_is_a_violation(run: Shell, mock: M
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--rate", "fast"), "--rate: 'fast' is no rate"),
+        (("--rate", "fast"), "'--rate': 'fast' is not a rate"),
         (("--nonsense",), "No such option"),
-        (("--suite", "smok"), "there is no suite"),
+        (("--suite", "smok"), "'smok' is not one of"),
         (("--target", "http://127.0.0.1:1", "--record-payments"), "needs --loads"),
         (("--suite", "reads", "--report", "nowhere/r.html"), "nowhere/r.html cannot be written"),
         (("--suite", "reads", "--", "--nonsense"), "unrecognized arguments: --nonsense"),
