@@ -163,27 +163,14 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(monkeypatch: pytest.Mo
 
 def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given() -> None:
     given = {name: value for name, (_, value) in VALUES.items()}
-    assert arguments_of(given) == [
-        "--target=http://127.0.0.1:8080",
-        f"--loads={__file__}",
-        "--record-payments",
-        "--max-payments=3",
-        "--max-amount=1.50",
-        "--rate=8/second",
-        "--max-requests=9",
-        "--suite=reads",
-        "--suite=smoke",
-        "--examples=0",
-        "--seed=7",
-        "--report=r.html",
-        "--json=r.json",
-        "--junit=r.xml",
-        "--plan",
-        "--run-id=abc",
-        "--record=r.jsonl",
-    ]
     settings = settings_from(given)
     assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_an_explicit_mock_is_handed_on_past_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALVYS_CONTRACT_TARGET", REMOTE)
+    assert arguments_of({"target": "mock", "plan": False, "rate": None}) == ["--target=mock"]
+    assert asked(target="mock").is_mock
 
 
 @pytest.mark.parametrize(
