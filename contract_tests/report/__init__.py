@@ -1,1 +1,1 @@
-"""What a person and a program read about a run: may import the rules and the safety room."""
+"""What people and programs read about a run, made of plain results; may import rules and safety."""

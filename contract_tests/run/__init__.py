@@ -1,1 +1,1 @@
-"""Options, target, preflight and pytest's hooks: may import the rules, the safety room and the report."""
+"""One run: its options, target, preflight and pytest's hooks; may import rules, safety and report."""

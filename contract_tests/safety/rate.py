@@ -11,11 +11,10 @@ _MARGIN = 1.02
 class Pace:
     """Lets callers through no faster than a rate; without one, at once. Safe to call from threads."""
 
-    def __init__(self, requests: int | None, seconds: int) -> None:
+    def __init__(self, requests: int | None = None, seconds: int = 60) -> None:
         """At most so many requests in any span of `seconds`; None: no limit."""
-        self._limiter = (
-            None if requests is None else Limiter(Rate(requests, math.ceil(seconds * 1000 * _MARGIN)))
-        )
+        span = math.ceil(seconds * 1000 * _MARGIN)
+        self._limiter = None if requests is None else Limiter(Rate(requests, span))
 
     def wait(self) -> None:
         """Returns when the next request may leave."""
