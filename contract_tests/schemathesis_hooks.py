@@ -13,10 +13,12 @@ import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, HookContext
 from schemathesis.core.transport import Response as Answer
 
-from contract_tests.oracle.oracle import Oracle, Verdict
-from contract_tests.rules.attempt import attempt_of
+from contract_tests.oracle.expectation import LoadBefore
+from contract_tests.oracle.oracle import Oracle
+from contract_tests.oracle.verdict import Verdict
+from contract_tests.rules.attempt import attempt_of, is_payment
 from contract_tests.rules.exchange import Exchange, Request, Response
-from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of
+from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of
 from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.payment_log import now
 
@@ -38,7 +40,7 @@ class LoadReader:
             f"{parts.scheme}://{parts.netloc}/api/p/v1.0/loads", params={"loadNumber": number}, headers=token
         )
         try:
-            view = load_of(document_of(Response(answer.status_code, {}, answer.content)))
+            view = load_of(Response(answer.status_code, {}, answer.content).document)
         except UnexpectedFormError:
             return None, answer.status_code != httpx2.codes.NOT_FOUND
         return view, True
@@ -46,14 +48,15 @@ class LoadReader:
     def judge(self, answer: Answer, case: Case[Any]) -> Verdict:
         """What an answer shows."""
         exchange = exchange_of(answer)
-        attempt = attempt_of(exchange.request)
+        attempt = attempt_of(exchange.request) if is_payment(exchange.request) else None
         if attempt is None or attempt.load is None or not attempt.load.strip():
             return self.oracle.judge(exchange)
         before, exists = self.before.pop(case.id, (None, True))
         after = None
         if before is not None:
             after, _ = self.look(before.number, str(answer.request.url), texts_of(answer.request.headers))
-        return self.oracle.judge_payment(exchange, before, after, exists=exists)
+        expected = self.oracle.expect(attempt, LoadBefore(before, exists=exists))
+        return self.oracle.judge_payment(expected, exchange, after)
 
 
 def exchange_of(answer: Answer) -> Exchange:

@@ -1,5 +1,6 @@
 """The plan: every request that a run would send, with counts and money."""
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.values import money_text
 from contract_tests.safety.guard import Permit
-from contract_tests.safety.rate import Rate
+from mock_server.rates import Rate
 
 _LONGEST_BODY = 100
 
@@ -32,7 +33,7 @@ class Plan:
             console.print(
                 f"{number:4} {_line(request, permit)}", markup=False, highlight=False, soft_wrap=True
             )
-        time = "" if rate is None else f", {_duration(rate.time_for(len(self.requests)))} at {rate}"
+        time = "" if rate is None else f", {_duration(_time_for(len(self.requests), rate))} at {rate}"
         console.print(
             f"{len(self.requests)} requests, {payments} payments worth {money_text(amount)}{time}",
             markup=False,
@@ -49,13 +50,17 @@ def _line(request: Request, permit: Permit) -> str:
             body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
         )
         parts.append("".join(char if char.isprintable() else "·" for char in shown))
-    if permit.is_repeat:
+    if permit.is_replay:
         parts.append("[repeat]")
     elif permit.is_payment:
         parts.append(f"[payment of {permit.intent.amount}]")
     elif permit.intent.possible_loads and not permit.is_read:
         parts.append("[must be refused]")
     return "  ".join(parts)
+
+
+def _time_for(requests: int, rate: Rate) -> float:
+    return math.ceil(max(0, requests - rate.requests) / rate.requests) * rate.seconds
 
 
 def _duration(seconds: float) -> str:

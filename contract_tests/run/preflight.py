@@ -7,7 +7,7 @@ from typing import Final
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.run.target import Target
-from contract_tests.safety.client import NO_ANSWER
+from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
 
 WRONG_USE: Final = 2
@@ -35,7 +35,7 @@ def probe(send: Callable[[Request], Exchange], target: Target) -> None:
 
 
 def _check_answer(status: int, target: Target) -> None:
-    if status == NO_ANSWER:
+    if status == NO_RESPONSE:
         raise CannotRun(f"{target.base_url} cannot be reached.", COULD_NOT_TEST)
     if status in _REFUSED:
         why = "refuses the credentials" if target.wants_token else "wants a token: set ALVYS_TOKEN"

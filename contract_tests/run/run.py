@@ -64,7 +64,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         origin,
         guard,
         credentials=credentials,
-        pace=Pace(None if settings.plan else settings.rate),
+        pace=_pace(settings),
         record=record,
         timeout_seconds=settings.timeout_seconds,
         observe=plan.note if settings.plan else _ignore,
@@ -83,6 +83,11 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
 
 def _ignore(_exchange: Exchange, _permit: Permit) -> None:
     """Nobody wants to know of every exchange, but for a plan."""
+
+
+def _pace(settings: Settings) -> Pace:
+    rate = None if settings.plan else settings.rate
+    return Pace() if rate is None else Pace(rate.requests, rate.seconds)
 
 
 def _policy(settings: Settings, target: Target) -> Policy:

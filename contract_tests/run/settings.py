@@ -12,7 +12,7 @@ from typing import Final
 
 from contract_tests.run.options import OPTIONS, Given, OptionError
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.rate import Rate
+from mock_server.rates import Rate
 
 MOCK: Final = "mock"
 SUITES: Final = ("reads", "rejects", "smoke", "table", "model", "concurrency", "fuzz")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from contract_tests.rules.exchange import Request
-from contract_tests.safety.client import NO_ANSWER
+from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.guard import Budget, Refused, Stop
 from contract_tests.safety.payment_log import PaymentLog
-from contract_tests.safety.rate import Rate
+from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import (
     LOADS,
     LOST,
@@ -408,7 +408,7 @@ def test_no_header_makes_one_request_look_like_another(header: str, server: Coun
 @pytest.mark.parametrize("value", ["a\r\nX: b", "a\nb", "a\x00", "\ud800"])
 def test_a_header_that_is_no_header_is_not_sent(value: str, server: CountingServer) -> None:
     with guarded(server.url) as (client, _, _), suppress(Refused):
-        assert client.send(replace(READ, headers={"X-Text": value})).response.status == NO_ANSWER
+        assert client.send(replace(READ, headers={"X-Text": value})).response.status == NO_RESPONSE
     assert server.received == []
 
 
@@ -487,11 +487,11 @@ def test_a_lost_payment_without_a_reference_is_not_repeated(server: CountingServ
 def test_a_lost_read_is_asked_once_more_and_then_has_no_answer(server: CountingServer) -> None:
     server.answer = lambda _: LOST
     with guarded(server.url) as (client, _, _):
-        assert client.send(READ).response.status == NO_ANSWER
+        assert client.send(READ).response.status == NO_RESPONSE
         assert len(server.received) == 2
         for _ in range(3):
             client.send(READ)
-        with pytest.raises(Stop, match="does not answer"):
+        with pytest.raises(Stop, match="does not respond"):
             client.send(READ)
 
 
@@ -505,7 +505,7 @@ def test_the_rate_is_kept(server: CountingServer) -> None:
         return Reply()
 
     server.answer = stamp
-    with guarded(server.url, rate=Rate(5, 1)) as (client, _, _), ThreadPoolExecutor(4) as pool:
+    with guarded(server.url, pace=Pace(5, 1)) as (client, _, _), ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: client.send(READ), range(12)))
     moments.sort()
     assert len(moments) == 12

@@ -10,7 +10,7 @@ from contract_tests.run.cli import main
 from contract_tests.run.options import OPTIONS, Given, OptionError
 from contract_tests.run.settings import SUITES, resolve
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.rate import Rate
+from mock_server.rates import Rate
 
 REMOTE = "https://api.example.com"
 LOCAL = "http://127.0.0.1:8080"
