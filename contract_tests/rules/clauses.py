@@ -27,11 +27,15 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the contract leaves open. `expected` is what the mock does, in the words of an observation."""
+    """What the contract leaves open. `expected` is what the mock does, in the words of an observation.
+
+    `needs` is what a run must have or do to find out; nothing where the shorter suites suffice.
+    """
 
     id: str
     question: str
     expected: str
+    needs: str = ""
 
 
 def _clauses(grade: Grade, sentences: dict[str, str]) -> dict[str, Clause]:
@@ -88,8 +92,8 @@ PROBLEM_405 = _PROBLEM.format(f"{_URI}6", "Method Not Allowed")
 PROBLEM_415 = _PROBLEM.format(f"{_URI}16", "Unsupported Media Type")
 
 QUESTIONS: dict[str, Question] = {
-    key: Question(key, question, expected)
-    for key, question, expected in (
+    row[0]: Question(*row)
+    for row in (
         ("A1", "Names of the load's payment fields", "paidAt, totalPaid, payments"),
         ("A1b", "Fields of a payment in the load", "those of the response"),
         ("A2a", "Where is the sentence about the reference?", "errors[ReferenceNumber], detail"),
@@ -193,11 +197,11 @@ QUESTIONS: dict[str, Question] = {
         ("Q24", "Invalid UTF-8", "400"),
         ("Q25", "A lone surrogate", "400"),
         ("Q26", "A negative currency", "accepted"),
-        ("Q27", "WWW-Authenticate of a 401", "Bearer"),
+        ("Q27", "WWW-Authenticate of a 401", "Bearer", "credentials"),
         ("Q28", "A search with an unknown status", "400"),
         ("Q29", "NaN or Infinity", "400"),
         ("Q30", "Allow of a 405", "POST"),
-        ("Q31", "A generated request that openapi.yaml forbids", "refused"),
+        ("Q31", "A generated request that openapi.yaml forbids", "refused", "the suite fuzz"),
         ("Q32", "A load by a DateRange that starts and ends when it was created", "found"),
         ("Q33", "A search without Page and PageSize", "Page 0, PageSize 20"),
     )
