@@ -21,7 +21,7 @@ MEDIA_TYPE = {"Content-Type": "application/json-patch+json"}
 
 
 def body(load: str = NOMINATED, reference: str = "ct-run-1", amount: str = "0.10") -> bytes:
-    """A payment as JSON; the amount is written as it stands."""
+    """A payment as JSON; the amount is written as given."""
     text = json.dumps(
         {
             "LoadNumber": load,
