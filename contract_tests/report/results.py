@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contract_tests.rules.findings import Findings
-from contract_tests.run.run import Run
 from contract_tests.safety.payment_log import LoggedPayment
 
 
@@ -28,20 +27,6 @@ class Results:
     target: str = ""
     base_url: str = ""
     with_token: bool = False
-
-    @classmethod
-    def of(cls, run: Run) -> "Results":
-        """What a run came to so far."""
-        stop = run.guard.stopped
-        return cls(
-            findings=run.findings,
-            requests=run.guard.requests,
-            payments=run.record.payments,
-            stopped=None if stop is None else (stop.reason, stop.status),
-            target=run.target.name,
-            base_url=run.target.base_url,
-            with_token=run.target.wants_token,
-        )
 
     @classmethod
     def merged(cls, parts: Iterable["Results"]) -> "Results":

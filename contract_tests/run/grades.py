@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from contract_tests.rules.clauses import CLAUSES, GRADES, QUESTIONS
-from contract_tests.rules.findings import ClauseFailedError
+from contract_tests.rules.findings import ClauseFailedError, Findings
+from contract_tests.run.session import RUN
 from contract_tests.run.settings import SUITES
 from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api
 
 _HERE = Path(__file__).parents[1]
 
@@ -88,29 +88,29 @@ def _kept(item: pytest.Item) -> Iterator[None]:
     try:
         yield
     except ClauseFailedError as failed:
-        api = _api_of(item)
-        if api is not None:
-            api.findings.keep(failed.failures)
+        findings = _findings_of(item)
+        if findings is not None:
+            findings.keep(failed.failures)
         raise
     except BaseExceptionGroup as group:
         # What Hypothesis could not repeat; on a service with state that is no excuse.
-        api = _api_of(item)
-        if api is not None:
+        findings = _findings_of(item)
+        if findings is not None:
             for one in _leaves(group.subgroup(ClauseFailedError)):
-                api.findings.keep(one.failures)
+                findings.keep(one.failures)
         raise
     except Refused as refused:
-        api = _api_of(item)
-        if api is None:
+        findings = _findings_of(item)
+        if findings is None:
             raise
         for clause in ids_of(item):
-            api.findings.cannot_test(clause, refused.reason)
+            findings.cannot_test(clause, refused.reason)
         pytest.skip(refused.reason)
 
 
-def _api_of(item: pytest.Item) -> Api | None:
-    api = item.funcargs.get("api") if isinstance(item, pytest.Function) else None
-    return api if isinstance(api, Api) else None
+def _findings_of(item: pytest.Item) -> Findings | None:
+    run = item.config.stash.get(RUN, None)
+    return None if run is None else run.findings
 
 
 def _leaves(group: BaseExceptionGroup[ClauseFailedError] | None) -> list[ClauseFailedError]:

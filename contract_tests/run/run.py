@@ -81,13 +81,13 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         record.close()
 
 
+def _pace(settings: Settings) -> Pace:
+    rate = settings.rate
+    return Pace(None, 1) if rate is None or settings.plan else Pace(rate.requests, rate.seconds)
+
+
 def _ignore(_exchange: Exchange, _permit: Permit) -> None:
     """Nobody wants to know of every exchange, but for a plan."""
-
-
-def _pace(settings: Settings) -> Pace:
-    rate = None if settings.plan else settings.rate
-    return Pace() if rate is None else Pace(rate.requests, rate.seconds)
 
 
 def _policy(settings: Settings, target: Target) -> Policy:

@@ -88,7 +88,7 @@ def hand_over(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is not None:
         output: dict[str, object] = vars(config)["workeroutput"]
-        output[_OUTPUT] = pickle.dumps(Results.of(run))
+        output[_OUTPUT] = pickle.dumps(_results_of(run))
 
 
 def take_over(config: pytest.Config, output: object) -> None:
@@ -108,7 +108,7 @@ def finish(session: pytest.Session, exit_status: int) -> None:
     if cannot is not None and cannot.status == WRONG_USE:
         session.exitstatus = WRONG_USE
         return
-    parts = [*config.stash[PARTS], *([] if run is None else [Results.of(run)])]
+    parts = [*config.stash[PARTS], *([] if run is None else [_results_of(run)])]
     if cannot is not None:
         parts.append(Results(stopped=(cannot.sentence.rstrip("."), cannot.status), target=settings.target))
     if not parts and (config.stash[ERRORS] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -128,6 +128,20 @@ def finish(session: pytest.Session, exit_status: int) -> None:
     config.stash[UNWRITTEN] = unwritten = list(_write(report, settings))
     if report.exit_status or unwritten:
         session.exitstatus = report.exit_status or WRONG_USE
+
+
+def _results_of(run: Run) -> Results:
+    """What a run came to so far."""
+    stop = run.guard.stopped
+    return Results(
+        findings=run.findings,
+        requests=run.guard.requests,
+        payments=run.record.payments,
+        stopped=None if stop is None else (stop.reason, stop.status),
+        target=run.target.name,
+        base_url=run.target.base_url,
+        with_token=run.target.wants_token,
+    )
 
 
 def _write(report: Report, settings: Settings) -> Iterator[str]:

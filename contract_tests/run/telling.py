@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from contract_tests.report.plan import how_long
 from contract_tests.report.terminal import show
 from contract_tests.run import session as kept
 
@@ -21,4 +22,6 @@ def tell(config: pytest.Config, console: Console) -> None:
     elif cannot is not None:
         console.print(Text(cannot.sentence, style="bold red"), soft_wrap=True)
     elif run is not None and settings.plan:
-        run.plan.show(console, settings.target, run.guard.payments, run.guard.amount, settings.rate)
+        plan, guard, rate = run.plan, run.guard, settings.rate
+        time = rate and f"{how_long(len(plan.requests), rate.requests, rate.seconds)} at {rate}"
+        plan.show(console, settings.target, guard.payments, guard.amount, time or "")

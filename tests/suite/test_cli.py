@@ -117,7 +117,7 @@ def test_a_nominated_load_that_cannot_be_read_is_a_violation(run: Shell, mock: M
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--rate", "fast"), "--rate: 'fast' is no rate"),
+        (("--rate", "fast"), "--rate: 'fast' is not a rate"),
         (("--nonsense",), "No such option"),
         (("--suite", "smok"), "there is no suite"),
         (("--target", "http://127.0.0.1:1", "--record-payments"), "needs --loads"),

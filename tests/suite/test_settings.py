@@ -80,7 +80,7 @@ def test_a_run_id_resumes_a_run() -> None:
         ({"target": "https://a/?key=1"}, "--target"),
         ({"loads": "/nowhere.yaml"}, "--loads: there is no file"),
         ({"target": REMOTE, "record-payments": True}, "--record-payments needs --loads"),
-        ({"rate": "fast"}, "--rate: 'fast' is no rate"),
+        ({"rate": "fast"}, "--rate: 'fast' is not a rate"),
         ({"rate": "0/minute"}, "--rate"),
         ({"max-payments": "-1"}, "--max-payments: '-1' is no whole number"),
         ({"max-payments": "1.5"}, "--max-payments"),
@@ -161,10 +161,3 @@ def test_the_command_line_has_every_option_with_its_variable() -> None:
 )
 def test_a_base_url_has_one_form(text: str, printed: str) -> None:
     assert str(Origin.parse(text)) == printed
-
-
-@pytest.mark.parametrize(
-    ("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)]
-)
-def test_the_time_at_a_rate_is_known(requests: int, seconds: int) -> None:
-    assert Rate(10, 60).time_for(requests) == pytest.approx(seconds, rel=0.03)
