@@ -13,6 +13,7 @@ from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
 from mock_server.problems import InvalidRequest
+from mock_server.rates import NotARate, Rate
 from mock_server.spec import Spec
 from mock_server.tokens import DEFAULT_LIFETIME, Client, TokenGate, Tokens
 
@@ -29,8 +30,9 @@ class Settings:
     """What a mock is told at its start.
 
     `max_body` and `journal_body` are bytes, `token_lifetime` is in seconds, `journal` is the number of
-    requests that are remembered, 0 for none. `rate_limit` is `off`, `documented`, `N/second` or
-    `N/minute`. `faults` are written as on the command line: `operation=recordCustomerPayment,drop=after`.
+    requests that are remembered, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
+    `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
+    `operation=recordCustomerPayment,drop=after`.
     Without `control` there is no control plane.
     """
 
@@ -58,12 +60,12 @@ class Sandbox:
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
-            from mock_server.limits import Limits, NotARate, RateLimit  # noqa: PLC0415 - for those who limit
+            from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
             try:
-                wanted = None if settings.rate_limit == DOCUMENTED else RateLimit.parse(settings.rate_limit)
+                wanted = None if settings.rate_limit == DOCUMENTED else Rate.parse(settings.rate_limit)
             except NotARate as error:
-                raise UnusableSetting(str(error)) from error
+                raise UnusableSetting(f"{error}, or as documented or off") from error
             limits = Limits(self.clock, wanted)
             gates.append(limits)
         self.can_fail = settings.control or bool(settings.faults)

@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "problems": {".decimal_json", ".domain"},
     "clock": set(),
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".shapes", ".spec"},
-    "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".spec", ".tokens"},
+    "rates": set(),
+    "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "faults": {"starlette", ".decimal_json", ".handlers", ".problems", ".schemas", ".spec"},
     "journal": {"starlette", ".clock", ".handlers", ".instants", ".shapes"},
     "app": {
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".faults", ".handlers", ".instants", ".journal", ".ledger", ".limits", ".opening", ".problems"}
     | {".schemas", ".shapes", ".shipped", ".spec", ".tokens", ".wire"},
     "sandbox": {"starlette", ".app", ".clock", ".control", ".domain", ".faults", ".journal", ".ledger"}
-    | {".limits", ".problems", ".spec", ".tokens"},
+    | {".limits", ".problems", ".rates", ".spec", ".tokens"},
     "call_log": {"starlette", ".handlers"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".sandbox", ".serving", ".shapes"}

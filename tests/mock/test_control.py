@@ -340,7 +340,7 @@ def test_greeting_says_what_is_switched_on() -> None:
             ("--fault", "drop=never"),
             "Error: fault 'drop=never': drop: The drop field must be one of: before, after.\n",
         ),
-        (("--rate-limit", "many"), "Error: 'many' is no rate limit; write it as"),
+        (("--rate-limit", "many"), "Error: 'many' is not a rate; write it as"),
         (("--client", "a:b"), "'a:b' is no client; write it as ID:SECRET:SCOPE,SCOPE."),
         (("--no-control", "--control-port", "0"), "--no-control and --control-port contradict each other."),
     ],
