@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeAlias
 from unittest import mock
+
+from rich.console import Console
+from rich.progress import track
 
 from evaluation.forks import run_all
 
@@ -34,16 +38,18 @@ PRELOADED = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the suites run against. `found_by` are the fates that count as found.
+    """What the suites run against. `sentence` says what is wrong with it.
 
-    `opened` gets the suites and a folder of the run's own, has the subject under test for as long as the
-    block lasts, and gives the arguments with which alvys-contract tests it.
+    `found_by` are the fates that count as found; `excuse` says why none of them need come. `opened` gets
+    the suites and a folder of the run's own, has the subject under test for as long as the block lasts,
+    and gives the arguments with which alvys-contract tests it.
     """
 
     id: str
     opened: Callable[[Suites, Path], AbstractContextManager[Sequence[str]]]
     group: str = ""
     sentence: str = ""
+    excuse: str = ""
     found_by: frozenset[Fate] = frozenset({"failed"})
 
 
@@ -75,7 +81,9 @@ class Baseline:
         """
         one, two = self.first.observed, self.second.observed
         steady = {question for question, answer in one.items() if two.get(question) == answer}
-        return tuple(sorted(key for key in steady & outcome.observed.keys() if outcome.observed[key] != one[key]))
+        return tuple(
+            sorted(key for key in steady & outcome.observed.keys() if outcome.observed[key] != one[key])
+        )
 
     def fate(self, outcome: Outcome) -> Fate:
         """What a run on something else shows."""
@@ -134,7 +142,16 @@ def run_calls(calls: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outcome
     """The outcomes of runs in forks, in the order of the calls."""
     for name in PRELOADED:
         importlib.import_module(name)
-    found = dict(run_all(calls, jobs))
+    found = dict(
+        track(
+            run_all(calls, jobs),
+            total=len(calls),
+            console=Console(stderr=True),
+            transient=True,
+            auto_refresh=False,  # a thread must not be forked
+            disable=not sys.stderr.isatty(),
+        )
+    )
     return [found[position] or Outcome() for position in range(len(calls))]
 
 

@@ -27,13 +27,14 @@ def correct() -> Subject:
     return Subject("correct", partial(opened, Service))
 
 
-def freedom(name: str) -> Subject:
-    """The reference implementation with a combination of freedoms."""
-    return Subject(name, partial(opened, partial(Service, freedoms=COMBINATIONS[name])), group="freedoms")
+def freedom(name: str, examples: int) -> Subject:
+    """The reference implementation with a combination of freedoms, under so many generated examples."""
+    make = partial(Service, freedoms=COMBINATIONS[name])
+    return Subject(name, partial(opened, make, examples=examples), group="freedoms")
 
 
 @contextlib.contextmanager
-def opened(make: Make, suites: Suites, folder: Path) -> Iterator[list[str]]:
+def opened(make: Make, suites: Suites, folder: Path, examples: int = 20) -> Iterator[list[str]]:
     """Serves the implementation, with loads of its own.
 
     Smoke is for services with real money, and meets the subject as one: by its URL. The other suites
@@ -42,7 +43,6 @@ def opened(make: Make, suites: Suites, folder: Path) -> Iterator[list[str]]:
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
-    examples = 3 if "fuzz" in suites else 20
     arguments = ["--loads", str(loads), f"--examples={examples}", "--record-payments"]
     with serve(make(opening_loads())) as url:
         if suites == ("smoke",):
