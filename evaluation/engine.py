@@ -5,6 +5,8 @@ import importlib
 import io
 import json
 import os
+import pkgutil
+import re
 import sys
 import time
 import traceback
@@ -27,13 +29,6 @@ Fate = Literal["failed", "broken", "seen", "passed"]
 """A clause failed; the run could not be made; an observation differed from the correct one; or nothing."""
 SUITES: Suites = ("smoke", "rejects", "reads", "table", "model", "concurrency", "fuzz")
 PASSED, FAILED = 0, 1  # exit statuses of alvys-contract
-# Before the forks, because together they take seconds to import.
-PRELOADED = (
-    "hypothesis.stateful",
-    "contract_tests.run.cli",
-    "contract_tests.run.session",
-    "contract_tests.oracle.oracle",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +135,7 @@ def run_each(subjects: Sequence[Subject], suites: Suites, jobs: int) -> list[Out
 
 def run_calls(calls: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outcome]:
     """The outcomes of runs in forks, in the order of the calls."""
-    for name in PRELOADED:
-        importlib.import_module(name)
+    _preload()
     found = dict(
         track(
             run_all(calls, jobs),
@@ -153,6 +147,15 @@ def run_calls(calls: Sequence[Callable[[], Outcome]], jobs: int) -> list[Outcome
         )
     )
     return [found[position] or Outcome() for position in range(len(calls))]
+
+
+def _preload() -> None:
+    """Imports what every run needs before the forks, because that takes seconds."""
+    importlib.import_module("hypothesis.stateful")
+    package = importlib.import_module("contract_tests")
+    for module in pkgutil.walk_packages(package.__path__, "contract_tests."):
+        if not re.search(r"suites|conftest|hooks|__main__", module.name):
+            importlib.import_module(module.name)
 
 
 def run(subject: Subject, suites: Suites) -> Outcome:

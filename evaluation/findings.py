@@ -75,7 +75,7 @@ class Findings:
         found = [one for one in self.subjects if stage.finds(one)]
         first = stage.baseline.first
         self._print(
-            f"{', '.join(stage.suites)}: {len(found)} of {len(stage.outcomes)} found in {stage.seconds:.0f} s; "
+            f"{', '.join(stage.suites)}: {len(found)} of {len(stage.outcomes)} found, {stage.seconds:.0f} s; "
             f"on the correct one {first.requests} requests, {first.payments} payments, {first.seconds:.1f} s"
         )
         if found:
