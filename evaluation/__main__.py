@@ -46,6 +46,7 @@ class Options:
         """The subjects that are asked for."""
         chosen = [one for one in subjects if not self.ids or any(text in one.id for text in self.ids)]
         if self.sample is not None and self.sample < len(chosen):
+            chosen.sort(key=lambda one: one.id)
             return random.Random(1).sample(chosen, self.sample)  # noqa: S311 - nothing secret
         return chosen
 

@@ -17,7 +17,7 @@ from evaluation.reference.service import Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 ROUND_TRIP_SECONDS = 0.02
-concurrency = Table("concurrency")
+row = Table("concurrency")
 TWENTY_ALIKE = Together((pay(),) * 20)
 TWENTY = Together(tuple(pay(ReferenceNumber=f"R-{n:02}") for n in range(20)))
 
@@ -27,7 +27,7 @@ async def round_trip() -> None:
     await asyncio.sleep(ROUND_TRIP_SECONDS)
 
 
-@concurrency.defect(
+@row.defect(
     "R6",
     shown=witness(TWENTY_ALIKE, read(), sees=lambda r: r[20].count("payments"), correct=1),
 )
@@ -46,7 +46,7 @@ class RepeatsRace(Service):
         return payment, False
 
 
-@concurrency.defect("R7", shown=witness(TWENTY, read(), sees=lambda r: r[20].count("payments"), correct=20))
+@row.defect("R7", shown=witness(TWENTY, read(), sees=lambda r: r[20].count("payments"), correct=20))
 class PaymentsOverwriteEachOther(Service):
     """The list of payments is read, extended and written back, so that payments get lost."""
 
@@ -64,7 +64,7 @@ class PaymentsOverwriteEachOther(Service):
         return payment, False
 
 
-@concurrency.defect(
+@row.defect(
     "R7",
     shown=witness(TWENTY, read(), sees=lambda r: r[20].at("totalPaid", "Amount"), correct=Decimal("210.00")),
 )
@@ -87,7 +87,7 @@ class TotalsOverwriteEachOther(Service):
         return self.totals.get(load.number, Decimal(0))
 
 
-@concurrency.defect(
+@row.defect(
     "A22",
     shown=witness(TWENTY_ALIKE, sees=lambda r: {one.status for one in r}, correct={200}),
 )
@@ -109,7 +109,7 @@ class RepeatAtOnceIsConflict(Service):
             self.pending -= {key}
 
 
-@concurrency.defect(
+@row.defect(
     "A22 R6",
     shown=witness(TWENTY_ALIKE, sees=lambda r: {one.status for one in r}, correct={200}),
 )
@@ -125,7 +125,7 @@ class RepeatAtOnceIsServerError(Service):
         return await super().record(load, posted)
 
 
-@concurrency.defect(
+@row.defect(
     "D4",
     shown=witness(
         TWENTY, read(), sees=lambda r: len(set(map(str, r[20].each("Id", of="payments")))), correct=20
@@ -146,7 +146,7 @@ class IdsAreCountedApart(Service):
         return numbered, False
 
 
-@concurrency.defect(
+@row.defect(
     "D1",
     shown=witness(
         Together((pay(), pay(LoadNumber=INVOICED_CAD, ReferenceNumber="R-2"))),
@@ -173,7 +173,7 @@ class RequestsShareTheirLoad(Service):
         return super().response_fields(self.current or load, payment, posted, replayed=replayed)
 
 
-@concurrency.defect(
+@row.defect(
     "D4",
     shown=witness(
         TWENTY,

@@ -64,44 +64,53 @@ CATALOGUE: dict[str, Defect] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The defects of one category. `clauses` are ids with spaces between them."""
+class Row:
+    """The beginning of a row; it is in the catalogue when the rest is known, too."""
 
     category: Category
+    id: str
+    clauses: str
+    sentence: str
 
-    def row(
-        self,
-        id: str,
-        clauses: str,
-        sentence: str,
-        shown: Witness,
-        /,
-        *,
-        parent: type[Service] = Service,
-        **changes: object,
-    ) -> None:
+    def __call__(self, shown: Witness, /, *, parent: type[Service] = Service, **changes: object) -> None:
         """Adds a service that differs in these methods and values from the parent.
 
         A function takes the place of a method and gets `self` first, too; see `then` and `given` for
         those that use the parent's. Raises AttributeError or TypeError if the parent calls nothing so.
         """
         methods = {name: _in_place_of(getattr(parent, name), change) for name, change in changes.items()}
-        self._add(id, clauses, sentence, shown, cast("type[Service]", type(id, (parent,), methods)))
+        self.add(shown, cast("type[Service]", type(self.id, (parent,), methods)))
+
+    def add(self, shown: Witness, service: type[Service]) -> None:
+        """Puts the service into the catalogue."""
+        if self.id in CATALOGUE or not self.sentence:
+            raise ValueError(f"{self.id} needs a name of its own and a sentence")
+        clauses = tuple(self.clauses.split())
+        CATALOGUE[self.id] = Defect(self.id, self.category, self.sentence, clauses, service, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The defects of one category. `clauses` are ids with spaces between them.
+
+    row("zero-is-accepted", "R4", "An amount of zero is recorded.")(WITNESS, is_positive=FUNCTION)
+    """
+
+    category: Category
+
+    def __call__(self, id: str, clauses: str, sentence: str) -> Row:
+        """Begins a row."""
+        return Row(self.category, id, clauses, sentence)
 
     def defect(self, clauses: str, shown: Witness) -> Callable[[type[Change]], type[Change]]:
         """Adds the decorated service: its name is the id, its docstring the sentence."""
 
         def add(service: type[Change]) -> type[Change]:
             name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", service.__name__).lower()
-            self._add(name, clauses, service.__doc__ or "", shown, service)
+            self(name, clauses, service.__doc__ or "").add(shown, service)
             return service
 
         return add
-
-    def _add(self, id: str, clauses: str, sentence: str, shown: Witness, service: type[Service]) -> None:
-        if id in CATALOGUE or not sentence:
-            raise ValueError(f"{id} needs a name of its own and a sentence")
-        CATALOGUE[id] = Defect(id, self.category, sentence, tuple(clauses.split()), service, shown)
 
 
 # --- what a row changes ------------------------------------------------------------------------

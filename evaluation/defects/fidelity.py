@@ -24,7 +24,7 @@ from evaluation.reference.service import Service, instant
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 ODD = "2026-07-01T23:45:10.25-05:30"
-fidelity = Table("fidelity")
+row = Table("fidelity")
 
 
 def kept(name: str, **sent: object) -> Witness:
@@ -102,24 +102,12 @@ for missing, name, noun in (
     ("id-is-missing", "Id", "id"),
     ("reference-is-missing", "ReferenceNumber", "reference"),
 ):
-    fidelity.row(
-        missing,
-        "D1",
-        f"A payment does not show its {noun}.",
-        present(name),
-        payment_fields=without(name),
-    )
-fidelity.row(
-    "note-is-returned",
-    "D1",
-    "A payment shows its note.",
+    row(missing, "D1", f"A payment does not show its {noun}.")(present(name), payment_fields=without(name))
+row("note-is-returned", "D1", "A payment shows its note.")(
     witness(pay(Note="secret"), sees=lambda r: r[0].paid(0, "Note") is MISSING, correct=True),
     payment_fields=then(lambda _s, fields, payment: {**fields, "Note": payment.note}),
 )
-fidelity.row(
-    "null-becomes-empty",
-    "D2",
-    "Null comes back as an empty text.",
+row("null-becomes-empty", "D2", "Null comes back as an empty text.")(
     kept("CheckNumber", CheckNumber=None),
     payment_fields=showing(
         lambda payment: replace(
@@ -127,10 +115,7 @@ fidelity.row(
         )
     ),
 )
-fidelity.row(
-    "empty-becomes-null",
-    "Q18 D2",
-    "An empty text comes back as null.",
+row("empty-becomes-null", "Q18 D2", "An empty text comes back as null.")(
     kept("CheckNumber", CheckNumber=""),
     payment_fields=showing(
         lambda payment: replace(
@@ -141,19 +126,13 @@ fidelity.row(
         )
     ),
 )
-fidelity.row(
-    "method-is-normalised",
-    "D2",
-    "A payment method comes back capitalised.",
+row("method-is-normalised", "D2", "A payment method comes back capitalised.")(
     kept("PaymentMethod", PaymentMethod="ACH"),
     payment_fields=showing(
         lambda payment: replace(payment, method=payment.method and payment.method.capitalize())
     ),
 )
-fidelity.row(
-    "method-is-enumerated",
-    "D2",
-    "A payment method that is not Check, ACH or Wire comes back as Other.",
+row("method-is-enumerated", "D2", "A payment method that is not Check, ACH or Wire comes back as Other.")(
     kept("PaymentMethod", PaymentMethod="Zelle"),
     payment_fields=showing(
         lambda payment: (
@@ -163,166 +142,82 @@ fidelity.row(
         )
     ),
 )
-fidelity.row(
-    "check-number-loses-zeros",
-    "D2",
-    "A check number comes back without its leading zeros.",
+row("check-number-loses-zeros", "D2", "A check number comes back without its leading zeros.")(
     kept("CheckNumber", CheckNumber="00123"),
     payment_fields=showing(
         lambda payment: replace(payment, check=payment.check and (payment.check.lstrip("0") or "0"))
     ),
 )
-fidelity.row(
-    "texts-are-swapped",
-    "D2",
-    "Check number and invoice number are exchanged.",
+row("texts-are-swapped", "D2", "Check number and invoice number are exchanged.")(
     kept("CheckNumber", CheckNumber="7", InvoiceNumber="I-7"),
     payment_fields=showing(lambda payment: replace(payment, check=payment.invoice, invoice=payment.check)),
 )
-fidelity.row(
-    "unicode-is-mangled",
-    "D2",
-    "Characters beyond Latin-1 come back as question marks.",
+row("unicode-is-mangled", "D2", "Characters beyond Latin-1 come back as question marks.")(
     kept("PaymentMethod", PaymentMethod="Überweisung 東京"),
     payment_fields=texts(lambda text: text.encode("latin-1", "replace").decode("latin-1")),
 )
-fidelity.row(
-    "unicode-is-decoded-twice",
-    "D2",
-    "UTF-8 comes back read as Latin-1.",
+row("unicode-is-decoded-twice", "D2", "UTF-8 comes back read as Latin-1.")(
     kept("PaymentMethod", PaymentMethod="Überweisung"),
     payment_fields=texts(lambda text: text.encode().decode("latin-1")),
 )
-fidelity.row(
-    "emoji-are-lost",
-    "D2",
-    "Characters beyond the basic plane are lost, as in a three-byte column.",
+row("emoji-are-lost", "D2", "Characters beyond the basic plane are lost, as in a three-byte column.")(
     kept("PaymentMethod", PaymentMethod="a 😀 b"),
     payment_fields=texts(lambda text: "".join(one for one in text if ord(one) < 0x10000)),
 )
-fidelity.row(
-    "text-is-escaped",
-    "D2",
-    "Texts come back escaped for HTML.",
-    kept("InvoiceNumber", InvoiceNumber="A&B <1>"),
-    payment_fields=texts(html.escape),
+row("text-is-escaped", "D2", "Texts come back escaped for HTML.")(
+    kept("InvoiceNumber", InvoiceNumber="A&B <1>"), payment_fields=texts(html.escape)
 )
-fidelity.row(
-    "text-is-trimmed",
-    "Q19 D2",
-    "Texts come back without the white space at their ends.",
-    kept("PaymentMethod", PaymentMethod=" Wire "),
-    payment_fields=texts(str.strip),
+row("text-is-trimmed", "Q19 D2", "Texts come back without the white space at their ends.")(
+    kept("PaymentMethod", PaymentMethod=" Wire "), payment_fields=texts(str.strip)
 )
-fidelity.row(
-    "text-is-cut",
-    "D2",
-    "Texts come back without what exceeds 100 characters.",
-    kept("InvoiceNumber", InvoiceNumber="x" * 300),
-    payment_fields=texts(lambda text: text[:100]),
+row("text-is-cut", "D2", "Texts come back without what exceeds 100 characters.")(
+    kept("InvoiceNumber", InvoiceNumber="x" * 300), payment_fields=texts(lambda text: text[:100])
 )
-fidelity.row(
-    "quotes-are-doubled",
-    "D2",
-    "Quotes come back doubled, as in SQL.",
-    kept("InvoiceNumber", InvoiceNumber="it's"),
-    payment_fields=texts(lambda text: text.replace("'", "''")),
+row("quotes-are-doubled", "D2", "Quotes come back doubled, as in SQL.")(
+    kept("InvoiceNumber", InvoiceNumber="it's"), payment_fields=texts(lambda text: text.replace("'", "''"))
 )
-fidelity.row(
-    "date-loses-time",
-    "D2",
-    "A payment date comes back at midnight.",
-    SAME_INSTANT,
-    date_text=dated(lambda sent, _moment: f"{sent[:10]}T00:00:00Z"),
+row("date-loses-time", "D2", "A payment date comes back at midnight.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: f"{sent[:10]}T00:00:00Z")
 )
-fidelity.row(
-    "date-is-bare",
-    "D2",
-    "A payment date comes back as a date without a time.",
-    SAME_INSTANT,
-    date_text=dated(lambda sent, _moment: sent[:10]),
+row("date-is-bare", "D2", "A payment date comes back as a date without a time.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent[:10])
 )
-fidelity.row(
-    "date-loses-offset",
-    "D2",
-    "A payment date comes back with its offset replaced by Z.",
-    SAME_INSTANT,
-    date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-6]}Z"),
+row("date-loses-offset", "D2", "A payment date comes back with its offset replaced by Z.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-6]}Z")
 )
-fidelity.row(
+row(
     "offset-is-added-the-wrong-way",
     "D2",
     "The offset of a payment date is added where it should be subtracted.",
-    SAME_INSTANT,
-    date_text=dated(added_the_wrong_way),
+)(SAME_INSTANT, date_text=dated(added_the_wrong_way))
+row("offset-minutes-are-ignored", "D2", "Only the hours of an offset are used.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-2]}00")
 )
-fidelity.row(
-    "offset-minutes-are-ignored",
-    "D2",
-    "Only the hours of an offset are used.",
-    SAME_INSTANT,
-    date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-2]}00"),
+row("date-has-no-zone", "D2", "A payment date comes back without a zone.")(
+    SAME_INSTANT, date_text=dated(lambda _sent, moment: wall(moment))
 )
-fidelity.row(
-    "date-has-no-zone",
-    "D2",
-    "A payment date comes back without a zone.",
-    SAME_INSTANT,
-    date_text=dated(lambda _sent, moment: wall(moment)),
+row("date-loses-fraction", "D2 A15", "A payment date comes back without the fraction of its second.")(
+    SAME_INSTANT, date_text=dated(lambda _sent, moment: f"{wall(moment)}Z")
 )
-fidelity.row(
-    "date-loses-fraction",
-    "D2 A15",
-    "A payment date comes back without the fraction of its second.",
-    SAME_INSTANT,
-    date_text=dated(lambda _sent, moment: f"{wall(moment)}Z"),
+row("date-is-now", "D2", "A payment date comes back as the time of the response.")(
+    SAME_INSTANT, date_text=lambda s, _sent: s.now()
 )
-fidelity.row(
-    "date-is-now",
-    "D2",
-    "A payment date comes back as the time of the response.",
-    SAME_INSTANT,
-    date_text=lambda s, _sent: s.now(),
+row("only-new-payment-is-listed", "D4", "The response lists the new payment alone.")(
+    in_order("R-2", "R-1", "R-3"), listed=lambda _s, load: load.payments[-1:]
 )
-fidelity.row(
-    "only-new-payment-is-listed",
-    "D4",
-    "The response lists the new payment alone.",
-    in_order("R-2", "R-1", "R-3"),
-    listed=lambda _s, load: load.payments[-1:],
+row("new-payment-is-not-listed", "D4", "The response lists the payments that were there before.")(
+    in_order("R-2", "R-1", "R-3"), listed=lambda _s, load: load.payments[:-1]
 )
-fidelity.row(
-    "new-payment-is-not-listed",
-    "D4",
-    "The response lists the payments that were there before.",
-    in_order("R-2", "R-1", "R-3"),
-    listed=lambda _s, load: load.payments[:-1],
+row("list-is-reversed", "Q1", "The response lists the latest payment first.")(
+    in_order("R-2", "R-1", "R-3"), listed=lambda _s, load: load.payments[::-1]
 )
-fidelity.row(
-    "list-is-reversed",
-    "Q1",
-    "The response lists the latest payment first.",
-    in_order("R-2", "R-1", "R-3"),
-    listed=lambda _s, load: load.payments[::-1],
+row("list-is-cut", "D4", "The response lists ten payments at most.")(
+    in_order(*(f"R-{n:02}" for n in range(12))), listed=lambda _s, load: load.payments[:10]
 )
-fidelity.row(
-    "list-is-cut",
-    "D4",
-    "The response lists ten payments at most.",
-    in_order(*(f"R-{n:02}" for n in range(12))),
-    listed=lambda _s, load: load.payments[:10],
+row("list-has-new-payment-twice", "D4", "The response lists the new payment twice.")(
+    in_order("R-2", "R-1"), listed=lambda _s, load: [*load.payments, *load.payments[-1:]]
 )
-fidelity.row(
-    "list-has-new-payment-twice",
-    "D4",
-    "The response lists the new payment twice.",
-    in_order("R-2", "R-1"),
-    listed=lambda _s, load: [*load.payments, *load.payments[-1:]],
-)
-fidelity.row(
-    "single-payment-is-no-list",
-    "D1",
-    "A single payment is shown as an object instead of a list.",
+row("single-payment-is-no-list", "D1", "A single payment is shown as an object instead of a list.")(
     lists(1, pay()),
     response_fields=then(
         lambda s, fields, load, payment, *_: (
@@ -332,7 +227,7 @@ fidelity.row(
 )
 
 
-@fidelity.defect(
+@row.defect(
     "R6", shown=witness(pay(), pay(), sees=lambda r: r[0].paid(0, "Id") == r[1].paid(0, "Id"), correct=True)
 )
 class IdsChangeBetweenAnswers(Service):
@@ -352,16 +247,13 @@ class IdsChangeBetweenAnswers(Service):
         return {**super().payment_fields(payment), "Id": f"{payment.id}-{self.answered}"}
 
 
-fidelity.row(
-    "ids-are-all-the-same",
-    "D4",
-    "All payments of a load have the load's id.",
+row("ids-are-all-the-same", "D4", "All payments of a load have the load's id.")(
     witness(pay(), pay(ReferenceNumber="R-2"), sees=lambda r: len(set(map(str, r[1].each("Id")))), correct=2),
     new_id=lambda _s, load: load.id,
 )
 
 
-@fidelity.defect("D1", shown=witness(pay(), sees=lambda r: isinstance(r[0].paid(0, "Id"), str), correct=True))
+@row.defect("D1", shown=witness(pay(), sees=lambda r: isinstance(r[0].paid(0, "Id"), str), correct=True))
 class IdIsNumber(Service):
     """An id is a number."""
 
@@ -373,31 +265,18 @@ class IdIsNumber(Service):
         return {**super().payment_fields(payment), "Id": self.numbers[payment.id]}
 
 
-fidelity.row(
-    "status-is-missing",
-    "D1",
-    "The response does not show the load's status.",
-    shows("Invoiced", pay(), at="Status"),
-    response_fields=without("Status"),
+row("status-is-missing", "D1", "The response does not show the load's status.")(
+    shows("Invoiced", pay(), at="Status"), response_fields=without("Status")
 )
-fidelity.row(
-    "members-are-camel-case",
-    "D1",
-    "The response's fields begin in lowercase.",
+row("members-are-camel-case", "D1", "The response's fields begin in lowercase.")(
     lists(1, pay()),
     response_fields=then(lambda s, fields, *_: {s.camel_case(name): value for name, value in fields.items()}),
 )
-fidelity.row(
-    "load-shows-no-currency",
-    "R7",
-    "The load shows its payments without their currency.",
+row("load-shows-no-currency", "R7", "The load shows its payments without their currency.")(
     shows(840, pay(), read(), at="payments/0/Amount/Currency"),
     load_payment_fields=then(lambda _s, fields, payment: {**fields, "Amount": {"Amount": payment.amount}}),
 )
-fidelity.row(
-    "load-loses-required-member",
-    "P4",
-    "A load that was paid does not show its notes.",
+row("load-loses-required-member", "P4", "A load that was paid does not show its notes.")(
     shows([], pay(), read(), at="Notes"),
     load_fields=then(
         lambda _s, fields, load: {

@@ -17,7 +17,7 @@ OTHER_AMOUNT = (pay(), pay(Number=Decimal("11.00")))
 OTHER_CURRENCY = (pay(), pay(Currency=124))
 OTHER_LOAD = (pay(), pay(LoadNumber=INVOICED_CAD, Currency=124))
 TWO_AND_REPLAY = (pay(), pay(ReferenceNumber="R-2"), pay())
-idempotency = Table("idempotency")
+row = Table("idempotency")
 
 
 def among(payments: Iterable[Payment], posted: Posted) -> Payment | None:
@@ -30,31 +30,17 @@ def all_payments(service: Service) -> list[Payment]:
     return [payment for load in service.loads.values() for payment in load.payments]
 
 
-idempotency.row(
-    "repeat-records-again",
-    "R6",
-    "A replay records a second payment.",
-    lists(1, *TWICE),
-    find_original=lambda *_: None,
+row("repeat-records-again", "R6", "A replay records a second payment.")(
+    lists(1, *TWICE), find_original=lambda *_: None
 )
-idempotency.row(
-    "repeat-is-conflict",
-    "R6",
-    "A replay is answered with 409.",
-    responds(200, *TWICE),
-    on_replay=lambda *_: refuse(409, "ReferenceNumber", "The payment exists."),
+row("repeat-is-conflict", "R6", "A replay is answered with 409.")(
+    responds(200, *TWICE), on_replay=lambda *_: refuse(409, "ReferenceNumber", "The payment exists.")
 )
-idempotency.row(
-    "repeat-is-bad-request",
-    "R6",
-    "A replay is answered with 400, as a duplicate.",
+row("repeat-is-bad-request", "R6", "A replay is answered with 400, as a duplicate.")(
     responds(200, *TWICE),
     on_replay=lambda *_: refuse(400, "ReferenceNumber", "The ReferenceNumber field must be unique."),
 )
-idempotency.row(
-    "repeat-has-no-body",
-    "R6",
-    "A replay is answered with 204 and no body.",
+row("repeat-has-no-body", "R6", "A replay is answered with 204 and no body.")(
     lists(1, *TWICE),
     response_fields=then(lambda _s, fields, _load, _payment, _posted, replayed: {} if replayed else fields),
     ok=lambda s, fields: Service.ok(s, fields) if fields else Response(status_code=204),
@@ -75,26 +61,19 @@ class Overwriting(Service):
         return other
 
 
-idempotency.row(
-    "repeat-overwrites-amount",
-    "R6",
-    "A replay with another amount replaces the amount of the original.",
+row("repeat-overwrites-amount", "R6", "A replay with another amount replaces the amount of the original.")(
     shows(Decimal("10.50"), *OTHER_AMOUNT, at="CustomerPayments/0/Amount/Amount"),
     parent=Overwriting,
     overwritten=lambda _s, original, posted: replace(original, amount=posted.amount),
 )
-idempotency.row(
-    "repeat-overwrites-currency",
-    "R6",
-    "A replay in another currency replaces the currency of the original.",
+row(
+    "repeat-overwrites-currency", "R6", "A replay in another currency replaces the currency of the original."
+)(
     shows(840, *OTHER_CURRENCY, at="CustomerPayments/0/Amount/Currency"),
     parent=Overwriting,
     overwritten=lambda _s, original, posted: replace(original, currency=posted.currency),
 )
-idempotency.row(
-    "repeat-updates-payment-date",
-    "R6",
-    "A replay with another date replaces the date of the original.",
+row("repeat-updates-payment-date", "R6", "A replay with another date replaces the date of the original.")(
     shows(
         "2026-07-01T15:30:00Z",
         pay(),
@@ -104,10 +83,7 @@ idempotency.row(
     parent=Overwriting,
     overwritten=lambda _s, original, posted: replace(original, date=posted.date),
 )
-idempotency.row(
-    "repeat-fills-gaps",
-    "R6",
-    "A replay fills the optional fields that the original had left out.",
+row("repeat-fills-gaps", "R6", "A replay fills the optional fields that the original had left out.")(
     shows(None, pay(), pay(CheckNumber="77"), at="CustomerPayments/0/CheckNumber"),
     parent=Overwriting,
     overwritten=lambda _s, original, posted: replace(
@@ -117,27 +93,21 @@ idempotency.row(
         method=original.method or posted.method,
     ),
 )
-idempotency.row(
-    "repeat-updates-texts",
-    "R6",
-    "A replay replaces the optional texts of the original.",
+row("repeat-updates-texts", "R6", "A replay replaces the optional texts of the original.")(
     shows("ACH", pay(PaymentMethod="ACH"), pay(PaymentMethod="Wire"), at="CustomerPayments/0/PaymentMethod"),
     parent=Overwriting,
     overwritten=lambda _s, original, posted: replace(
         original, check=posted.check, invoice=posted.invoice, method=posted.method
     ),
 )
-idempotency.row(
-    "repeat-gives-new-id",
-    "R6",
-    "A replay gives the original a new id.",
+row("repeat-gives-new-id", "R6", "A replay gives the original a new id.")(
     witness(*TWICE, sees=lambda r: r[0].paid(0, "Id") == r[1].paid(0, "Id"), correct=True),
     parent=Overwriting,
     overwritten=lambda _s, original, _posted: replace(original, id=f"{original.id}-2"),
 )
 
 
-@idempotency.defect("R6", shown=lists(1, pay(), pay(), pay()))
+@row.defect("R6", shown=lists(1, pay(), pay(), pay()))
 class SecondRepeatRecords(Service):
     """The first replay is recognised, the second one records a payment."""
 
@@ -153,17 +123,10 @@ class SecondRepeatRecords(Service):
         return original
 
 
-idempotency.row(
-    "only-latest-reference-is-known",
-    "R6",
-    "Only the latest payment of a load is compared with a replay.",
-    lists(2, *TWO_AND_REPLAY),
-    find_original=lambda _s, load, posted: among(load.payments[-1:], posted),
+row("only-latest-reference-is-known", "R6", "Only the latest payment of a load is compared with a replay.")(
+    lists(2, *TWO_AND_REPLAY), find_original=lambda _s, load, posted: among(load.payments[-1:], posted)
 )
-idempotency.row(
-    "references-are-forgotten",
-    "R6",
-    "References are kept in a cache of three entries.",
+row("references-are-forgotten", "R6", "References are kept in a cache of three entries.")(
     lists(4, *(pay(ReferenceNumber=f"R-{n}") for n in range(4)), pay(ReferenceNumber="R-0")),
     find_original=lambda _s, load, posted: among(load.payments[-3:], posted),
 )
@@ -178,54 +141,34 @@ def comparing(name: str) -> Then:
     )
 
 
-idempotency.row(
-    "key-includes-amount",
-    "R6",
-    "The same reference with another amount is another payment.",
-    lists(1, *OTHER_AMOUNT),
-    find_original=comparing("amount"),
+row("key-includes-amount", "R6", "The same reference with another amount is another payment.")(
+    lists(1, *OTHER_AMOUNT), find_original=comparing("amount")
 )
-idempotency.row(
-    "key-includes-currency",
-    "R6",
-    "The same reference in another currency is another payment.",
-    lists(1, *OTHER_CURRENCY),
-    find_original=comparing("currency"),
+row("key-includes-currency", "R6", "The same reference in another currency is another payment.")(
+    lists(1, *OTHER_CURRENCY), find_original=comparing("currency")
 )
-idempotency.row(
-    "key-includes-date",
-    "R6",
-    "The same reference with another date is another payment.",
-    lists(1, pay(), pay(PaymentDate="2026-07-02T00:00:00Z")),
-    find_original=comparing("date"),
+row("key-includes-date", "R6", "The same reference with another date is another payment.")(
+    lists(1, pay(), pay(PaymentDate="2026-07-02T00:00:00Z")), find_original=comparing("date")
 )
-idempotency.row(
-    "key-includes-method",
-    "R6",
-    "The same reference with another payment method is another payment.",
-    lists(1, pay(), pay(PaymentMethod="Wire")),
-    find_original=comparing("method"),
+row("key-includes-method", "R6", "The same reference with another payment method is another payment.")(
+    lists(1, pay(), pay(PaymentMethod="Wire")), find_original=comparing("method")
 )
-idempotency.row(
+row(
     "key-includes-note",
     "R6",
     "The key is a hash of the whole body, so that another note makes another payment.",
-    lists(1, pay(), pay(Note="again")),
-    find_original=comparing("note"),
-)
-idempotency.row(
-    "reference-is-unique-everywhere",
-    "A8",
-    "The same reference on another load is refused.",
+)(lists(1, pay(), pay(Note="again")), find_original=comparing("note"))
+row("reference-is-unique-everywhere", "A8", "The same reference on another load is refused.")(
     responds(200, *OTHER_LOAD),
     check_payment=lambda s, _load, posted: (
         refuse(409, "ReferenceNumber", "The payment exists.") if among(all_payments(s), posted) else None
     ),
 )
-idempotency.row(
+row(
     "repeat-is-found-on-other-loads",
     "A8",
     "The same reference on another load returns that load's payment, and records nothing.",
+)(
     witness(*OTHER_LOAD, sees=lambda r: r[0].paid(0, "Id") == r[1].paid(0, "Id"), correct=False),
     find_original=lambda s, _load, posted: among(all_payments(s), posted),
     response_fields=given(
@@ -234,7 +177,7 @@ idempotency.row(
 )
 
 
-@idempotency.defect("A21", shown=responds(200, pay(Number=-1), pay()))
+@row.defect("A21", shown=responds(200, pay(Number=-1), pay()))
 class RefusedAttemptUsesReference(Service):
     """A reference that was sent with an amount of zero or less cannot be used any more."""
 
@@ -251,10 +194,11 @@ class RefusedAttemptUsesReference(Service):
             raise Refusal(409, {"ReferenceNumber": ["The reference was used."]})
 
 
-idempotency.row(
+row(
     "changed-repeat-is-refused",
     "A7",
     "A replay with another amount is answered with 409 instead of the original.",
+)(
     responds(200, *OTHER_AMOUNT),
     on_replay=lambda _s, _load, original, posted: (
         original
@@ -281,30 +225,26 @@ def echoed(load: Load, payment: Payment, posted: Posted) -> list[Payment]:
     return [echo if one.id == payment.id else one for one in load.payments]
 
 
-idempotency.row(
-    "repeat-returns-latest",
-    "R6",
-    "A replay returns the latest payment of the load instead of its original.",
+row(
+    "repeat-returns-latest", "R6", "A replay returns the latest payment of the load instead of its original."
+)(
     witness(*TWO_AND_REPLAY, sees=lambda r: r[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
     response_fields=listing(lambda load, _payment, _posted: load.payments[-1:]),
 )
-idempotency.row(
+row(
     "repeat-returns-only-original",
     "A6",
     "A replay returns the original alone, without the other payments of the load.",
-    lists(2, *TWO_AND_REPLAY),
-    response_fields=listing(lambda _load, payment, _posted: [payment]),
-)
-idempotency.row(
-    "repeat-echoes-request",
-    "R6",
-    "A replay shows the values of the request, although the original is kept.",
+)(lists(2, *TWO_AND_REPLAY), response_fields=listing(lambda _load, payment, _posted: [payment]))
+row(
+    "repeat-echoes-request", "R6", "A replay shows the values of the request, although the original is kept."
+)(
     shows(Decimal("10.50"), *OTHER_AMOUNT, at="CustomerPayments/0/Amount/Amount"),
     response_fields=listing(echoed),
 )
 
 
-@idempotency.defect(
+@row.defect(
     "A6",
     shown=witness(*TWO_AND_REPLAY, sees=lambda r: r[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
 )
@@ -318,7 +258,7 @@ class RepeatMovesOriginalToEnd(Service):
         return original
 
 
-@idempotency.defect("R6", shown=shows(Decimal("10.50"), *TWICE, read(), at="totalPaid/Amount"))
+@row.defect("R6", shown=shows(Decimal("10.50"), *TWICE, read(), at="totalPaid/Amount"))
 class RepeatAddsToTotal(Service):
     """A replay is added to the total, although it is not listed."""
 
@@ -334,7 +274,7 @@ class RepeatAddsToTotal(Service):
         return super().total(load) + sum(amount for number, amount in self.replays if number == load.number)
 
 
-@idempotency.defect(
+@row.defect(
     "A16",
     shown=witness(
         pay(), read(), pay(), read(), sees=lambda r: r[1].at("paidAt") == r[3].at("paidAt"), correct=True
@@ -349,7 +289,7 @@ class RepeatMovesPaidAt(Service):
         return original
 
 
-@idempotency.defect("A6", shown=responds(200, *TWICE))
+@row.defect("A6", shown=responds(200, *TWICE))
 class RepeatIsAccepted(Service):
     """A replay is answered with 202 instead of 200."""
 

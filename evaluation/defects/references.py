@@ -22,7 +22,7 @@ from evaluation.reference.service import Service, required
 from evaluation.reference.values import Json
 
 SENTENCE = required("ReferenceNumber")
-references = Table("reference")
+row = Table("reference")
 
 
 def differ(one: str, other: str) -> Witness:
@@ -59,115 +59,68 @@ def accepting(stands_for: Callable[[Json], str | None]) -> Function:
     )
 
 
-references.row(
-    "references-ignore-case",
-    "A9",
-    "References that differ in case only are the same.",
-    differ("inv-a", "INV-A"),
-    key=lambda _s, reference: reference.lower(),
+row("references-ignore-case", "A9", "References that differ in case only are the same.")(
+    differ("inv-a", "INV-A"), key=lambda _s, reference: reference.lower()
 )
-references.row(
+row(
     "references-ignore-outer-space",
     "A9",
     "References that differ in white space at their ends only are the same.",
-    differ("R-1", "R-1 "),
-    key=lambda _s, reference: reference.strip(),
-)
-references.row(
+)(differ("R-1", "R-1 "), key=lambda _s, reference: reference.strip())
+row(
     "references-ignore-normal-form",
     "A9",
     "References that differ in their Unicode normal form only are the same.",
-    differ("caf\u00e9", "cafe\u0301"),
-    key=lambda _s, reference: unicodedata.normalize("NFC", reference),
-)
-references.row(
+)(differ("caf\u00e9", "cafe\u0301"), key=lambda _s, reference: unicodedata.normalize("NFC", reference))
+row(
     "references-ignore-compatibility",
     "A9",
     "References are compared after folding digits of other scripts to ASCII.",
+)(
     differ("R-\u0661", "R-1"),
     key=lambda _s, reference: "".join(str(unicodedata.digit(one, one)) for one in reference),
 )
-references.row(
-    "references-ignore-punctuation",
-    "A9",
-    "References that differ in punctuation only are the same.",
+row("references-ignore-punctuation", "A9", "References that differ in punctuation only are the same.")(
     differ("A-1", "A1"),
     key=lambda _s, reference: "".join(one for one in reference if one.isalnum()) or reference,
 )
-references.row(
-    "references-are-cut-for-comparison",
-    "R6 A9",
-    "Only the first 40 characters of a reference are compared.",
-    differ("x" * 40 + "1", "x" * 40 + "2"),
-    key=lambda _s, reference: reference[:40],
-)
-references.row(
-    "references-are-compared-from-the-end",
-    "R6 A9",
-    "Only the digits at the end of a reference are compared.",
+row(
+    "references-are-cut-for-comparison", "R6 A9", "Only the first 40 characters of a reference are compared."
+)(differ("x" * 40 + "1", "x" * 40 + "2"), key=lambda _s, reference: reference[:40])
+row(
+    "references-are-compared-from-the-end", "R6 A9", "Only the digits at the end of a reference are compared."
+)(
     differ("invoice 7", "payment 7"),
     key=lambda _s, reference: reference[len(reference.rstrip("0123456789")) :] or reference,
 )
-references.row(
-    "references-ignore-leading-zeros",
-    "A9",
-    "References that differ in leading zeros only are the same.",
-    differ("007", "7"),
-    key=lambda _s, reference: reference.lstrip("0"),
+row("references-ignore-leading-zeros", "A9", "References that differ in leading zeros only are the same.")(
+    differ("007", "7"), key=lambda _s, reference: reference.lstrip("0")
 )
-references.row(
-    "reference-is-returned-in-uppercase",
-    "D2",
-    "A reference is returned in uppercase.",
-    kept("inv-a"),
-    payment_fields=shown(str.upper),
+row("reference-is-returned-in-uppercase", "D2", "A reference is returned in uppercase.")(
+    kept("inv-a"), payment_fields=shown(str.upper)
 )
-references.row(
-    "reference-is-returned-cut",
-    "D2",
-    "A reference is returned without what exceeds 50 characters.",
-    kept("x" * 60),
-    payment_fields=shown(lambda reference: reference[:50]),
+row("reference-is-returned-cut", "D2", "A reference is returned without what exceeds 50 characters.")(
+    kept("x" * 60), payment_fields=shown(lambda reference: reference[:50])
 )
-references.row(
-    "reference-is-returned-as-number",
-    "D2",
-    "A reference of digits is returned without its leading zeros.",
+row("reference-is-returned-as-number", "D2", "A reference of digits is returned without its leading zeros.")(
     kept("007"),
     payment_fields=shown(lambda text: str(int(text)) if text.isascii() and text.isdigit() else text),
 )
-references.row(
-    "reference-is-returned-trimmed",
-    "A9 D2",
-    "A reference is returned without the white space at its ends.",
-    kept(" R-1 "),
-    payment_fields=shown(str.strip),
+row("reference-is-returned-trimmed", "A9 D2", "A reference is returned without the white space at its ends.")(
+    kept(" R-1 "), payment_fields=shown(str.strip)
 )
-references.row(
-    "empty-reference-is-accepted",
-    "R5",
-    "An empty reference is taken as one.",
-    refused(""),
-    read_reference=accepting(lambda value: "" if value == "" else None),
+row("empty-reference-is-accepted", "R5", "An empty reference is taken as one.")(
+    refused(""), read_reference=accepting(lambda value: "" if value == "" else None)
 )
-references.row(
-    "blank-reference-is-accepted",
-    "A9",
-    "A reference of white space is taken as one.",
+row("blank-reference-is-accepted", "A9", "A reference of white space is taken as one.")(
     refused("   "),
     read_reference=accepting(lambda value: value if isinstance(value, str) and value.isspace() else None),
 )
-references.row(
-    "missing-reference-is-generated",
-    "R5",
-    "A payment without a reference gets one.",
+row("missing-reference-is-generated", "R5", "A payment without a reference gets one.")(
     refused(ABSENT),
     read_reference=given(lambda s, fields, _errors: {"ReferenceNumber": s.trace_id(), **fields}),
 )
-references.row(
-    "null-reference-is-accepted",
-    "R5 D7",
-    "A reference of null gets a generated one.",
+row("null-reference-is-accepted", "R5 D7", "A reference of null gets a generated one.")(
     refused(None),
     read_reference=given(
         lambda s, fields, _errors: (
@@ -175,17 +128,10 @@ references.row(
         )
     ),
 )
-references.row(
-    "number-is-accepted-as-reference",
-    "D7",
-    "A reference that is sent as a number is taken as its digits.",
-    refused(12345),
-    read_reference=accepting(lambda value: str(value) if type(value) is int else None),
+row("number-is-accepted-as-reference", "D7", "A reference that is sent as a number is taken as its digits.")(
+    refused(12345), read_reference=accepting(lambda value: str(value) if type(value) is int else None)
 )
-references.row(
-    "reference-sentence-differs",
-    "R5 A24",
-    "The sentence of the reference rule is another one.",
+row("reference-sentence-differs", "R5 A24", "The sentence of the reference rule is another one.")(
     said(""),
     read_reference=then(
         lambda _s, reference, _fields, errors: (
@@ -195,10 +141,11 @@ references.row(
         )
     ),
 )
-references.row(
+row(
     "omitted-reference-is-called-invalid",
     "R5 A24",
     "Only an empty reference gets the sentence of the rule; an omitted one makes the body invalid.",
+)(
     said(ABSENT),
     read_reference=then(
         lambda _s, reference, fields, errors: (

@@ -23,7 +23,7 @@ from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json
 
 TEXTS = ("CheckNumber", "InvoiceNumber", "PaymentMethod", "Note")
-robustness = Table("robustness")
+row = Table("robustness")
 
 
 def refused(request: Sent) -> Witness:
@@ -41,7 +41,7 @@ def lacking(name: str, *, beside: str) -> Then:
     return failing(lambda body: isinstance(body, Mapping) and beside in body and name not in body)
 
 
-@robustness.defect("D8", shown=refused(raw(b'{"LoadNumber": ')))
+@row.defect("D8", shown=refused(raw(b'{"LoadNumber": ')))
 class MalformedBodyIsServerError(Service):
     """A body that is not JSON is answered with 500."""
 
@@ -57,83 +57,55 @@ class MalformedBodyIsServerError(Service):
         return super().decode(content)
 
 
-robustness.row(
-    "empty-body-is-server-error",
-    "D8",
-    "An empty body is answered with 500.",
-    refused(raw(b"")),
-    decode=given(lambda _s, content: content or crash()),
+row("empty-body-is-server-error", "D8", "An empty body is answered with 500.")(
+    refused(raw(b"")), decode=given(lambda _s, content: content or crash())
 )
-robustness.row(
-    "null-body-is-server-error",
-    "D8",
-    "A body of `null` is answered with 500.",
-    refused(raw(b"null")),
-    decode=failing(lambda body: body is None),
+row("null-body-is-server-error", "D8", "A body of `null` is answered with 500.")(
+    refused(raw(b"null")), decode=failing(lambda body: body is None)
 )
-robustness.row(
-    "list-body-is-server-error",
-    "D8",
-    "A body that is a list is answered with 500.",
-    refused(raw(b"[]")),
-    decode=failing(lambda body: isinstance(body, list)),
+row("list-body-is-server-error", "D8", "A body that is a list is answered with 500.")(
+    refused(raw(b"[]")), decode=failing(lambda body: isinstance(body, list))
 )
-robustness.row(
-    "scalar-body-is-server-error",
-    "D8",
-    "A body that is a bare value is answered with 500.",
-    refused(raw(b'"text"')),
-    decode=failing(lambda body: isinstance(body, str | int | Decimal)),
+row("scalar-body-is-server-error", "D8", "A body that is a bare value is answered with 500.")(
+    refused(raw(b'"text"')), decode=failing(lambda body: isinstance(body, str | int | Decimal))
 )
-robustness.row(
+row(
     "bare-amount-is-server-error",
     "D7",
     "An amount that is a number instead of an object is answered with 500.",
+)(
     refused(pay(Amount=10)),
     decode=failing(
         lambda body: isinstance(body, Mapping) and isinstance(body.get("Amount"), int | Decimal | str | list)
     ),
 )
-robustness.row(
-    "missing-amount-is-server-error",
-    "D5",
-    "A payment without an amount is answered with 500.",
+row("missing-amount-is-server-error", "D5", "A payment without an amount is answered with 500.")(
     refused(pay(Amount=ABSENT)),
     decode=failing(
         lambda body: isinstance(body, Mapping) and body.get("Amount") is None and "LoadNumber" in body
     ),
 )
-robustness.row(
-    "missing-reference-is-server-error",
-    "R5",
-    "A payment without a reference is answered with 500.",
-    refused(pay(ReferenceNumber=ABSENT)),
-    decode=lacking("ReferenceNumber", beside="LoadNumber"),
+row("missing-reference-is-server-error", "R5", "A payment without a reference is answered with 500.")(
+    refused(pay(ReferenceNumber=ABSENT)), decode=lacking("ReferenceNumber", beside="LoadNumber")
 )
-robustness.row(
-    "missing-load-number-is-server-error",
-    "D5",
-    "A payment without a load number is answered with 500.",
-    refused(pay(LoadNumber=ABSENT)),
-    decode=lacking("LoadNumber", beside="PaymentDate"),
+row("missing-load-number-is-server-error", "D5", "A payment without a load number is answered with 500.")(
+    refused(pay(LoadNumber=ABSENT)), decode=lacking("LoadNumber", beside="PaymentDate")
 )
-robustness.row(
+row(
     "number-as-load-number-is-server-error",
     "D7",
     "A load number that is sent as a number is answered with 500.",
+)(
     refused(pay(LoadNumber=7)),
     decode=failing(lambda body: isinstance(body, Mapping) and isinstance(body.get("LoadNumber"), int)),
 )
-robustness.row(
-    "missing-date-is-today",
-    "D5",
-    "A payment without a date is recorded with the current one.",
+row("missing-date-is-today", "D5", "A payment without a date is recorded with the current one.")(
     refused(pay(PaymentDate=ABSENT)),
     read_date=given(lambda s, fields, _errors: {"PaymentDate": s.now(), **fields}),
 )
 
 
-@robustness.defect("D7", shown=refused(pay(PaymentDate="tomorrow")))
+@row.defect("D7", shown=refused(pay(PaymentDate="tomorrow")))
 class AnyTextIsDate(Service):
     """The date is stored unchecked."""
 
@@ -143,10 +115,7 @@ class AnyTextIsDate(Service):
         return value if isinstance(value, str) else super().read_date(fields, errors)
 
 
-robustness.row(
-    "impossible-date-is-server-error",
-    "D8",
-    "A date that the calendar does not have is answered with 500.",
+row("impossible-date-is-server-error", "D8", "A date that the calendar does not have is answered with 500.")(
     refused(pay(PaymentDate="2026-02-30T00:00:00Z")),
     read_date=then(
         lambda _s, date, _fields, errors: (
@@ -154,10 +123,7 @@ robustness.row(
         )
     ),
 )
-robustness.row(
-    "number-is-accepted-as-date",
-    "D7",
-    "A date that is sent as seconds since 1970 is taken.",
+row("number-is-accepted-as-date", "D7", "A date that is sent as seconds since 1970 is taken.")(
     refused(pay(PaymentDate=1_780_000_000)),
     read_date=given(
         lambda _s, fields, _errors: (
@@ -165,10 +131,7 @@ robustness.row(
         )
     ),
 )
-robustness.row(
-    "number-is-accepted-as-text",
-    "D7",
-    "An optional text that is sent as a number is taken as its digits.",
+row("number-is-accepted-as-text", "D7", "An optional text that is sent as a number is taken as its digits.")(
     refused(pay(CheckNumber=20391)),
     read_text=given(
         lambda _s, fields, name, _errors: (
@@ -176,26 +139,17 @@ robustness.row(
         )
     ),
 )
-robustness.row(
-    "nesting-is-server-error",
-    "D8",
-    "A body that is nested very deeply is answered with 500.",
+row("nesting-is-server-error", "D8", "A body that is nested very deeply is answered with 500.")(
     refused(raw(b"[" * 100_000)),
     decode=given(
         lambda _s, content: crash() if content.count(b"[") + content.count(b"{") > 1000 else content
     ),
 )
-robustness.row(
-    "huge-number-is-server-error",
-    "D8",
-    "An amount beyond the range of a double is answered with 500.",
+row("huge-number-is-server-error", "D8", "An amount beyond the range of a double is answered with 500.")(
     refused(pay(Number=Decimal("1e400"))),
     number=given(lambda _s, text: crash() if isinf(float(text)) else text),
 )
-robustness.row(
-    "not-anumber-is-server-error",
-    "D8",
-    "An amount of NaN, which is not JSON, is answered with 500.",
+row("not-anumber-is-server-error", "D8", "An amount of NaN, which is not JSON, is answered with 500.")(
     refused(
         raw(
             b'{"LoadNumber":"%s","Amount":{"Amount":NaN,"Currency":840},"PaymentDate":'
@@ -206,7 +160,7 @@ robustness.row(
 )
 
 
-@robustness.defect("D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
+@row.defect("D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
 class InvalidUnicodeIsServerError(Service):
     """A body that is not UTF-8 is answered with 500."""
 
@@ -219,16 +173,13 @@ class InvalidUnicodeIsServerError(Service):
         return super().decode(content)
 
 
-robustness.row(
-    "braces-are-server-error",
-    "D8",
-    "Braces in a text are taken for a format.",
+row("braces-are-server-error", "D8", "Braces in a text are taken for a format.")(
     responds(200, pay(Note="{0} {name} %s")),
     read_text=then(lambda _s, text, *_: crash() if text and "{" in text else text),
 )
 
 
-@robustness.defect("A18", shown=responds(200, pay(Extra="x")))
+@row.defect("A18", shown=responds(200, pay(Extra="x")))
 class UnknownMemberIsRefused(Service):
     """A field that the page does not list is refused."""
 
@@ -239,10 +190,7 @@ class UnknownMemberIsRefused(Service):
         return super().named(body, errors, *groups)
 
 
-robustness.row(
-    "only-first-fault-is-reported",
-    "A11",
-    "Of several errors only one is reported.",
+row("only-first-fault-is-reported", "A11", "Of several errors only one is reported.")(
     witness(
         pay(ReferenceNumber="", Number=0),
         sees=lambda r: sorted(str(r[0].at("errors", name)) for name in ("ReferenceNumber", "Amount.Amount")),
@@ -250,17 +198,11 @@ robustness.row(
     ),
     refuse=given(lambda _s, refusal: Refusal(refusal.status, dict([next(iter(refusal.errors.items()))]))),
 )
-robustness.row(
-    "two-faults-are-server-error",
-    "R5 A11",
-    "Two errors in one body are answered with 500.",
+row("two-faults-are-server-error", "R5 A11", "Two errors in one body are answered with 500.")(
     refused(pay(ReferenceNumber="", Number=0)),
     refuse=given(lambda _s, refusal: crash() if len(refusal.errors) > 1 else refusal),
 )
-robustness.row(
-    "null-texts-are-refused",
-    "D6",
-    "Null is refused where the page allows it.",
+row("null-texts-are-refused", "D6", "Null is refused where the page allows it.")(
     responds(200, pay(InvoiceNumber=None, PaymentMethod=None, CheckNumber=None, Note=None)),
     read_text=then(
         lambda _s, text, fields, name, errors: (
@@ -270,10 +212,7 @@ robustness.row(
         )
     ),
 )
-robustness.row(
-    "optional-members-are-required",
-    "D6",
-    "A payment without an invoice number is refused.",
+row("optional-members-are-required", "D6", "A payment without an invoice number is refused.")(
     responds(200, pay()),
     read_text=then(
         lambda _s, text, fields, name, errors: (
@@ -283,10 +222,11 @@ robustness.row(
         )
     ),
 )
-robustness.row(
+row(
     "blank-load-number-pays-first",
     "D5",
     "A blank load number pays the first load there is that takes payments.",
+)(
     refused(pay(LoadNumber=" ")),
     read_load_number=given(
         lambda s, fields, _errors: (
@@ -296,17 +236,15 @@ robustness.row(
         )
     ),
 )
-robustness.row(
-    "other-method-is-server-error",
-    "D8",
-    "A method that the path does not have is answered with 500.",
+row("other-method-is-server-error", "D8", "A method that the path does not have is answered with 500.")(
     responds(405, Sent("HEAD", PAYMENTS)),
     respond=given(lambda _s, request: request if request.method in ("GET", "POST") else crash()),
 )
-robustness.row(
+row(
     "long-text-is-server-error",
     "D8",
     "A text of more than 255 characters does not fit its column and is answered with 500.",
+)(
     responds(200, pay(Note="x" * 5000, CheckNumber="1" * 300)),
     read_text=then(lambda _s, text, *_: crash() if text and len(text) > 255 else text),
 )

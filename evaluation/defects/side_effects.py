@@ -25,7 +25,7 @@ from evaluation.reference.values import Json, Load, Payment, Posted
 SECOND = pay(ReferenceNumber="R-2", Number=Decimal("0.25"))
 TOTAL = shows(Decimal("10.75"), pay(), SECOND, read(), at="totalPaid/Amount")
 LISTED = lists(2, pay(), SECOND, read(), of="payments")
-effects = Table("side effects")
+row = Table("side effects")
 
 
 def filled(name: str) -> Witness:
@@ -38,89 +38,50 @@ def unchanged(name: str) -> Witness:
     return witness(read(), pay(), read(), sees=lambda r: r[0].at(name) == r[2].at(name), correct=True)
 
 
-effects.row(
-    "paid-at-stays-empty",
-    "R7",
-    "A payment does not fill `paidAt`.",
-    filled("paidAt"),
-    paid_fields=having(paidAt=None),
+row("paid-at-stays-empty", "R7", "A payment does not fill `paidAt`.")(
+    filled("paidAt"), paid_fields=having(paidAt=None)
 )
-effects.row(
-    "total-paid-stays-empty",
-    "R7",
-    "A payment does not fill `totalPaid`.",
-    filled("totalPaid"),
-    paid_fields=having(totalPaid=None),
+row("total-paid-stays-empty", "R7", "A payment does not fill `totalPaid`.")(
+    filled("totalPaid"), paid_fields=having(totalPaid=None)
 )
-effects.row(
-    "payments-stay-empty",
-    "R7",
-    "A payment does not fill `payments`.",
-    filled("payments"),
-    paid_fields=having(payments=None),
+row("payments-stay-empty", "R7", "A payment does not fill `payments`.")(
+    filled("payments"), paid_fields=having(payments=None)
 )
-effects.row(
-    "load-shows-nothing",
-    "R7",
-    "A read of the load never shows a payment.",
-    lists(1, pay(), read(), of="payments"),
-    paid_fields=given(lambda _s, load: Load(load.number, load.status)),
+row("load-shows-nothing", "R7", "A read of the load never shows a payment.")(
+    lists(1, pay(), read(), of="payments"), paid_fields=given(lambda _s, load: Load(load.number, load.status))
 )
-effects.row(
+row(
     "paid-at-is-payment-date",
     "R7 A16",
     "`paidAt` is the date that the sender gave, not when the payment was recorded.",
+)(
     witness(pay(), read(), sees=lambda r: r[1].at("paidAt") == r[0].paid(0, "PaymentDate"), correct=False),
     paid_at=lambda _s, _load, payment: payment.date,
 )
-effects.row(
-    "paid-at-is-that-of-first",
-    "A16",
-    "`paidAt` stays at the first payment.",
+row("paid-at-is-that-of-first", "A16", "`paidAt` stays at the first payment.")(
     witness(
         pay(), read(), SECOND, read(), sees=lambda r: r[1].at("paidAt") == r[3].at("paidAt"), correct=False
     ),
     paid_at=lambda _s, load, payment: load.paid_at or payment.recorded_at,
 )
-effects.row(
-    "paid-at-is-epoch",
-    "R7",
-    "`paidAt` is the beginning of 1970.",
+row("paid-at-is-epoch", "R7", "`paidAt` is the beginning of 1970.")(
     witness(pay(), read(), sees=lambda r: str(r[1].at("paidAt"))[:4] == "1970", correct=False),
     paid_at=lambda *_: "1970-01-01T00:00:00Z",
 )
-effects.row(
-    "total-is-latest-payment",
-    "R7",
-    "`totalPaid` is the latest payment alone.",
-    TOTAL,
-    counted=given(lambda _s, load: replace(load, payments=load.payments[-1:])),
+row("total-is-latest-payment", "R7", "`totalPaid` is the latest payment alone.")(
+    TOTAL, counted=given(lambda _s, load: replace(load, payments=load.payments[-1:]))
 )
-effects.row(
-    "total-lags-behind",
-    "R7",
-    "`totalPaid` leaves the latest payment out.",
-    TOTAL,
-    counted=given(lambda _s, load: replace(load, payments=load.payments[:-1])),
+row("total-lags-behind", "R7", "`totalPaid` leaves the latest payment out.")(
+    TOTAL, counted=given(lambda _s, load: replace(load, payments=load.payments[:-1]))
 )
-effects.row(
-    "total-is-largest-payment",
-    "R7",
-    "`totalPaid` is the largest payment instead of the sum.",
-    TOTAL,
-    total=lambda s, load: max((payment.amount for payment in s.counted(load)), default=Decimal(0)),
+row("total-is-largest-payment", "R7", "`totalPaid` is the largest payment instead of the sum.")(
+    TOTAL, total=lambda s, load: max((payment.amount for payment in s.counted(load)), default=Decimal(0))
 )
-effects.row(
-    "equal-amounts-count-once",
-    "R7",
-    "Payments of the same amount are summed once.",
+row("equal-amounts-count-once", "R7", "Payments of the same amount are summed once.")(
     shows(Decimal("21.00"), pay(), pay(ReferenceNumber="R-2"), read(), at="totalPaid/Amount"),
     total=lambda s, load: sum({payment.amount for payment in s.counted(load)}, Decimal(0)),
 )
-effects.row(
-    "total-is-that-of-all-loads",
-    "R7",
-    "`totalPaid` sums the payments of all loads.",
+row("total-is-that-of-all-loads", "R7", "`totalPaid` sums the payments of all loads.")(
     shows(
         Decimal("10.50"),
         pay(),
@@ -134,7 +95,7 @@ effects.row(
 )
 
 
-@effects.defect(
+@row.defect(
     "R7",
     shown=witness(
         pay(), read(INVOICED_CAD), sees=lambda r: r[1].count("payments") in (0, MISSING), correct=True
@@ -150,31 +111,17 @@ class LoadsShareTheirPayments(Service):
                 other.payments.append(payment)
 
 
-effects.row(
-    "load-lists-latest-payment",
-    "R7",
-    "The load lists its latest payment alone.",
-    LISTED,
-    listed_on_load=lambda _s, load: load.payments[-1:],
+row("load-lists-latest-payment", "R7", "The load lists its latest payment alone.")(
+    LISTED, listed_on_load=lambda _s, load: load.payments[-1:]
 )
-effects.row(
-    "load-lists-first-payment",
-    "R7",
-    "The load lists its first payment alone.",
-    LISTED,
-    listed_on_load=lambda _s, load: load.payments[:1],
+row("load-lists-first-payment", "R7", "The load lists its first payment alone.")(
+    LISTED, listed_on_load=lambda _s, load: load.payments[:1]
 )
-effects.row(
-    "load-shows-other-ids",
-    "R7",
-    "The load shows its payments under other ids than the response does.",
+row("load-shows-other-ids", "R7", "The load shows its payments under other ids than the response does.")(
     witness(pay(), read(), sees=lambda r: r[1].at("payments", 0, "Id") == r[0].paid(0, "Id"), correct=True),
     load_payment_fields=then(lambda _s, fields, payment: {**fields, "Id": f"load-{payment.id}"}),
 )
-effects.row(
-    "load-shows-rounded-amounts",
-    "R7",
-    "The load shows each payment with a rounded amount.",
+row("load-shows-rounded-amounts", "R7", "The load shows each payment with a rounded amount.")(
     shows(Decimal("10.50"), pay(), read(), at="payments/0/Amount/Amount"),
     load_payment_fields=given(lambda _s, payment: replace(payment, amount=Decimal(round(payment.amount)))),
 )
@@ -202,7 +149,7 @@ class Touching(Service):
 AFTER_REFUSAL = (pay(), read(), pay(ReferenceNumber="R-2", Number=-1), read())
 
 
-@effects.defect(
+@row.defect(
     "R4 R7",
     shown=witness(*AFTER_REFUSAL, sees=lambda r: r[3].at("paidAt") == r[1].at("paidAt"), correct=True),
 )
@@ -215,7 +162,7 @@ class RefusalMovesPaidAt(Touching):
             load.paid_at = self.now()
 
 
-@effects.defect(
+@row.defect(
     "R4 R7",
     shown=witness(*AFTER_REFUSAL, sees=lambda r: r[3].at("totalPaid") == r[1].at("totalPaid"), correct=True),
 )
@@ -233,7 +180,7 @@ class RefusalChangesTotal(Touching):
         return super().total(load) + sum(amount for number, amount in self.refused if number == load.number)
 
 
-@effects.defect("R4 R7", shown=shows("Invoiced", pay(Number=-1), read(), at="Status"))
+@row.defect("R4 R7", shown=shows("Invoiced", pay(Number=-1), read(), at="Status"))
 class RefusalChangesStatus(Touching):
     """A payment of zero or less reopens an invoiced load."""
 
@@ -243,7 +190,7 @@ class RefusalChangesStatus(Touching):
             load.status = "Queued"
 
 
-@effects.defect(
+@row.defect(
     "R5 R7",
     shown=witness(
         pay(ReferenceNumber=""), read(), sees=lambda r: r[1].count("payments") in (0, MISSING), correct=True
@@ -259,7 +206,7 @@ class FaultyPaymentIsRecorded(Touching):
             self.add(load, self.new_payment(load, posted))
 
 
-@effects.defect("R2", shown=shows(None, pay(LoadNumber=DISPATCHED), read(DISPATCHED), at="paidAt"))
+@row.defect("R2", shown=shows(None, pay(LoadNumber=DISPATCHED), read(DISPATCHED), at="paidAt"))
 class StoppedPaymentSetsPaidAt(Service):
     """A payment that the status stops sets `paidAt` all the same."""
 
@@ -277,30 +224,18 @@ class StoppedPaymentSetsPaidAt(Service):
         return fields | {"paidAt": self.now()} if load.number in self.stopped else fields
 
 
-effects.row(
-    "part-payment-completes",
-    "A12",
-    "Any payment completes the load.",
-    shows("Invoiced", pay(), at="Status"),
-    status_after=lambda _s, _load: "Completed",
+row("part-payment-completes", "A12", "Any payment completes the load.")(
+    shows("Invoiced", pay(), at="Status"), status_after=lambda _s, _load: "Completed"
 )
-effects.row(
-    "payment-makes-paid",
-    "A12",
-    "Any payment makes the load Paid, so that the next one is refused.",
-    shows("Invoiced", pay(), at="Status"),
-    status_after=lambda _s, _load: "Paid",
+row("payment-makes-paid", "A12", "Any payment makes the load Paid, so that the next one is refused.")(
+    shows("Invoiced", pay(), at="Status"), status_after=lambda _s, _load: "Paid"
 )
-effects.row(
-    "full-payment-changes-nothing",
-    "A12",
-    "A load that is paid in full keeps its status.",
-    shows("Completed", pay(Number=1850), at="Status"),
-    status_after=lambda _s, load: load.status,
+row("full-payment-changes-nothing", "A12", "A load that is paid in full keeps its status.")(
+    shows("Completed", pay(Number=1850), at="Status"), status_after=lambda _s, load: load.status
 )
 
 
-@effects.defect(
+@row.defect(
     "D3",
     shown=witness(
         pay(Number=1850), read(), sees=lambda r: r[0].at("Status") == r[1].at("Status"), correct=True
@@ -323,16 +258,13 @@ class AnswerShowsStatusBefore(Service):
         return {**super().response_fields(load, payment, posted, replayed=replayed), "Status": self.before}
 
 
-effects.row(
-    "answer-always-says-completed",
-    "D3",
-    "The response says Completed, whatever the load's status is.",
+row("answer-always-says-completed", "D3", "The response says Completed, whatever the load's status is.")(
     witness(pay(), read(), sees=lambda r: r[0].at("Status") == r[1].at("Status"), correct=True),
     response_fields=having(Status="Completed"),
 )
 
 
-@effects.defect("P9", shown=unchanged("CustomerName"))
+@row.defect("P9", shown=unchanged("CustomerName"))
 class PaymentClearsOtherMembers(Service):
     """A payment writes the load back without its customer."""
 
@@ -342,7 +274,7 @@ class PaymentClearsOtherMembers(Service):
         load.customer = ""
 
 
-@effects.defect("P9", shown=unchanged("InvoicedAmount"))
+@row.defect("P9", shown=unchanged("InvoicedAmount"))
 class PaymentReducesInvoice(Service):
     """A payment reduces what the load was invoiced for."""
 
@@ -353,7 +285,7 @@ class PaymentReducesInvoice(Service):
             load.invoiced -= min(payment.amount, load.invoiced)
 
 
-@effects.defect(
+@row.defect(
     "R7",
     shown=shows(
         Decimal("10.50"), pay(), read(), search(LoadNumbers=[INVOICED]), at="Items/0/totalPaid/Amount"
@@ -377,10 +309,7 @@ class SearchShowsOldLoads(Service):
         return super().paid_fields(Load(load.number, load.status) if self.searching else load)
 
 
-effects.row(
-    "read-by-id-shows-old-load",
-    "R7",
-    "A read by id shows the load as it was before any payment.",
+row("read-by-id-shows-old-load", "R7", "A read by id shows the load as it was before any payment.")(
     lists(1, pay(), read_by(id=f"load-{INVOICED.lower()}"), of="payments"),
     wanted_load=then(
         lambda _s, load, query: replace(load, payments=[], paid_at=None) if "id" in query else load
@@ -388,7 +317,7 @@ effects.row(
 )
 
 
-@effects.defect(
+@row.defect(
     "R7",
     shown=witness(
         pay(), read(), read(), sees=lambda r: r[1].at("payments") == r[2].at("payments"), correct=True
@@ -406,7 +335,7 @@ class ReadConsumesPayments(Service):
         return load.payments[count % 2 :]
 
 
-@effects.defect("A21 R2", shown=responds(200, pay(Number=0), read(), pay()))
+@row.defect("A21 R2", shown=responds(200, pay(Number=0), read(), pay()))
 class RefusalLocksLoad(Service):
     """After a payment of zero or less the load takes no payment any more."""
 
@@ -423,7 +352,7 @@ class RefusalLocksLoad(Service):
             raise Refusal(409, {"LoadNumber": ["The load is locked."]})
 
 
-@effects.defect("R6", shown=lists(1, pay(), read(), pay()))
+@row.defect("R6", shown=lists(1, pay(), read(), pay()))
 class ReadForgetsReferences(Service):
     """A read of a load empties the cache that replays are looked up in."""
 

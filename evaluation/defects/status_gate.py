@@ -8,7 +8,7 @@ from evaluation.reference.service import GATE_SENTENCE, Service
 from evaluation.reference.values import Load, Payment, Posted
 
 ON_DISPATCHED = pay(LoadNumber=DISPATCHED)
-gate = Table("status gate")
+row = Table("status gate")
 
 
 def stopped(number: str) -> Witness:
@@ -31,68 +31,37 @@ def stopping(status: str) -> Then:
     return then(lambda _s, payable, load: payable and load.status != status)
 
 
-gate.row(
-    "gate-is-open", "R2", "Every load takes payments.", stopped(DISPATCHED), is_payable=lambda _s, _load: True
+row("gate-is-open", "R2", "Every load takes payments.")(
+    stopped(DISPATCHED), is_payable=lambda _s, _load: True
 )
-gate.row(
-    "gate-lets-paid-in",
-    "R2",
-    "A load that is Paid takes payments.",
-    stopped(PAID),
-    is_payable=letting_in("Paid"),
+row("gate-lets-paid-in", "R2", "A load that is Paid takes payments.")(
+    stopped(PAID), is_payable=letting_in("Paid")
 )
-gate.row(
-    "gate-lets-delivered-in",
-    "R2",
-    "A load that is Delivered takes payments.",
-    stopped(DELIVERED),
-    is_payable=letting_in("Delivered"),
+row("gate-lets-delivered-in", "R2", "A load that is Delivered takes payments.")(
+    stopped(DELIVERED), is_payable=letting_in("Delivered")
 )
-gate.row(
-    "gate-lets-billing-in",
-    "R2",
-    "A load that is Released or Queued for billing takes payments.",
-    stopped(QUEUED),
-    is_payable=letting_in("Released", "Queued"),
+row("gate-lets-billing-in", "R2", "A load that is Released or Queued for billing takes payments.")(
+    stopped(QUEUED), is_payable=letting_in("Released", "Queued")
 )
-gate.row(
-    "gate-only-stops-dispatched",
-    "R2",
-    "Only the page's example of a status is refused.",
-    stopped(DELIVERED),
-    is_payable=lambda _s, load: load.status != "Dispatched",
+row("gate-only-stops-dispatched", "R2", "Only the page's example of a status is refused.")(
+    stopped(DELIVERED), is_payable=lambda _s, load: load.status != "Dispatched"
 )
-gate.row(
-    "gate-stops-financed",
-    "R1",
-    "A load that is Financed takes no payment.",
-    taken(FINANCED),
-    is_payable=stopping("Financed"),
+row("gate-stops-financed", "R1", "A load that is Financed takes no payment.")(
+    taken(FINANCED), is_payable=stopping("Financed")
 )
-gate.row(
-    "gate-stops-completed",
-    "R1",
-    "A load that is Completed takes no payment, because it is paid in full.",
-    taken(COMPLETED),
-    is_payable=stopping("Completed"),
+row("gate-stops-completed", "R1", "A load that is Completed takes no payment, because it is paid in full.")(
+    taken(COMPLETED), is_payable=stopping("Completed")
 )
-gate.row(
-    "gate-stops-invoiced",
-    "R1",
-    "A load that is Invoiced takes no payment.",
-    responds(200, pay()),
-    is_payable=stopping("Invoiced"),
+row("gate-stops-invoiced", "R1", "A load that is Invoiced takes no payment.")(
+    responds(200, pay()), is_payable=stopping("Invoiced")
 )
-gate.row(
-    "gate-closes-after-payment",
-    "R1",
-    "A load takes one payment, then no more.",
+row("gate-closes-after-payment", "R1", "A load takes one payment, then no more.")(
     responds(200, pay(), pay(ReferenceNumber="R-2")),
     is_payable=then(lambda _s, payable, load: payable and not load.payments),
 )
 
 
-@gate.defect("R2", shown=shows(None, ON_DISPATCHED, read(DISPATCHED), at="payments"))
+@row.defect("R2", shown=shows(None, ON_DISPATCHED, read(DISPATCHED), at="payments"))
 class GateComesAfterRecording(Service):
     """The payment is recorded, then refused because of the status."""
 
@@ -103,7 +72,7 @@ class GateComesAfterRecording(Service):
         return await super().record(load, posted)
 
 
-@gate.defect("R2", shown=stopped(DISPATCHED))
+@row.defect("R2", shown=stopped(DISPATCHED))
 class GateIgnoresSilently(Service):
     """A payment on a load that is not payable is answered with 200, and dropped."""
 
@@ -127,31 +96,15 @@ def saying(sentence: str) -> Function:
 
 
 SAID = shows([GATE_SENTENCE], ON_DISPATCHED, at="errors/Status")
-gate.row(
-    "gate-answers-conflict",
-    "R2",
-    "A load that is not payable is answered with 409.",
-    stopped(DISPATCHED),
-    check_gate=answering(409),
+row("gate-answers-conflict", "R2", "A load that is not payable is answered with 409.")(
+    stopped(DISPATCHED), check_gate=answering(409)
 )
-gate.row(
-    "gate-answers-not-found",
-    "R2",
-    "A load that is not payable is answered with 404.",
-    stopped(DISPATCHED),
-    check_gate=answering(404),
+row("gate-answers-not-found", "R2", "A load that is not payable is answered with 404.")(
+    stopped(DISPATCHED), check_gate=answering(404)
 )
-gate.row(
-    "gate-names-other-statuses",
-    "R2 A24",
-    "The sentence of the status rule leaves Financed out.",
-    SAID,
-    problem=saying("Load must be in one of: Invoiced, Completed."),
+row("gate-names-other-statuses", "R2 A24", "The sentence of the status rule leaves Financed out.")(
+    SAID, problem=saying("Load must be in one of: Invoiced, Completed.")
 )
-gate.row(
-    "gate-says-nothing",
-    "R2 A24",
-    "The status rule is refused with a sentence that names no status.",
-    SAID,
-    problem=saying("The load cannot be paid."),
+row("gate-says-nothing", "R2 A24", "The status rule is refused with a sentence that names no status.")(
+    SAID, problem=saying("The load cannot be paid.")
 )
