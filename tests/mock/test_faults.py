@@ -1,6 +1,7 @@
 """Faults: what a client sees when one is injected, and what was recorded all the same."""
 
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ def faulty_mock() -> Iterator[Team]:
 def team(faulty_mock: Team) -> Team:
     faulty_mock.mock.reset()
     return faulty_mock
+
+
+HEAD = f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\n".encode()
 
 
 def add(team: Team, **fault: object) -> Json:
@@ -70,6 +74,24 @@ def test_dropped_connection_ends_without_a_byte(team: Team) -> None:
     with socket.create_connection((host, port or 80), timeout=10) as connection:
         connection.sendall(f"GET {LOADS}?id=x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert connection.recv(1) == b""
+
+
+def test_dropped_connection_of_a_body_that_is_too_long_leaves_no_error(
+    team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes after the longest body that is taken comes while the response is late, and is not read."""
+    team.mock.fail_next(drop="before", delay=0.2)
+    url = team.client.base_url
+    with (
+        caplog.at_level(logging.WARNING),
+        socket.create_connection((url.host, url.port or 80), timeout=10) as connection,
+    ):
+        connection.sendall(HEAD + b"Content-Length: 5000\r\n\r\n" + b" " * 2500)
+        team.read()
+        connection.sendall(b" " * 2500)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 500, 502, 503, 504])
@@ -261,10 +283,7 @@ def leave_halfway(team: Team) -> Entry:
     """Sends the head of a payment and leaves; what the journal says of it."""
     url = team.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
-        connection.sendall(
-            f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\n".encode()
-            + b"Content-Type: text/json\r\nContent-Length: 9\r\n\r\n"
-        )
+        connection.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
         team.read()
     return journalled(team, lambda each: each.operation == "recordCustomerPayment")
 
