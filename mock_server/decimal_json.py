@@ -1,4 +1,4 @@
-"""JSON whose numbers stay decimal: strict when it reads, exact when it writes."""
+"""JSON whose numbers stay decimal: read strictly, written exactly."""
 
 import json
 import re
@@ -53,7 +53,9 @@ def decode(body: bytes) -> object:
         document = _decoder.decode(body)
         # The fast decoder forgives a repeated field and an integer beyond a double; both are rare,
         # and cheap to suspect. Every field has one colon outside strings: a document with fewer
-        # colons than its text has lost a field, unless a colon hides in an escape.
+        # colons than its text has lost a field, unless a colon hides in an escape. To read every body
+        # carefully would be 14 % of a payment's CPU time, as `python -m benchmarks.shortcuts`
+        # measures it ("counted colons").
         if (
             body.count(b":") != encode(document).count(b":")
             or body.find(b"\\") >= 0

