@@ -19,15 +19,14 @@ from contract_tests.run.cli import main as contract
 from contract_tests.run.settings import SUITES
 from contract_tests.run.target import read_loads
 from evaluation.defects import CATALOGUE
-from mock_server import handlers
-from mock_server.app import create_app
 from mock_server.cli import main as mock
+from mock_server.handlers import load_handlers
 from mock_server.ledger import MemoryLedger
 from mock_server.opening import opening_loads
 from mock_server.shipped import SPEC
 from mock_server.spec import Spec, SpecError
 from tests.conftest import Write
-from tests.mock.api import Api, problem_of
+from tests.mock.api import Api, app_of, problem_of
 from tests.mock.command import ROOT, serving
 
 README = (ROOT / "README.md").read_text()
@@ -140,9 +139,7 @@ def test_own_loads_are_served_as_written(write: Write) -> None:
     assert half_paid.total_paid.amount == Decimal(40)
 
 
-def test_added_operation_wants_a_handler_and_then_serves(
-    write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_added_operation_needs_a_handler_and_is_then_served(write: Write) -> None:
     document = yaml.safe_load(SPEC.read_text())
     reading = document["paths"]["/api/p/v{version}/loads"]
     document["paths"]["/api/p/v{version}/loads/again"] = {
@@ -150,12 +147,13 @@ def test_added_operation_wants_a_handler_and_then_serves(
         "get": {**reading["get"], "operationId": "getLoadAgain"},
     }
     path = write("more.yaml", yaml.safe_dump(document))
-    with pytest.raises(SpecError, match="getLoadAgain, which nothing handles"):
-        create_app(Spec.read(path), MemoryLedger([]))
-    monkeypatch.setitem(vars(handlers)["HANDLERS"], "getLoadAgain", handlers.HANDLERS["getLoad"])
-    create_app(Spec.read(path), MemoryLedger([]))
-    with pytest.raises(SpecError, match="getLoadAgain, which it lacks"):
-        create_app(Spec.read(SPEC), MemoryLedger([]))
+    ledger = MemoryLedger([])
+    with pytest.raises(SpecError, match="getLoadAgain needs a handler in mock_server/handlers"):
+        app_of(Spec.read(path), ledger)
+    again = load_handlers(ledger)["getLoad"]
+    app_of(Spec.read(path), ledger, getLoadAgain=again)
+    with pytest.raises(SpecError, match="getLoadAgain has a handler, but is not an operation"):
+        app_of(Spec.read(SPEC), ledger, getLoadAgain=again)
 
 
 def contract_commands() -> list[list[str]]:

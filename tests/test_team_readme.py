@@ -8,14 +8,14 @@ import yaml
 
 from mock_server.cli import EPILOG
 from mock_server.faults import CONDITIONS
-from mock_server.shipped import CONTROL
+from mock_server.shipped import ADMIN
 from mock_server.testing import MockServer
 from tests.mock.test_testing import ALONE, ROOT
 from tests.test_readme import README, blocks, rows
 
 pytest_plugins = ["pytester"]
 
-DOCUMENT = yaml.safe_load(CONTROL.read_text())
+DOCUMENT = yaml.safe_load(ADMIN.read_text())
 FAULT = set(DOCUMENT["components"]["schemas"]["Fault"]["properties"])
 
 

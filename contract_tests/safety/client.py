@@ -40,8 +40,8 @@ from contract_tests.safety.transport import (
     UnreachableError,
 )
 
-NO_ANSWER: Final = 0
-"""The status of an answer that never came. No contract allows it, so an oracle reports it."""
+NO_RESPONSE: Final = 0
+"""The status of a response that never came. No contract allows it, so an oracle reports it."""
 
 _OUR_HEADERS: Final = {"User-Agent": "alvys-contract", "Accept": "*/*", "Accept-Encoding": "identity"}
 _UNAUTHORIZED: Final = 401
@@ -108,7 +108,7 @@ class GuardedClient:
         self._guard.count_request()
 
     def send(self, request: Request) -> Exchange:
-        """Sends a request and returns what came back; a lost response has the status NO_ANSWER.
+        """Sends a request and returns what came back; a lost response has the status NO_RESPONSE.
 
         Raises guard.Refused when the request may not be sent, and guard.Stop when the run must end.
         """
@@ -174,8 +174,8 @@ class GuardedClient:
             self._note(settled(logged, UNKNOWN, None))
         self._silences += 1
         if self._silences >= _SILENCES_BEFORE_STOP:
-            raise self._guard.stop("the target does not answer any more", ExitStatus.COULD_NOT_TEST)
-        return Exchange(sent.request, Response(NO_ANSWER, {}, str(lost).encode()), now(), 0.0)
+            raise self._guard.stop("the target does not respond any more", ExitStatus.COULD_NOT_TEST)
+        return Exchange(sent.request, Response(NO_RESPONSE, {}, str(lost).encode()), now(), 0.0)
 
     def _is_watched(self, sent: _Sent) -> bool:
         """Whether a success would be a booking: a write to a target that is not the mock."""
@@ -185,13 +185,13 @@ class GuardedClient:
         """Stops the run at any sign of a booking: an accepted write, or a payment that a read shows."""
         if logged is None:
             if not self._guard.is_mock and sent.intent.action is Action.READ and response.status == _OK:
-                for load in loads_in(response.content):
+                for load in loads_in(response):
                     self._see(load, began if sent.intent.method == "GET" else None, response)
             return
         if not _succeeded(response):
             self._note(settled(logged, REFUSED, response.status))
             return
-        for one in payments_in(response.content) or [SeenPayment(None, None, None)]:
+        for one in payments_in(response) or [SeenPayment(None, None, None)]:
             self._guard.book_unplanned(logged.load, one)
             self._note(settled(logged, RECORDED, response.status, one, response.content))
         raise self._guard.stop("the target accepted a payment on a load that does not exist")
@@ -208,7 +208,7 @@ class GuardedClient:
         waits = losses = 0
         while True:
             exchange, retry = self._transmit_write(sent, permit)
-            status = NO_ANSWER if exchange is None else exchange.response.status
+            status = NO_RESPONSE if exchange is None else exchange.response.status
             if not retry or (exchange is None and losses):
                 break
             if exchange is None:
@@ -219,7 +219,7 @@ class GuardedClient:
                 refreshed = True
                 self._credentials_say(lambda: self._credentials.refreshed(None))
             elif waits == _RESENDS_AFTER_429:
-                raise self._guard.stop("the target answers nothing but 429", ExitStatus.COULD_NOT_TEST)
+                raise self._guard.stop("the target responds with nothing but 429", ExitStatus.COULD_NOT_TEST)
             else:
                 waits += 1
                 self._wait(exchange.response)
@@ -251,7 +251,7 @@ class GuardedClient:
         if exchange is not None and _succeeded(exchange.response):
             self._take(sent, permit, logged, exchange.response)
             return exchange, False
-        status = NO_ANSWER if exchange is None else exchange.response.status
+        status = NO_RESPONSE if exchange is None else exchange.response.status
         if 400 <= status < 500 and status not in _SAYS_NOTHING:
             self._guard.refuse(exposure)
             self._note(settled(logged, REFUSED, status))
@@ -292,7 +292,7 @@ class GuardedClient:
     def _take(self, sent: _Sent, permit: Permit, logged: LoggedPayment, response: Response) -> None:
         """Takes a success: the payment that was planned, and whatever it shows beside."""
         exposure = _exposure(permit)
-        mine = _of_reference(payments_in(response.content), exposure.reference)
+        mine = _of_reference(payments_in(response), exposure.reference)
         if sent.request.must_be_refused and not self._guard.is_mock:
             booked = mine[-1] if mine else SeenPayment(None, None, None)
             self._guard.book(exposure, booked)
@@ -341,7 +341,7 @@ class GuardedClient:
                 response = self._answered(sent).response
             except LostResponseError:
                 continue
-            seen = next((one for one in loads_in(response.content) if one.number == load), None)
+            seen = next((one for one in loads_in(response) if one.number == load), None)
             if response.status == _OK and seen is not None:
                 self._see(seen, began, response)
                 return
@@ -392,7 +392,7 @@ class GuardedClient:
             self._guard.count_request()
             exchange = self._transmit(sent, self._token(sent.request))
         if exchange.response.status == _TOO_MANY:
-            raise self._guard.stop("the target answers nothing but 429", ExitStatus.COULD_NOT_TEST)
+            raise self._guard.stop("the target responds with nothing but 429", ExitStatus.COULD_NOT_TEST)
         return exchange
 
     def _transmit(self, sent: _Sent, token: Secret | str | None) -> Exchange:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from contract_tests.rules.values import Json, NotJsonError, parse_json
+from contract_tests.rules.exchange import Response
+from contract_tests.rules.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +33,20 @@ class SeenLoad:
         return unnamed and bool(self.total)
 
 
-def loads_in(content: bytes) -> list[SeenLoad]:
+def loads_in(response: Response) -> list[SeenLoad]:
     """The loads that a response shows: one, or the Items of a search."""
-    fields = _fields(_document(content))
+    fields = _fields(response.document)
     items = fields.get("items")
     candidates = items if isinstance(items, list) else [fields]
     return [load for load in map(_load, candidates) if load is not None]
 
 
-def payments_in(content: bytes) -> list[SeenPayment]:
+def payments_in(response: Response) -> list[SeenPayment]:
     """The payments that the response to a payment shows.
 
     The page's list, or where there is none the one payment whose Id the shape of July 2026 gives.
     """
-    fields = _fields(_document(content))
+    fields = _fields(response.document)
     listed = fields.get("customerpayments")
     if isinstance(listed, list):
         return list(_payments(listed))
@@ -88,10 +89,3 @@ def _text(value: Json) -> str | None:
 def _fields(value: Json) -> dict[str, Json]:
     """The fields of an object with names in lowercase; none of anything else."""
     return {name.lower(): field for name, field in value.items()} if isinstance(value, dict) else {}
-
-
-def _document(content: bytes) -> Json:
-    try:
-        return parse_json(content)
-    except NotJsonError:
-        return None

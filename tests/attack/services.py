@@ -304,7 +304,7 @@ class LenientService(Service):
         body: dict[str, Json] = {
             "LoadNumber": sent.text("LoadNumber") or last.load,
             "Status": load.status if load else "Invoiced",
-            "CustomerPayments": [self.payment_members(one) for one in shown],
+            "CustomerPayments": [self.payment_fields(one) for one in shown],
         }
         await self.ok(body)(scope, receive, send)
 

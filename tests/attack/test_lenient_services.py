@@ -7,20 +7,24 @@ import pytest
 
 from contract_tests.safety.guard import LARGEST_WITHOUT_CONSENT
 from tests.attack.runs import Attack, Damage, all_attacked
-from tests.attack.services import BOOKING, RESPONDING, SUSPENSE
+from tests.attack.services import BOOKING, RESPONDING, SUSPENSE, Responding
 
 BLIND = ("suspense_account", "any_method")
 """They book what names no load that exists: no read can show it, and only a success tells."""
+
+EVERY_WAY: tuple[Responding, ...] = ("payment", "400", "500", "lost")
+SMOKE_WAYS: tuple[Responding, ...] = ("payment", "400", "429")
+REJECTS_WAYS: tuple[Responding, ...] = ("payment", "400", "500")
 
 
 def attacks() -> Iterator[Attack]:
     """The table: a way of booking, a way of responding, the suites, and the budget."""
     for booking in BOOKING:
-        for responding in ("payment", "400", "500", "lost"):
+        for responding in EVERY_WAY:
             yield Attack(booking, responding, ("rejects",))
-        for responding in ("payment", "400", "429"):
+        for responding in SMOKE_WAYS:
             yield Attack(booking, responding, ("smoke",), 8)
-        for responding in ("payment", "400", "500"):
+        for responding in REJECTS_WAYS:
             yield Attack(booking, responding, ("rejects",), 1, "0.10")
     for responding in RESPONDING:
         yield Attack("nothing_more", responding, ("smoke",), 8, forgets=True)

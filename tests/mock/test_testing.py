@@ -51,7 +51,7 @@ def test_mistakes_are_raised_where_they_are_made() -> None:
 
 
 def test_what_is_switched_off_says_so() -> None:
-    with running(Settings(journal=0, control=False)) as team:
+    with running(Settings(journal=0, admin=False)) as team:
         with pytest.raises(SwitchedOff, match="journal"):
             assert team.mock.requests
         with pytest.raises(SwitchedOff, match="faults"):
@@ -113,7 +113,7 @@ def test_methods_can_be_called_from_many_threads_while_payments_come() -> None:
                 try:
                     for number in range(30):
                         what(number)
-                except BaseException as error:  # noqa: BLE001 - what happens in a thread is told here
+                except BaseException as error:  # noqa: BLE001 - an error in a thread is reported here
                     failures.append(error)
 
             return run
