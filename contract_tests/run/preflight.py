@@ -1,15 +1,18 @@
 """What is read before anything is written: can the target be tested, are the loads as nominated."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.run.target import Target
 from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
+from contract_tests.safety.payment_log import LoggedPayment
+from contract_tests.safety.sight import SeenLoad, loads_in
 
 _OK: Final = 200
 _REFUSED: Final = frozenset({401, 403})
@@ -40,32 +43,45 @@ def _check_response(status: int, target: Target) -> None:
         raise CannotRun(f"{target.base_url} {why} (it answers {status}).", ExitStatus.COULD_NOT_TEST)
 
 
-def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed: bool) -> None:
-    """Reads every nominated load; raises CannotRun for the first that is not as nominated, as `probe` does.
+def check_loads(
+    send: Callable[[Request], Exchange], target: Target, log: Sequence[LoggedPayment], *, resumed: bool
+) -> dict[str, Exchange]:
+    """Reads every nominated load; returns the reads of those that may be paid, by number.
 
-    A search shows many loads at the price of one request. What it does not show whole, or shows
-    otherwise than nominated, is read by itself: a search may lag behind.
+    Those are read by GET. The others are searched for, which shows many at the price of one request;
+    what the search does not show, or shows otherwise than nominated, is read too: a search may lag
+    behind. `log` are the payments of the run that is resumed. Raises CannotRun for the first load that
+    is not as nominated, and as `probe` does.
     """
     ours = f"{_OURS}{target.run_id}-".casefold() if resumed else None
-    numbers = target.load_numbers
-    shown = _search(send, target) if len(numbers) > 1 else {}
+    paid = {payment.load for payment in log}
+    closed = [
+        number for status, each in target.loads.items() if status not in PAYABLE_STATUSES for number in each
+    ]
+    found = _search(send, target, closed) if len(closed) > 1 else {}
+    reads: dict[str, Exchange] = {}
     for status, number in ((status, number) for status, each in target.loads.items() for number in each):
-        if number in shown and _objection(number, shown[number], status, ours) is None:
+        if number in found and _objection(found[number], status, ours, paid) is None:
             continue
-        response = send(_read(number)).response
-        _check_response(response.status, target)
-        if response.status != _OK:
-            sentence = f"Load {number} cannot be read: the target answers {response.status}."
+        exchange = send(_read(number))
+        _check_response(exchange.response.status, target)
+        seen = next((load for load in loads_in(exchange.response) if load.number == number), None)
+        if exchange.response.status != _OK or seen is None:
+            sentence = f"Load {number} cannot be read: the target responds with {exchange.response.status}."
             raise CannotRun(sentence, ExitStatus.USAGE)
-        objection = _objection(number, _named_in_lowercase(_json(response.content)), status, ours)
+        objection = _objection(seen, status, ours, paid)
         if objection is not None:
             raise CannotRun(objection, ExitStatus.USAGE)
+        if status in PAYABLE_STATUSES:
+            reads[number] = exchange
+    return reads
 
 
-def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, dict[str, object]]:
-    """The loads that a search shows whole, by number."""
-    shown = {}
-    numbers = target.load_numbers
+def _search(
+    send: Callable[[Request], Exchange], target: Target, numbers: Sequence[str]
+) -> dict[str, SeenLoad]:
+    """The loads that a search shows with what was paid, by number."""
+    shown: dict[str, SeenLoad] = {}
     for first in range(0, len(numbers), _MOST_IN_A_SEARCH):
         wanted = numbers[first : first + _MOST_IN_A_SEARCH]
         body = {"Page": 0, "PageSize": len(wanted), "LoadNumbers": list(wanted)}
@@ -73,51 +89,33 @@ def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, di
         content = json.dumps(body).encode()
         response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
         _check_response(response.status, target)
-        items = _named_in_lowercase(_json(response.content)).get("items")
-        for load in map(_named_in_lowercase, items if isinstance(items, list) else []):
-            number, payments = load.get("loadnumber"), load.get("payments")
-            whole = isinstance(payments, list) or (payments is None and load.get("totalpaid", 0) is None)
-            if isinstance(number, str) and whole:
-                shown[number] = load
+        shown |= {load.number: load for load in loads_in(response) if load.tells}
     return shown
 
 
-def _objection(number: str, load: dict[str, object], status: str, ours: str | None) -> str | None:
-    """What speaks against paying the load, as a sentence. `ours` begins the references of a resumed run."""
-    references = list(_references(load))
-    actual = load.get("status")
+def _objection(load: SeenLoad, status: str, ours: str | None, paid: Collection[str]) -> str | None:
+    """What speaks against paying the load, as a sentence.
+
+    `ours` begins the references of the run that is resumed, `paid` are the loads in its log.
+    """
+    texts = [text.strip().casefold() for payment in load.payments for text in payment.texts]
+    references = [text for text in texts if text.startswith(_OURS)]
     # A payment of the run that is resumed may have changed the status of a payable load.
-    if actual != status and not (ours and references):
-        return f"Load {number} has the status {actual!r}, but the loads file says {status}."
+    if load.status != status and not (ours and (references or load.number in paid)):
+        return f"Load {load.number} has the status {load.status!r}, but the loads file says {status}."
     strange = [reference for reference in references if ours is None or not reference.startswith(ours)]
     if strange:
         return (
-            f"Load {number} already carries a payment of this suite ({strange[0]}); nominate another "
+            f"Load {load.number} already carries a payment of this suite ({strange[0]}); nominate another "
             "load, or resume that run with --run-id."
+        )
+    if status in PAYABLE_STATUSES and load.hides_who_paid and load.number not in paid:
+        return (
+            f"Load {load.number} has payments that show no reference, so that nobody can tell whose they "
+            "are; nominate another load."
         )
     return None
 
 
 def _read(load_number: str) -> Request:
     return Request("GET", LOADS_PATH, (("loadNumber", load_number),), {"Accept": "application/json"})
-
-
-def _json(content: bytes) -> object:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _named_in_lowercase(tree: object) -> dict[str, object]:
-    """The fields of a JSON object, with names in lowercase, because targets differ in that."""
-    return {name.lower(): value for name, value in tree.items()} if isinstance(tree, dict) else {}
-
-
-def _references(load: dict[str, object]) -> Iterator[str]:
-    """What looks like a reference of this suite in any field of the load's payments."""
-    payments = load.get("payments")
-    for payment in payments if isinstance(payments, list) else []:
-        for value in payment.values() if isinstance(payment, dict) else []:
-            if isinstance(value, str) and value.strip().casefold().startswith(_OURS):
-                yield value.strip().casefold()

@@ -33,6 +33,8 @@ class Run:
     plan: Plan
     reference: Callable[[], str]
     """Gives the next reference of the run, `ct-<run id>-<n>`."""
+    reads: Mapping[str, Exchange]
+    """The reads of the loads that may be paid, before anything was written."""
 
 
 @contextmanager
@@ -71,10 +73,10 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     try:
         for payment in record.payments:
             guard.resume(payment)
-        if not settings.is_mock:
-            _check(client, target, settings)
+        reads = {} if settings.is_mock else _check(client, target, settings, record)
         guard.open_payments()
-        yield Run(settings, target, client, guard, record, Findings(), plan, _references(settings.run_id))
+        references = _references(settings.run_id)
+        yield Run(settings, target, client, guard, record, Findings(), plan, references, reads)
     finally:
         client.close()
         record.close()
@@ -106,17 +108,20 @@ def _record(settings: Settings) -> PaymentLog:
         raise CannotRun(f"{str(error).capitalize()}.", ExitStatus.USAGE) from None
 
 
-def _check(client: GuardedClient, target: Target, settings: Settings) -> None:
+def _check(
+    client: GuardedClient, target: Target, settings: Settings, record: PaymentLog
+) -> Mapping[str, Exchange]:
     try:
         if settings.record_payments and target.load_numbers:
-            check_loads(client.send, target, resumed=settings.resumed and not settings.plan)
-        else:
-            probe(client.send, target)
+            resumed = settings.resumed and not settings.plan
+            return check_loads(client.send, target, record.payments, resumed=resumed)
+        probe(client.send, target)
     except Stop as stop:
         sentence = f"{target.base_url} could not be tested: {stop.reason}."
         raise CannotRun(sentence, ExitStatus(stop.status)) from None
     except Refused as refused:
         raise CannotRun(f"The target could not be checked: {refused.reason}.", ExitStatus.USAGE) from None
+    return {}
 
 
 def _references(run_id: str) -> Callable[[], str]:

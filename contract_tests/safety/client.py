@@ -1,8 +1,9 @@
 """The client: the only thing that opens a socket to the target."""
 
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,7 @@ import httpx2
 
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.rules.paths import LOADS_PATH
+from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
 from contract_tests.safety.exposure import Exposure, Fate, same_reference
 from contract_tests.safety.guard import Guard, MustRead, Permit, Refused, Stop
@@ -50,6 +51,7 @@ _TOO_MANY: Final = 429
 _RESENDS_AFTER_429: Final = 3
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _DEFAULT_WAIT_SECONDS: Final = 60.0
+_ENOUGH_FOR_A_SEARCH: Final = 3
 _SILENCES_BEFORE_STOP: Final = 5
 _SAYS_NOTHING: Final = frozenset({401, 403, 429})
 """Refusals of the caller rather than of the payment: the load is read before it is sent again."""
@@ -128,7 +130,7 @@ class GuardedClient:
                     sent.intent, sent.request.headers, must_be_refused=sent.request.must_be_refused
                 )
             except MustRead as must:
-                for load in must.loads:
+                for load in self._not_shown(must.loads):
                     self._read(load)
 
     def _build(self, request: Request) -> httpx2.Request:
@@ -329,6 +331,35 @@ class GuardedClient:
             return
         if status in _SAYS_NOTHING or 300 <= status < 400:
             self._note(settled(logged, REFUSED, status))
+
+    def _not_shown(self, loads: Sequence[str]) -> Sequence[str]:
+        """The loads that are still to be read, after a search has shown what it can of several.
+
+        A search may lag behind. It is believed if it shows the payments that were booked last.
+        """
+        booked = self._guard.shown()
+        if len(loads) < _ENOUGH_FOR_A_SEARCH or booked is None:
+            return loads
+        self._guard.admit_read()
+        numbers = [*loads, *({booked[0]} - set(loads))]
+        content = json.dumps({"Page": 0, "PageSize": len(numbers), "LoadNumbers": numbers}).encode()
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        request = Request("POST", SEARCH_PATH, (), headers, content)
+        began = self._guard.now()
+        try:
+            response = self._answered(
+                _Sent(request, self._build(request), Intent(Action.READ, "POST"))
+            ).response
+        except LostResponseError:
+            return loads
+        shown = {load.number: load for load in loads_in(response) if load.tells}
+        control = shown.get(booked[0])
+        if control is None or not booked[1] <= {payment.id for payment in control.payments}:
+            return loads
+        for load in loads:
+            if load in shown:
+                self._see(shown[load], began, response)
+        return [load for load in loads if load not in shown]
 
     def _read(self, load: str) -> None:
         """Reads a load to see what was booked on it; Stop if that cannot be done."""

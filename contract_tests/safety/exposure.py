@@ -123,6 +123,14 @@ class Exposures:
             return True
         return any(one.id == id and load in one.loads for one in self._all if one.id)
 
+    def shown(self) -> tuple[str, set[str]] | None:
+        """A load on which payments were booked, and their ids: what a search shows that is up to date."""
+        booked = [one for one in self._all if one.fate is Fate.BOOKED and one.id and len(one.loads) == 1]
+        if not booked:
+            return None
+        (load,) = booked[-1].loads
+        return load, {one.id for one in booked if load in one.loads and one.id}
+
     def to_read(self) -> list[str]:
         """The loads that a read must show before their refusals count for nothing."""
         loads = (load for one in self._all if one.fate is Fate.REFUSED for load in one.loads)

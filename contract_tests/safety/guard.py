@@ -250,6 +250,11 @@ class Guard:
         self._exposures.end(exposure, Fate.BOOKED, id=found.payment.id, amount=found.payment.amount)
         return replace(found, was=was, again=again)
 
+    def shown(self) -> tuple[str, set[str]] | None:
+        """A load on which payments were booked, and their ids; None if there is none yet."""
+        with self._lock:
+            return self._exposures.shown()
+
     def refuse(self, exposure: Exposure) -> None:
         """Says that the target refused a write; a read is still to show that it left no trace."""
         self._end(exposure, Fate.REFUSED)

@@ -10,27 +10,31 @@ from contract_tests.rules.values import Json
 
 @dataclass(frozen=True, slots=True)
 class SeenPayment:
-    """A payment as a response shows it. The shape of July 2026 shows no reference."""
+    """A payment as a response shows it, with all its texts. The shape of July 2026 shows no reference."""
 
     id: str | None
     reference: str | None
     amount: Decimal | None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SeenLoad:
-    """A load as a read shows it. `total` is what was paid to date; None where the read does not say."""
+    """A load as a response shows it. `total` is what was paid to date; None where nothing was, or is said.
+
+    `tells` says whether the response shows what was paid at all: a search may leave it out.
+    """
 
     number: str
     status: str | None
     payments: tuple[SeenPayment, ...]
     total: Decimal | None
+    tells: bool = True
 
     @property
-    def is_paid_by_nobody(self) -> bool:
-        """Whether something was paid that no payment of the list accounts for by a reference."""
-        unnamed = not any(payment.reference for payment in self.payments)
-        return unnamed and bool(self.total)
+    def hides_who_paid(self) -> bool:
+        """Whether something was paid, and no payment shows a reference: the shape of July 2026."""
+        return bool(self.total) and not any(payment.reference for payment in self.payments)
 
 
 def loads_in(response: Response) -> list[SeenLoad]:
@@ -65,6 +69,7 @@ def _load(value: Json) -> SeenLoad | None:
         _text(fields.get("status")),
         tuple(_payments(fields.get("payments"))),
         _amount(fields.get("totalpaid")),
+        tells="payments" in fields and "totalpaid" in fields,
     )
 
 
@@ -72,7 +77,8 @@ def _payments(listed: Json) -> Iterator[SeenPayment]:
     for item in listed if isinstance(listed, list) else []:
         fields = _fields(item)
         reference = _text(fields.get("referencenumber")) or _text(fields.get("paymentreference"))
-        yield SeenPayment(_text(fields.get("id")), reference, _amount(fields.get("amount")))
+        texts = tuple(text for text in fields.values() if isinstance(text, str))
+        yield SeenPayment(_text(fields.get("id")), reference, _amount(fields.get("amount")), texts)
 
 
 def _amount(money: Json) -> Decimal | None:

@@ -118,16 +118,16 @@ def _wrong_types() -> list[Case]:
     for kind, value in {
         "a text": "ten",
         "a boolean": True,
-        "an array": [1],
-        "an object": {"Amount": 1},
+        "an array": [CENT],
+        "an object": {"Amount": CENT},
     }.items():
         cases.append(_documented(f"Amount.Amount is {kind}", "D7", Sum=value))
         cases.append(_documented(f"Amount.Currency is {kind}", "D7", Currency=value))
     cases += [
         _documented("Amount.Currency has a fraction", "D7", Currency=Decimal("840.5")),
-        _documented("Amount is a number", "D7", Amount=5),
-        _documented("Amount is a text", "D7", Amount="5 USD"),
-        _documented("Amount is an array", "D7", Amount=[{"Amount": 1, "Currency": USD}]),
+        _documented("Amount is a number", "D7", Amount=CENT),
+        _documented("Amount is a text", "D7", Amount="0.01 USD"),
+        _documented("Amount is an array", "D7", Amount=[{"Amount": CENT, "Currency": USD}]),
         _documented("PaymentDate is a word", "D7", PaymentDate="yesterday"),
     ]
     return cases
@@ -148,9 +148,9 @@ def _missing() -> list[Case]:
 def _amounts_refused() -> list[Case]:
     cases = [
         _documented(f"an amount of {text}", "R4", Sum=Decimal(text))
-        for text in ("0", "0.00", "-0.01", "-1", "-1250.10", "-0", "-0.0", "-1E+2", "0E+2", "-0.0001")
+        for text in ("0", "0.00", "-0.01", "-0.010", "-1E-2", "-0", "-0.0", "-0.005", "0E+2", "-0.0001")
     ]
-    return [*cases, _documented("an amount of -5 in cents of another currency", "R4", Sum=-5, Currency=124)]
+    return [*cases, _documented("an amount of -0.01 in another currency", "R4", Sum=-CENT, Currency=124)]
 
 
 def _references_refused() -> list[Case]:

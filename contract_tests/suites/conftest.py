@@ -4,6 +4,7 @@ import pytest
 
 from contract_tests.oracle.oracle import Oracle
 from contract_tests.rules.findings import Findings
+from contract_tests.run.run import Run
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.client import GuardedClient
@@ -17,6 +18,6 @@ def oracle(settings: Settings) -> Oracle:
 
 
 @pytest.fixture(scope="session")
-def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target) -> Api:
+def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target, run: Run) -> Api:
     """How the suites talk to the target."""
-    return Api(client.send, oracle, findings, target.loads)
+    return Api(client.send, oracle, findings, target.loads, run.reads)

@@ -1,6 +1,7 @@
 """What must be refused is refused and leaves no trace. Every request here records nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from contract_tests.rules.clauses import NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.paths import PAYMENTS_PATH
 from contract_tests.rules.responses import TEXT_FIELDS, place_of, problem_of, says
+from contract_tests.safety.guard import Refused
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import REFUSED, UNKNOWN_LOAD, Case, parametrize, payment
 from contract_tests.suites.needs import References, give_up, need_payable
@@ -36,7 +38,12 @@ def was_read(exchange: Exchange, accepted: str = "accepted") -> str:
 @parametrize(REFUSED)
 def test_it_is_refused_without_a_trace(api: Api, reference: References, case: Case) -> None:
     load = need_payable(api)
-    exchange = api.pay(case.make(load, reference()))
+    ref = reference()
+    try:
+        exchange = api.pay(case.make(load, ref))
+    except Refused:
+        # What a lenient service might take for any amount goes to no load that exists.
+        exchange = api.pay(case.make(replace(load, number=UNKNOWN_LOAD), ref))
     if case.question:
         api.observe(case.question, exchange)
     elif case.ids == ("D7",):
