@@ -12,8 +12,8 @@ from contract_tests.rules.refusals import ANY_REFUSAL, Doubt, RefusalReason, exa
 from contract_tests.rules.values import Json, NotJsonError, Parsed, instant, parse_json
 
 MEDIA_TYPE = "application/json-patch+json"
-LONGEST_PLAIN_TEXT = 100
-LARGEST_PLAIN_AMOUNT = Decimal(1_000_000_000)
+_LONGEST_PLAIN_TEXT = 100
+_LARGEST_PLAIN_AMOUNT = Decimal(1_000_000_000)
 _PATH = re.compile(r"/api/p/v[^/]*/invoices/customer-payments", re.IGNORECASE)
 _OPTIONAL = ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
 _FIELDS = {"LoadNumber", "Amount", "PaymentDate", "ReferenceNumber", *_OPTIONAL}
@@ -169,7 +169,7 @@ def _judge_amount(attempt: Attempt, amount: Decimal) -> None:
 
 
 def _is_ordinary(amount: Decimal) -> bool:
-    return amount.adjusted() > -3 and amount <= LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
+    return amount.adjusted() > -3 and amount <= _LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
 
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?\s*|NaN|-?Infinity")
@@ -231,7 +231,7 @@ def _read_optional(attempt: Attempt) -> None:
 
 def _doubt_text(attempt: Attempt, text: str) -> None:
     unusual = any(ord(character) < _SPACE or 0xD800 <= ord(character) < 0xE000 for character in text)
-    if unusual or len(text) > LONGEST_PLAIN_TEXT:
+    if unusual or len(text) > _LONGEST_PLAIN_TEXT:
         attempt.doubts.add(Doubt.UNUSUAL_TEXT)
 
 
