@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class GuardedClient:
         self._sleep = sleep
         self._observe = observe
         self._silences = 0
+        self._reading = threading.Lock()
         self._transport = Transport(limits or Limits())
         credentials.before_fetch = self._before_fetch
 
@@ -130,8 +132,10 @@ class GuardedClient:
                     sent.intent, sent.request.headers, must_be_refused=sent.request.must_be_refused
                 )
             except MustRead as must:
-                for load in self._not_shown(must.loads):
-                    self._read(load)
+                with self._reading:  # one of several threads reads, for all of them
+                    waiting = [load for load in must.loads if self._guard.waits_for(load)]
+                    for load in self._not_shown(waiting):
+                        self._read(load)
 
     def _build(self, request: Request) -> httpx2.Request:
         """The request as it goes over the wire, checked to go to the target."""
@@ -340,16 +344,12 @@ class GuardedClient:
         booked = self._guard.shown()
         if len(loads) < _ENOUGH_FOR_A_SEARCH or booked is None:
             return loads
-        self._guard.admit_read()
         numbers = [*loads, *({booked[0]} - set(loads))]
         content = json.dumps({"Page": 0, "PageSize": len(numbers), "LoadNumbers": numbers}).encode()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        request = Request("POST", SEARCH_PATH, (), headers, content)
         began = self._guard.now()
         try:
-            response = self._answered(
-                _Sent(request, self._build(request), Intent(Action.READ, "POST"))
-            ).response
+            response = self._look_up(Request("POST", SEARCH_PATH, (), headers, content))
         except LostResponseError:
             return loads
         shown = {load.number: load for load in loads_in(response) if load.tells}
@@ -363,13 +363,11 @@ class GuardedClient:
 
     def _read(self, load: str) -> None:
         """Reads a load to see what was booked on it; Stop if that cannot be done."""
-        self._guard.admit_read()
         request = Request("GET", LOADS_PATH, (("loadNumber", load),), {"Accept": "application/json"})
-        sent = _Sent(request, self._build(request), Intent(Action.READ, "GET"))
         for _ in range(2):
             began = self._guard.now()
             try:
-                response = self._answered(sent).response
+                response = self._look_up(request)
             except LostResponseError:
                 continue
             seen = next((one for one in loads_in(response) if one.number == load), None)
@@ -380,6 +378,14 @@ class GuardedClient:
             f"load {load} cannot be read any more; what was sent to it may have been recorded",
             ExitStatus.COULD_NOT_TEST,
         )
+
+    def _look_up(self, request: Request) -> Response:
+        """The response to a read of the client's own, which needs no room in the budget of requests."""
+        self._guard.admit_read()
+        intent = Intent(Action.READ, request.method)
+        exchange = self._answered(_Sent(request, self._build(request), intent))
+        self._observe(exchange, Permit(intent))
+        return exchange.response
 
     def _see(self, load: SeenLoad, began: int | None, response: Response) -> None:
         """Takes what a read shows; stops the run at a payment that nothing planned explains."""

@@ -255,6 +255,11 @@ class Guard:
         with self._lock:
             return self._exposures.shown()
 
+    def waits_for(self, load: str) -> bool:
+        """Whether a read of the load is still to show that what was refused left no trace."""
+        with self._lock:
+            return load in self._exposures.to_read()
+
     def refuse(self, exposure: Exposure) -> None:
         """Says that the target refused a write; a read is still to show that it left no trace."""
         self._end(exposure, Fate.REFUSED)

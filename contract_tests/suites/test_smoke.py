@@ -60,8 +60,9 @@ class Script:
 
         Nor may it wait until the budget is used up: each refusal takes a place in it until it is read back.
         """
-        yield self.refuse
+        yield self.refuse_rules
         yield self.refuse_several_errors
+        yield self.refuse_types
         yield self.pay
         yield from (partial(self.gate, status, index) for index, status in enumerate(self.gated()))
         yield self.pay_at_once
@@ -74,21 +75,26 @@ class Script:
         yield self.search
         yield self.look_around
 
-    def refuse(self) -> None:
-        """Wrong requests with the first reference."""
+    def refuse_rules(self) -> None:
+        """What breaks a rule, with the first reference: no more than the default budget has places."""
         load, ref = self.one, self.first
-        whole, nowhere = encode_json(payment(load, ref)), encode_json(payment(UNKNOWN_LOAD, ref))
-        bodies: list[dict[str, object] | bytes] = [
+        self.refuse(
             payment(load, ref, Sum=Decimal("-0.0")),
             encode_json(payment(load, ref, **self.optional)).replace(b":0.01", b":-1e-3"),
             payment(load, OMITTED),
             payment(load, "", **self.optional),
             payment(load, None),
-            payment(UNKNOWN_LOAD, ref, Amount=OMITTED),
-            payment(load, ref, Amount=CENT),
-            payment(load, ref, Sum=True),
             payment(load, ref, Currency=OMITTED),
             payment(load, ref, PaymentDate=OMITTED),
+        )
+
+    def refuse_types(self) -> None:
+        """What has the wrong type or form; what a lenient service might take for any amount names no load."""
+        load, ref = self.one, self.first
+        whole, nowhere = encode_json(payment(load, ref)), encode_json(payment(UNKNOWN_LOAD, ref))
+        self.refuse(
+            payment(load, ref, Amount=CENT),
+            payment(load, ref, Sum=True),
             payment(load, ref, PaymentDate="yesterday"),
             payment(load, ref, CheckNumber=420),
             payment(f"{load.number}-{UNKNOWN_LOAD}", ref),
@@ -96,7 +102,10 @@ class Script:
             nowhere.replace(b":0.01", b":1e400"),
             nowhere[:-1],
             nowhere.replace(b":0.01", b":NaN"),
-        ]
+        )
+
+    def refuse(self, *bodies: dict[str, object] | bytes) -> None:
+        """Sends each; the load is read by a later step."""
         self.collect(partial(self.api.pay, body, look=False) for body in bodies)
 
     def refuse_several_errors(self) -> None:
@@ -173,14 +182,12 @@ class Script:
         return sorted(offered, key=lambda one: GATES.index(one) if one in GATES else len(GATES))[:MOST_GATES]
 
     def gate(self, status: str, index: int) -> None:
-        """A payment that the status forbids: the first load is read around it, the last ones vary."""
+        """A payment that the status forbids; the last ones vary in how they are sent."""
         number = self.api.loads[status][0]
         body = payment(number, self.reference())
         turn = len(self.gated()) - 1 - index
-        if index == 0:
-            self.api.read(number)
-        if index == 0 or turn >= len(ENVELOPES):
-            self.api.pay(body, look=index == 0, nominal=status)
+        if turn >= len(ENVELOPES):
+            self.api.pay(body, look=False, nominal=status)
             return
         questions, path, media_type = ENVELOPES[turn]
         if "A18a" in questions:
