@@ -71,7 +71,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         observe=plan.note if settings.plan else _ignore,
     )
     try:
-        for payment in record.payments:
+        for payment in record.earlier:
             guard.resume(payment)
         reads = {} if settings.is_mock else _check(client, target, settings, record)
         guard.open_payments()
@@ -105,7 +105,8 @@ def _record(settings: Settings) -> PaymentLog:
     try:
         return PaymentLog(None if settings.plan else settings.record, resumed=settings.resumed)
     except LogUnusableError as error:
-        raise CannotRun(f"{str(error).capitalize()}.", ExitStatus.USAGE) from None
+        reason = str(error)
+        raise CannotRun(f"{reason[:1].upper()}{reason[1:]}.", ExitStatus.USAGE) from None
 
 
 def _check(

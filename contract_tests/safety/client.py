@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -22,6 +22,7 @@ from contract_tests.safety.guard import Guard, MustRead, Permit, Refused, Stop
 from contract_tests.safety.intent import Action, Intent, intent_of
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import (
+    LOAD_SEPARATOR,
     RECORDED,
     REFUSED,
     SENDING,
@@ -195,10 +196,13 @@ class GuardedClient:
                     self._see(load, began if sent.intent.method == "GET" else None, response)
             return
         if not _succeeded(response):
-            self._note(settled(logged, REFUSED, response.status))
+            outcome = REFUSED if response.is_refusal else UNKNOWN
+            self._note(settled(logged, outcome, response.status))
             return
-        for one in payments_in(response) or [SeenPayment(None, None, None)]:
-            self._guard.book_unplanned(logged.load, one)
+        shown = _of_reference(payments_in(response), logged.reference)
+        for one in shown or [SeenPayment(None, None, None)]:
+            amount = logged.money if one.amount is None else one.amount
+            self._guard.book_unplanned(logged.load, replace(one, amount=amount))
             self._note(settled(logged, RECORDED, response.status, one, response.content))
         raise self._guard.stop("the target accepted a payment on a load that does not exist")
 
@@ -228,7 +232,6 @@ class GuardedClient:
                 raise self._guard.stop("the target responds with nothing but 429", ExitStatus.COULD_NOT_TEST)
             else:
                 waits += 1
-                self._wait(exchange.response)
             permit = self._admitted(sent)
         if exchange is not None:
             return exchange
@@ -244,10 +247,10 @@ class GuardedClient:
         logged = self._begin(sent, permit)
         try:
             exchange = self._transmit(sent, self._token(sent.request))
-        except (Stop, UnreachableError) as error:
+        except (Stop, Refused, UnreachableError) as error:
             self._guard.drop(exposure)
             self._note(settled(logged, REFUSED, None))
-            if isinstance(error, Stop):
+            if not isinstance(error, UnreachableError):
                 raise
             raise self._guard.stop(
                 "the target cannot be reached any more", ExitStatus.COULD_NOT_TEST
@@ -267,13 +270,15 @@ class GuardedClient:
         else:
             self._guard.doubt(exposure)
         self._note(settled(logged, UNKNOWN, status or None))
+        if exchange is not None and status == _TOO_MANY:
+            self._wait(exchange.response)
         self._look(exposure, logged, status)
         return exchange, exchange is None or status in _SAYS_NOTHING
 
     def _begin(self, sent: _Sent, permit: Permit) -> LoggedPayment:
         """The line of the log that is on the disk before anything leaves."""
         intent = sent.intent
-        load = ", ".join(sorted(intent.possible_loads or intent.loads))
+        load = LOAD_SEPARATOR.join(sorted(intent.possible_loads or intent.loads))
         attempt = permit.exposure.attempt if permit.exposure else self._guard.attempt()
         logged = LoggedPayment(
             now(),

@@ -1,14 +1,15 @@
 """Exposure: every transmission that may have booked money, until a response or a read shows what it did."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
+from typing import Final
 
 from contract_tests.safety.sight import SeenLoad, SeenPayment
 
-_ROUNDING = Decimal("0.01")
-"""A service may round an amount by so much when it adds it to a total."""
+_CENT: Final = Decimal("0.01")
+"""A service may round an amount with smaller parts by so much when it adds it to a total."""
 
 
 class Fate(Enum):
@@ -57,12 +58,10 @@ class Found:
 
 @dataclass(slots=True)
 class _Known:
-    """What was seen of a load: the ids of its payments, and the total."""
+    """What was seen of a load: the ids of its payments, and its total without what this run booked."""
 
-    ids: set[str] = field(default_factory=set)
-    total: Decimal = Decimal(0)
-    booked: list[Exposure] = field(default_factory=list)
-    """What was booked since the total was last read."""
+    ids: set[str]
+    total: Decimal
 
 
 class Exposures:
@@ -106,8 +105,6 @@ class Exposures:
         if fate is Fate.BOOKED:
             exposure.id = id
             exposure.amount = max(exposure.amount, amount or exposure.amount)
-            for load in exposure.loads & self._known.keys():
-                self._known[load].booked.append(exposure)
 
     def ids_of(self, loads: frozenset[str], reference: str | None) -> set[str]:
         """The ids under which a reference was booked on a load."""
@@ -152,7 +149,6 @@ class Exposures:
         found = list(self._fresh(load, known, mine))
         if not any(one.fate is Fate.OPEN for one in mine):
             found += self._grown(load, known, mine, found)
-            known.total, known.booked = max(load.total or Decimal(0), known.total), []
         known.ids |= {one.payment.id for one in found if one.payment.id}
         if began is not None:
             explained = [one.exposure for one in found]
@@ -162,9 +158,8 @@ class Exposures:
     def _begin(self, load: SeenLoad, mine: list[Exposure]) -> _Known:
         """What a load has when it is read first: everything but what this run may have sent already."""
         sent = [payment for payment in load.payments if payment.reference and self._explains(payment, mine)]
-        known = _Known(
-            {one.id for one in load.payments if one.id and one not in sent}, load.total or Decimal(0)
-        )
+        ids = {one.id for one in load.payments if one.id and one not in sent}
+        known = _Known(ids, (load.total or Decimal(0)) - sum(_worth(mine, sent)))
         self._known[load.number] = known
         return known
 
@@ -198,16 +193,14 @@ class Exposures:
                     return one
         return None
 
-    def _grown(
-        self, load: SeenLoad, known: _Known, mine: list[Exposure], found: list[Found]
-    ) -> Iterator[Found]:
+    @staticmethod
+    def _grown(load: SeenLoad, known: _Known, mine: list[Exposure], found: list[Found]) -> Iterator[Found]:
         """What the total says was booked, and no payment of the list shows."""
         if load.total is None:
             return
-        explained = sum((one.amount for one in known.booked if one.amount.is_finite()), Decimal(0))
-        explained += sum((one.payment.amount or Decimal(0) for one in found), Decimal(0))
-        slack = _ROUNDING * (len(known.booked) + len(found))
-        more = load.total - known.total - explained
+        worth = _worth(mine, [one.payment for one in found])
+        slack = sum(_CENT for amount in worth if amount % _CENT)
+        more = load.total - known.total - sum(worth)
         if more > slack:
             unseen = next((one for one in mine if one.fate in (Fate.UNKNOWN, Fate.REFUSED)), None)
             yield Found(load.number, SeenPayment(None, None, more), unseen)
@@ -221,6 +214,12 @@ class Exposures:
                 one.loads -= {load.number}
                 if not one.loads:
                     self.drop(one)
+
+
+def _worth(mine: Iterable[Exposure], shown: Iterable[SeenPayment]) -> list[Decimal]:
+    """The amounts of what was booked, and of payments that are shown first."""
+    booked = (one.amount for one in mine if one.fate is Fate.BOOKED)
+    return [amount for amount in (*booked, *(one.amount for one in shown)) if amount and amount.is_finite()]
 
 
 def same_reference(one: str | None, other: str | None) -> bool:

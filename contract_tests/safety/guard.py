@@ -10,7 +10,7 @@ from typing import Final
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
-from contract_tests.safety.payment_log import RECORDED, LoggedPayment
+from contract_tests.safety.payment_log import LOAD_SEPARATOR, RECORDED, REFUSED, LoggedPayment
 from contract_tests.safety.sight import SeenLoad, SeenPayment
 
 LARGEST_WITHOUT_CONSENT: Final = Decimal("0.01")
@@ -155,18 +155,20 @@ class Guard:
 
     def resume(self, payment: LoggedPayment) -> None:
         """Counts a payment of an earlier run of this id: its reference goes to the same load first."""
-        if is_impossible(payment.load):
+        if is_impossible(payment.load) and payment.outcome != RECORDED:
             return
         with self._lock:
+            loads = payment.load.split(LOAD_SEPARATOR)
             exposure = self._expose(
-                frozenset({self._lengthened(payment.load) or payment.load}),
+                frozenset(self._lengthened(load) or load for load in loads),
                 payment.reference,
                 payment.money.copy_abs(),
                 planned=payment.planned,
             )
-            fate = Fate.BOOKED if payment.outcome == RECORDED else Fate.UNKNOWN
+            exposure.attempt = payment.attempt or exposure.attempt
+            fate = {RECORDED: Fate.BOOKED, REFUSED: Fate.REFUSED}.get(payment.outcome, Fate.UNKNOWN)
             self._exposures.end(exposure, fate, id=payment.id)
-            if payment.reference is not None and payment.planned:
+            if payment.reference is not None and payment.planned and fate is not Fate.REFUSED:
                 self._pinned.setdefault(payment.reference, payment.load)
 
     # --- before sending ---------------------------------------------------------------------------
@@ -301,8 +303,8 @@ class Guard:
             load = next(iter(exposure.loads), "")
             new = [one for one in shown if one.id not in known and not self._exposures.knows(load, one.id)]
             if known or not new:
-                if not new:
-                    self._recognises_references = True
+                # A payment that is known under another reference shows nothing of this one.
+                self._recognises_references |= bool(known) and not new
                 self._exposures.drop(exposure)
                 return new
             self._exposures.end(exposure, Fate.BOOKED, id=new[0].id, amount=new[0].amount)
@@ -396,6 +398,7 @@ class Guard:
         loads = frozenset(self._lengthened(number) or number for number in intent.possible_loads)
         replayed = not must_be_refused and bool(self._exposures.ids_of(loads, intent.reference))
         is_replay = replayed and self._recognises_references
+        self._check_alone(intent.amount)
         if not is_replay:
             self._check_room(intent.amount, planned=not must_be_refused)
         exposure = self._expose(loads, intent.reference, intent.amount, planned=not must_be_refused)
@@ -407,6 +410,14 @@ class Guard:
         self._attempts += 1
         return self._exposures.add(Exposure(loads, reference, amount, planned, self._attempts))
 
+    def _check_alone(self, amount: Decimal) -> None:
+        """Raises Refused for what no budget allows, even a replay: a lenient service may book that again."""
+        budget = self._policy.budget
+        if budget.payments == 0 or budget.amount == 0:
+            raise Refused("budget: nothing may be recorded")
+        if budget.amount is not None and amount > budget.amount:
+            raise Refused(f"budget: one payment alone exceeds {budget.amount}")
+
     def _check_room(self, amount: Decimal, *, planned: bool) -> None:
         """Raises Refused, or MustRead, unless the budget has room for one more payment.
 
@@ -414,10 +425,6 @@ class Guard:
         prevented. Until a read has shown that it left no trace, nothing follows.
         """
         budget = self._policy.budget
-        if budget.payments == 0 or budget.amount == 0:
-            raise Refused("budget: nothing may be recorded")
-        if budget.amount is not None and amount > budget.amount:
-            raise Refused(f"budget: one payment alone exceeds {budget.amount}")
         counted = [one for one in self._exposures if not (one.planned and self._is_known_replay(one))]
         full = budget.payments is not None and len(counted) + 1 > budget.payments
         worth = _sum(counted)
@@ -427,7 +434,10 @@ class Guard:
         unread = self._exposures.to_read()
         if unread:
             raise MustRead(unread)
-        if planned or any(one.fate is Fate.OPEN and not one.planned for one in counted):
+        over = (budget.payments is not None and len(counted) > budget.payments) or (
+            budget.amount is not None and worth > budget.amount
+        )
+        if planned or over:
             what = (
                 f"{budget.payments} payments are used up"
                 if full

@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,6 +18,11 @@ RECORDED: Final = "recorded"
 REFUSED: Final = "refused"
 UNKNOWN: Final = "unknown"
 
+LOAD_SEPARATOR: Final = ", "
+"""Between the loads of a payment that names several."""
+
+_BEGINNING: Final = b'{"time": "'
+"""Of every line."""
 _MOST_DIGITS: Final = 40
 _LONGEST_RESPONSE: Final = 4000
 """Bytes."""
@@ -75,27 +79,43 @@ class PaymentLog:
         self._recorded: dict[tuple[str, str | None], LoggedPayment] = {}
         self._open: dict[tuple[bool, int], LoggedPayment] = {}
         self._file: TextIO | None = None
+        self._refused: list[LoggedPayment] = []
         self._attempts_before = 0
         if path is not None and (path.exists() or path.is_symlink()):
             self._file = _opened(path)
             try:
-                self._read_back(path, resumed=resumed)
+                self._read_back(self._file, path, resumed=resumed)
             except LogUnusableError:
                 self.close()
                 raise
 
-    def _read_back(self, path: Path, *, resumed: bool) -> None:
-        for payment in _read(path):
-            if resumed:
-                self._keep(payment)
-                self._attempts_before = max(self._attempts_before, payment.attempt)
-        torn = len(path.read_bytes().rpartition(b"\n")[2])
-        if torn and self._file is not None:
-            self._file.truncate(path.stat().st_size - torn)
+    def _read_back(self, file: TextIO, path: Path, *, resumed: bool) -> None:
+        *lines, last = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                self._take_up(_payment(line, path, number), resumed=resumed)
+        if not last:
+            return
+        try:
+            self._take_up(_payment(last, path, len(lines) + 1), resumed=resumed)
+        except LogUnusableError:
+            if not last.startswith(_BEGINNING[: len(last)]):
+                raise
+            # Torn off when the run was killed. Its payment never left, or has an earlier line.
+            file.truncate(path.stat().st_size - len(last))
+        else:
+            file.write("\n")
+
+    def _take_up(self, payment: LoggedPayment, *, resumed: bool) -> None:
+        self._attempts_before = max(self._attempts_before, payment.attempt)
+        if resumed:
+            self._keep(payment)
+            if payment.outcome == REFUSED:
+                self._refused.append(payment)
 
     @property
     def attempts(self) -> int:
-        """The number of the last attempt of the run that is resumed; 0 if none is."""
+        """The number of the last attempt that the file holds, of whatever run; 0 without one."""
         return self._attempts_before
 
     def write(self, payment: LoggedPayment) -> None:
@@ -144,6 +164,11 @@ class PaymentLog:
         with self._lock:
             return [*self._recorded.values(), *self._open.values()]
 
+    @property
+    def earlier(self) -> list[LoggedPayment]:
+        """What the run that is resumed had sent: its payments, and what was refused, which may be booked."""
+        return [*self.payments, *self._refused]
+
     def close(self) -> None:
         """Closes the file, which unlocks it."""
         if self._file is not None:
@@ -166,20 +191,13 @@ def _opened(path: Path) -> TextIO:
     return file
 
 
-def _read(path: Path) -> Iterator[LoggedPayment]:
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            payment = LoggedPayment(**json.loads(line))
-            Decimal(payment.amount)
-        except (ValueError, TypeError, InvalidOperation):
-            if number == len(lines):
-                # Torn off when the run was killed. Its payment never left, or has an earlier line.
-                return
-            raise LogUnusableError(f"{path}, line {number}, is not a line of a payment log") from None
-        yield payment
+def _payment(line: bytes, path: Path, number: int) -> LoggedPayment:
+    try:
+        payment = LoggedPayment(**json.loads(line))
+        Decimal(payment.amount)
+    except (ValueError, TypeError, InvalidOperation):
+        raise LogUnusableError(f"{path}, line {number}, is not a line of a payment log") from None
+    return payment
 
 
 def now() -> str:
