@@ -185,8 +185,8 @@ class GuardedClient:
         return Exchange(sent.request, Response(NO_RESPONSE, {}, str(lost).encode()), now(), 0.0)
 
     def _is_watched(self, sent: _Sent) -> bool:
-        """Whether a success would be a booking: a write to a target that is not the mock."""
-        return not self._guard.is_mock and sent.intent.action is not Action.READ
+        """Whether a success would be a booking: a write that names a load, at a target that is not the mock."""
+        return not self._guard.is_mock and (sent.intent.action is Action.PAYMENT or bool(sent.intent.loads))
 
     def _watch(self, sent: _Sent, response: Response, began: int, logged: LoggedPayment | None) -> None:
         """Stops the run at any sign of a booking: an accepted write, or a payment that a read shows."""

@@ -59,7 +59,8 @@ class Intent:
     `loads` are all numbers that it might name. `amount` is the largest that it might mean, whatever its
     sign, and endless where none can be read: a service may take what is open. `reference` is its one
     ReferenceNumber, or None when it has none or several. `documents` are all numbers by which a service
-    might find something else: invoice, check and reference numbers.
+    might find something else: invoice, check and reference numbers. `empty` says that it has no body, and
+    that its path, which may name a load too, is not one of payments.
     """
 
     action: Action
@@ -113,7 +114,7 @@ def intent_of(method: str, raw_path: bytes, headers: Mapping[str, str], content:
         currency=body.currencies[0] if body.currencies else None,
         reference=references.pop() if len(references) == 1 else None,
         documents=tuple(body.documents),
-        empty=not content.strip(),
+        empty=not content.strip() and "payment" not in _normalised(path),
         opaque=body.opaque or _is_coded(lowered),
         renamed=body.renamed,
     )

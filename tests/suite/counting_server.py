@@ -1,12 +1,14 @@
-"""A throw-away server on loopback that keeps everything that reaches it."""
+"""A throw-away server on loopback that keeps everything that reaches it, and a small book of loads."""
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
 LOADS = "/api/p/v1.0/loads"
@@ -32,6 +34,87 @@ LOST = Reply(status=0)
 """The connection is closed without a response."""
 
 Answer = Callable[[Received], Reply]
+
+
+class Books:
+    """Loads that come into being when they are named, and the payments on them.
+
+    `pay` answers writes on the payments path; it is `record`, a correct service, until a test replaces it.
+    In the shape of July 2026 nothing shows a reference. `forgets` books a replay again.
+    """
+
+    def __init__(self, *, july_2026: bool = False, forgets: bool = False) -> None:
+        self.july_2026 = july_2026
+        self.forgets = forgets
+        self.hidden: set[str] = set()
+        """The ids of payments that reads leave out of the list, though not of the total."""
+        self.loads: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.pay: Answer = self.record
+        self._lock = threading.Lock()
+
+    def __call__(self, one: Received) -> Reply:
+        if "customer-payments" in one.path.lower():
+            return self.pay(one)
+        return self.show(one)
+
+    @property
+    def booked(self) -> list[dict[str, Any]]:
+        return [payment for payments in self.loads.values() for payment in payments]
+
+    def record(self, one: Received) -> Reply:
+        load, payment = self.book(one)
+        if self.july_2026:
+            fields: dict[str, Any] = {"Id": payment["Id"], "TotalPaid": self._total(load)}
+        else:
+            fields = {"CustomerPayments": self.loads[load]}
+        return as_json({"LoadNumber": load, "Status": "Invoiced", **fields})
+
+    def book(self, one: Received) -> tuple[str, dict[str, Any]]:
+        """Books a payment unless its reference was booked; whatever is told of it is the caller's."""
+        body = json.loads(one.body)
+        load, reference = body["LoadNumber"], body.get("ReferenceNumber")
+        with self._lock:
+            known = [each for each in self.loads[load] if each["ReferenceNumber"] == reference]
+            if known and not self.forgets:
+                return load, known[0]
+            return load, self.add(load, reference, body["Amount"]["Amount"])
+
+    def add(self, load: str, reference: str | None, amount: float) -> dict[str, Any]:
+        """A payment that anybody made."""
+        payment = {
+            "Id": f"id-{len(self.booked) + 1}",
+            "Amount": {"Amount": amount, "Currency": 840},
+            "ReferenceNumber": reference,
+        }
+        self.loads[load].append(payment)
+        return payment
+
+    def show(self, one: Received) -> Reply:
+        if one.method == "POST":
+            return as_json({"Items": [self._load(load) for load in json.loads(one.body)["LoadNumbers"]]})
+        [load] = parse_qs(urlsplit(one.path).query).get("loadNumber", ["LD-1"])
+        return as_json(self._load(load))
+
+    def _load(self, load: str) -> dict[str, Any]:
+        shown = [payment for payment in self.loads[load] if payment["Id"] not in self.hidden]
+        if self.july_2026:
+            shown = [
+                {"Id": each["Id"], "Amount": each["Amount"]["Amount"], "PaidAt": "2026-07-01"}
+                for each in shown
+            ]
+        return {
+            "LoadNumber": load,
+            "Status": "Invoiced",
+            "Payments": shown,
+            "TotalPaid": {"Amount": self._total(load), "Currency": 840},
+        }
+
+    def _total(self, load: str) -> float:
+        return round(sum(payment["Amount"]["Amount"] for payment in self.loads[load]), 4)
+
+
+def as_json(tree: object, status: int = 200) -> Reply:
+    return Reply(status, json.dumps(tree).encode())
 
 
 @dataclass
@@ -88,11 +171,3 @@ def counting_server(answer: Answer = lambda _received: Reply()) -> Iterator[Coun
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def recorded(one: Received, *, identity: str = "id-1") -> Reply:
-    """The response of a correct service to a payment."""
-    body = json.loads(one.body)
-    payment = {name: body.get(name) for name in ("Amount", "ReferenceNumber")} | {"Id": identity}
-    response = {"LoadNumber": body["LoadNumber"], "Status": "Invoiced", "CustomerPayments": [payment]}
-    return Reply(body=json.dumps(response).encode())

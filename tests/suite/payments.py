@@ -55,23 +55,27 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
     credentials: Credentials | None = None,
     pace: Pace | None = None,
     record: PaymentLog | None = None,
-    timeout_seconds: float = 5,
+    limits: Limits | None = None,
     sleep: Callable[[float], None] = lambda _seconds: None,
 ) -> Iterator[tuple[GuardedClient, Guard, PaymentLog]]:
-    """A client on a URL, with its guard and its record; it waits for nothing but its pace."""
-    guard = Guard(
-        Policy(is_mock, consent, {NOMINATED, "LD-2"}, "run", budget or Budget(1000, 8, Decimal("3.00")))
-    )
+    """A client on a URL, with its guard and its record; it waits for nothing but its pace.
+
+    A record that was read from a file is that of the run that is resumed.
+    """
+    kept = record or PaymentLog()
+    policy = Policy(is_mock, consent, {NOMINATED, "LD-2"}, "run", budget or Budget(1000, 8, Decimal("3.00")))
+    guard = Guard(policy, kept.attempts)
+    for payment in kept.earlier:
+        guard.resume(payment)
     if opened:
         guard.open_payments()
-    kept = record or PaymentLog()
     client = GuardedClient(
         Origin.parse(url),
         guard,
         credentials=credentials or Credentials(),
         pace=pace or Pace(),
         record=kept,
-        limits=Limits(timeout_seconds),
+        limits=limits or Limits(timeout=20),
         sleep=sleep,
     )
     try:
