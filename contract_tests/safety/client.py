@@ -185,7 +185,7 @@ class GuardedClient:
         return Exchange(sent.request, Response(NO_RESPONSE, {}, str(lost).encode()), now(), 0.0)
 
     def _is_watched(self, sent: _Sent) -> bool:
-        """Whether a success would be a booking: a write that names a load, at a target that is not the mock."""
+        """Whether a success would be a booking: it names a load, and the target is not the mock."""
         return not self._guard.is_mock and (sent.intent.action is Action.PAYMENT or bool(sent.intent.loads))
 
     def _watch(self, sent: _Sent, response: Response, began: int, logged: LoggedPayment | None) -> None:
@@ -201,8 +201,7 @@ class GuardedClient:
             return
         shown = _of_reference(payments_in(response), logged.reference)
         for one in shown or [SeenPayment(None, None, None)]:
-            amount = logged.money if one.amount is None else one.amount
-            self._guard.book_unplanned(logged.load, replace(one, amount=amount))
+            self._book_unplanned(logged, one)
             self._note(settled(logged, RECORDED, response.status, one, response.content))
         raise self._guard.stop("the target accepted a payment on a load that does not exist")
 
@@ -321,11 +320,16 @@ class GuardedClient:
         for one in mine or [SeenPayment(None, None, None)]:
             self._note(settled(logged, RECORDED, response.status, one))
         for one in beyond:
-            self._guard.book_unplanned(logged.load, one)
+            self._book_unplanned(logged, one)
         if beyond and not self._guard.is_mock:
             raise self._guard.stop(
                 f"the target recorded the reference {logged.reference} on load {logged.load} more than once"
             )
+
+    def _book_unplanned(self, logged: LoggedPayment, seen: SeenPayment) -> None:
+        """Counts a payment that no write explains, and what was sent where the response shows no amount."""
+        amount = logged.money if seen.amount is None else seen.amount
+        self._guard.book_unplanned(logged.load, replace(seen, amount=amount))
 
     # --- reading what became of it -----------------------------------------------------------------
 

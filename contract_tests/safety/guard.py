@@ -164,8 +164,8 @@ class Guard:
                 payment.reference,
                 payment.money.copy_abs(),
                 planned=payment.planned,
+                attempt=payment.attempt,
             )
-            exposure.attempt = payment.attempt or exposure.attempt
             fate = {RECORDED: Fate.BOOKED, REFUSED: Fate.REFUSED}.get(payment.outcome, Fate.UNKNOWN)
             self._exposures.end(exposure, fate, id=payment.id)
             if payment.reference is not None and payment.planned and fate is not Fate.REFUSED:
@@ -405,10 +405,18 @@ class Guard:
         return Permit(intent, exposure, is_replay, must_be_refused)
 
     def _expose(
-        self, loads: frozenset[str], reference: str | None, amount: Decimal, *, planned: bool
+        self,
+        loads: frozenset[str],
+        reference: str | None,
+        amount: Decimal,
+        *,
+        planned: bool,
+        attempt: int | None = None,
     ) -> Exposure:
-        self._attempts += 1
-        return self._exposures.add(Exposure(loads, reference, amount, planned, self._attempts))
+        if attempt is None:
+            self._attempts += 1
+            attempt = self._attempts
+        return self._exposures.add(Exposure(loads, reference, amount, planned, attempt))
 
     def _check_alone(self, amount: Decimal) -> None:
         """Raises Refused for what no budget allows, even a replay: a lenient service may book that again."""

@@ -28,7 +28,7 @@ _PLAIN_GAP: Final = re.compile(r"""[\s"'\\]*[:=>][\s"'\\]*""")
 """Between a key and its only value. A comment, a list or a CDATA section may hide another one."""
 _AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&.]*([^,}\]\r\n&<]{0,80})", re.IGNORECASE)
 _DOCUMENT_IN_TEXT: Final = re.compile(
-    r"(?:invoice|check|reference)[\W_]*number[\"'\\s:=>]*([^\"'&<,}\]\r\n\\]{0,200})", re.IGNORECASE
+    r"(?:invoice|check|reference)[\W_]*number[\"'\\\s:=>]*([^\"'&<,}\]\r\n\\]{0,200})", re.IGNORECASE
 )
 _DOCUMENTS: Final = ("invoicenumber", "checknumber", "referencenumber")
 _DIGITS: Final = 12

@@ -61,7 +61,6 @@ def test_a_load_is_seen_in_every_disguise(content: bytes, media_type: str) -> No
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"null",
         b"{}",
         b"[]",
@@ -72,12 +71,26 @@ def test_a_load_is_seen_in_every_disguise(content: bytes, media_type: str) -> No
         b'{"LoadNumber": null}',
         b'{"LoadNumber": ""}',
         b'{"LoadNumber": "  "}',
+        b'{"LoadNumber": {}}',
+        b'{"LoadNumber": "ct-no-such-load-7", "loadnumber": null}',
+        b'{"LoadNumber": "ct-no-such-load-7", "Old": {"LoadNumber": []}}',
+    ],
+    ids=lambda content: repr(content[:60]),
+)
+def test_a_body_in_which_a_reader_finds_no_load_may_be_booked_on_any(content: bytes) -> None:
+    assert not intent_of("POST", PAYMENTS.encode(), {}, content).cannot_record
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
         b'{"LoadNumber": "ct-no-such-load-7"}',
         b'{"LoadNumber": "CT-NO-SUCH-LOAD-7 "}',
         b'{"LoadNumber": "ct-no-such-load-7", "Note": "about LD-1"}',
+        b'{"LoadNumber": ["ct-no-such-load-7", "ct-no-such-load-8"]}',
     ],
 )
-def test_a_body_that_names_no_load_that_can_exist_cannot_record(content: bytes) -> None:
+def test_a_body_that_names_only_impossible_loads_cannot_record(content: bytes) -> None:
     assert intent_of("POST", PAYMENTS.encode(), {}, content).cannot_record
 
 
@@ -191,6 +204,8 @@ def test_a_read_that_asks_to_be_a_write_is_one(header: str) -> None:
         ("DELETE", f"{LOADS}?loadNumber=LD-1", b"", False),
         ("DELETE", f"{LOADS}?loadNumber=ct-no-such-load-1", b"", True),
         ("DELETE", PAYMENTS, b"", False),
+        ("POST", f"{PAYMENTS}/LD-1", b"", False),
+        ("PUT", f"{PAYMENTS}?id=LD-1", b"", False),
         ("PUT", LOADS, b"", True),
         ("PUT", LOADS, b'{"Status": "Paid"}', False),
         ("PATCH", PAYMENTS, REAL, False),
@@ -212,18 +227,43 @@ def test_a_method_that_the_path_does_not_take_is_harmless_only_without_a_load(
         (body(amount="1.5"), "1.5"),
         (body(amount="1e3"), "1000"),
         (body(amount='"7.25"'), "7.25"),
-        (body(amount="-5"), "-5"),
+        (body(amount="-5"), "5"),
+        (body(amount='"-7.25 USD"'), "7.25"),
+        (body(amount='"1.000,50"'), "1000.50"),
+        (body(amount='"5 or 900"'), "900"),
+        (body(amount='"0x10"'), "16"),
+        (body(amount="true"), "1"),
+        (body(amount="null"), "Infinity"),
+        (body(amount='"ten"'), "Infinity"),
+        (body(amount="-1e400"), "Infinity"),
+        (b'{"LoadNumber": "LD-1"}', "Infinity"),
+        (b'{"LoadNumber": "LD-1", "amount": {"Amount": 5}}', "Infinity"),
         (body(amount="NaN"), "Infinity"),
         (body(amount="1e999999999999999999999"), "Infinity"),
         (b'{"Amount": {"Amount": 1, "Amount": 900, "Currency": 840}}', "900"),
         (b'{"Amount": {"Amount": 1}, "amount": {"amount": 900}}', "900"),
-        (b'{"Amount": {"Currency": 840}}', "0"),
+        (b'{"Amount": {"Currency": 840}}', "Infinity"),
         (b"LoadNumber=LD-1&Amount=50", "50"),
         (b'{"Amount": {"Amount": 12.5', "12.5"),
     ],
 )
 def test_the_largest_amount_that_a_body_may_mean_counts(content: bytes, amount: str) -> None:
     assert intent_of("POST", PAYMENTS.encode(), {}, content).amount == Decimal(amount)
+
+
+@pytest.mark.parametrize("name", ["InvoiceNumber", "checkNumber", "REFERENCE_NUMBER"])
+def test_every_number_by_which_something_may_be_found_is_read(name: str) -> None:
+    fields = f'"{name}": "N-1", "Other": [{{"{name}": 7}}]'
+    for content in (f"{{{fields}}}", f"{{{fields},}}"):
+        documents = intent_of("POST", PAYMENTS.encode(), {}, content.encode()).documents
+        assert {"N-1", "7"} <= {text.strip(" ]") for text in documents}
+
+
+@pytest.mark.parametrize("name", ["loadNumber", "load_number", "LOADNUMBER"])
+def test_a_load_under_another_name_is_one_that_an_exact_reader_misses(name: str) -> None:
+    content = body().replace(b"LoadNumber", name.encode())
+    assert intent_of("POST", PAYMENTS.encode(), {}, content).renamed
+    assert not intent_of("POST", PAYMENTS.encode(), {}, body()).renamed
 
 
 def test_two_references_are_none() -> None:

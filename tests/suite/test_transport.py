@@ -1,0 +1,179 @@
+"""A response has an end: in time, in silence and in size, whatever the target sends."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from contract_tests.rules.exchange import Request
+from contract_tests.safety.client import NO_RESPONSE
+from contract_tests.safety.guard import Stop
+from contract_tests.safety.transport import Limits
+from tests.suite.counting_server import LOADS, Books, Reply, counting_server
+from tests.suite.payments import guarded, payment
+
+READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+SHORT = Limits(timeout=20, deadline=0.3, size=1000)
+
+Writer = Callable[[socket.socket, threading.Event], None]
+
+
+@contextmanager
+def raw_server(write: Writer) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads the beginning of a request and writes what it likes until the client is gone.
+
+    `write` is given an event that is set when the test is over.
+    """
+    over = threading.Event()
+    requests: list[bytes] = []
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            try:
+                while received := connection.recv(65536):
+                    requests.append(received)
+                    write(connection, over)
+            except OSError:
+                pass  # the client gave up
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=serve, args=(connection,), daemon=True))
+            threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            for thread in (accepting, *threads):
+                thread.join(20)
+
+
+def drip(beginning: bytes, drop: bytes) -> Writer:
+    """Writes something, and then a little every 10 milliseconds: no silence is ever long."""
+
+    def write(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(beginning)
+        while not over.wait(0.01):
+            connection.sendall(drop)
+
+    return write
+
+
+def flood(beginning: bytes, drop: bytes) -> Writer:
+    """Writes as fast as it is read."""
+
+    def write(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(beginning)
+        while not over.is_set():
+            connection.sendall(drop)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drip(b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        flood(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+        drip(b"", b"H"),
+        drip(HEAD + b"X: ", b"x"),
+        drip(HEAD + b"Content-Length: 900\r\n\r\n", b"x"),
+        drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        drip(HEAD + b"\r\n", b"x"),
+    ],
+    ids=[
+        "100 again and again", "102 again and again", "a flood of 103", "a status line that is none",
+        "a header without an end", "a body byte by byte", "chunks of one byte", "a body without a length",
+    ],
+)  # fmt: skip
+def test_a_response_that_takes_too_long_in_all_ends_with_one_sentence(write: Writer) -> None:
+    with raw_server(write) as (url, requests), guarded(url, limits=SHORT) as (client, _, _):
+        response = client.send(READ).response
+    assert response.status == NO_RESPONSE
+    assert response.content == b"the response took longer than 0.3 seconds in all"
+    assert len(requests) == 1
+
+
+def test_the_deadline_does_not_wait_for_the_silence_to_be_long() -> None:
+    with raw_server(drip(HEAD + b"Content-Length: 9\r\n\r\n", b"")) as (url, requests):
+        with guarded(url, limits=SHORT) as (client, _, _):
+            response = client.send(READ).response
+        assert response.content == b"the response took longer than 0.3 seconds in all"
+        assert len(requests) == 1
+
+
+def test_a_target_that_is_silent_is_asked_once_more() -> None:
+    limits = Limits(timeout=0.3)
+    with raw_server(drip(b"", b"")) as (url, requests), guarded(url, limits=limits) as (client, _, _):
+        response = client.send(READ).response
+    assert (response.status, response.content) == (NO_RESPONSE, b"ReadTimeout")
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        flood(HEAD + b"\r\n", b"x" * 100),
+        flood(HEAD + b"Content-Length: 99999999999\r\n\r\n", b"x" * 100),
+        flood(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"64\r\n" + b"x" * 100 + b"\r\n"),
+    ],
+    ids=["without a length", "with a length", "in chunks"],
+)
+def test_a_response_that_is_too_long_ends_with_one_sentence(write: Writer) -> None:
+    with raw_server(write) as (url, requests), guarded(url, limits=Limits(size=1000)) as (client, _, _):
+        response = client.send(READ).response
+    assert (response.status, response.content) == (
+        NO_RESPONSE,
+        b"the response is longer than 1000 bytes",
+    )
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("length", [999, 1000])
+def test_a_response_of_the_longest_size_is_read(length: int) -> None:
+    with (
+        counting_server(lambda _: Reply(body=b"x" * length)) as server,
+        guarded(server.url, limits=Limits(size=1000)) as (client, _, _),
+    ):
+        assert len(client.send(READ).response.content) == length
+
+
+def test_a_compressed_bomb_is_not_decompressed() -> None:
+    bomb = gzip.compress(b"0" * 50_000_000)
+    coded = Reply(body=bomb, headers={"Content-Encoding": "gzip"})
+    limits = Limits(size=len(bomb))
+    with counting_server(lambda _: coded) as server, guarded(server.url, limits=limits) as (client, _, _):
+        response = client.send(READ).response
+    assert response.content == bomb
+    assert server.received[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_payment_whose_response_has_no_end_is_read_back() -> None:
+    books = Books()
+    with counting_server(books) as server:
+
+        def endless(_reply: object = None) -> Reply:
+            return Reply(body=b"x" * 2000)
+
+        books.pay = lambda one: endless(books.record(one))
+        with guarded(server.url, limits=Limits(size=1000)) as (client, guard, record):
+            with pytest.raises(Stop, match="no response came for the payment ct-run-1"):
+                client.send(payment())
+            assert guard.payments == 2
+        assert [one.method for one in server.received] == ["POST", "GET", "POST", "GET"]
+    assert [kept.outcome for kept in record.payments] == ["recorded", "unknown"]
