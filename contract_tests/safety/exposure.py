@@ -157,7 +157,12 @@ class Exposures:
 
     def _begin(self, load: SeenLoad, mine: list[Exposure]) -> _Known:
         """What a load has when it is read first: everything but what this run may have sent already."""
-        sent = [payment for payment in load.payments if payment.reference and self._explains(payment, mine)]
+        booked = {one.id for one in mine if one.id}
+        sent = [
+            payment
+            for payment in load.payments
+            if payment.reference and payment.id not in booked and self._explains(payment, mine)
+        ]
         ids = {one.id for one in load.payments if one.id and one not in sent}
         known = _Known(ids, (load.total or Decimal(0)) - sum(_worth(mine, sent)))
         self._known[load.number] = known

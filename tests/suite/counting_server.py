@@ -110,7 +110,8 @@ class Books:
         }
 
     def _total(self, load: str) -> float:
-        return round(sum(payment["Amount"]["Amount"] for payment in self.loads[load]), 4)
+        total: float = sum(payment["Amount"]["Amount"] for payment in self.loads[load])
+        return round(total, 4)
 
 
 def as_json(tree: object, status: int = 200) -> Reply:

@@ -14,7 +14,7 @@ from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.origin import Origin
-from tests.suite.counting_server import LOADS, CountingServer, Received, Reply, counting_server
+from tests.suite.counting_server import LOADS, Books, CountingServer, Received, Reply, counting_server
 from tests.suite.payments import guarded, payment
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
@@ -104,7 +104,7 @@ def test_a_refused_token_is_replaced_once(status: int, server: CountingServer, i
     with guarded(server.url, credentials=issuer.credentials) as (client, guard, _):
         assert client.send(READ).response.status == status
     assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
-    assert guard.requests == 2
+    assert guard.requests == 4
 
 
 def test_the_request_is_answered_with_the_new_token(server: CountingServer, issuer: Issuer) -> None:
@@ -227,6 +227,7 @@ def test_a_secret_that_the_target_echoes_is_not_kept(server: CountingServer, iss
 def test_no_secret_is_logged(
     server: CountingServer, issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    server.answer = Books()
     with (
         caplog.at_level(logging.DEBUG),
         guarded(server.url, credentials=issuer.credentials) as (client, _, _),

@@ -1,7 +1,7 @@
 """What is read before the first write, and what keeps a run from beginning."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from contract_tests.run.cli import settings_from
 from contract_tests.run.preflight import CannotRun, check_loads, probe
 from contract_tests.run.run import open_run
 from contract_tests.run.target import LoadsFileError, Target, read_loads
-from tests.suite.counting_server import LOST, CountingServer, Received, Reply, counting_server
+from contract_tests.safety.payment_log import RECORDED, LoggedPayment
+from tests.suite.counting_server import LOST, CountingServer, Received, Reply, as_json, counting_server
 from tests.suite.payments import guarded
 
 TARGET = Target("http://target", is_mock=False, loads={"Invoiced": ["LD-1"]}, run_id="run", wants_token=False)
@@ -22,9 +23,15 @@ def load(**fields: object) -> Callable[[Received], Reply]:
     return lambda _: Reply(body=json.dumps(body).encode())
 
 
-def checked(answer: Callable[[Received], Reply], *, resumed: bool = False) -> CountingServer:
+def checked(
+    answer: Callable[[Received], Reply],
+    log: Sequence[LoggedPayment] = (),
+    *,
+    target: Target = TARGET,
+    resumed: bool = False,
+) -> CountingServer:
     with counting_server(answer) as server, guarded(server.url) as (client, _, _):
-        check_loads(client.send, TARGET, resumed=resumed)
+        check_loads(client.send, target, log, resumed=resumed)
     return server
 
 
@@ -37,8 +44,10 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (lambda _: Reply(404), "Load LD-1 cannot be read: the target answers 404."),
-        (lambda _: Reply(200, b"no JSON"), "has the status None"),
+        (lambda _: Reply(404), "Load LD-1 cannot be read: the target responds with 404."),
+        (lambda _: Reply(200, b"no JSON"), "Load LD-1 cannot be read: the target responds with 200."),
+        (load(LoadNumber="LD-9"), "cannot be read: the target responds with 200."),
+        (load(Status=None), "has the status None"),
         (load(Status="Dispatched"), "has the status 'Dispatched', but the loads file says Invoiced."),
         (
             load(payments=[{"ReferenceNumber": "ct-older-1"}]),
@@ -49,9 +58,15 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
             "already carries a payment of this suite (ct-old-1)",
         ),
         (
-            load(payments=[{"ReferenceNumber": "ct-run-1"}]),
+            load(payments=[{"Id": "1", "ReferenceNumber": "ct-run-1"}]),
             "already carries a payment of this suite (ct-run-1)",
         ),
+        (load(payments=[{"Note": "ct-older-2"}]), "already carries a payment of this suite (ct-older-2)"),
+        (
+            load(payments=[{"Id": "1", "Amount": 5, "PaidAt": "2026-07-01"}], totalPaid=5),
+            "Load LD-1 has payments that show no reference, so that nobody can tell whose they are",
+        ),
+        (load(totalPaid={"Amount": 0.01, "Currency": 840}), "has payments that show no reference"),
     ],
 )
 def test_a_load_not_as_nominated_ends_the_run(answer: Callable[[Received], Reply], sentence: str) -> None:
@@ -61,50 +76,58 @@ def test_a_load_not_as_nominated_ends_the_run(answer: Callable[[Received], Reply
     assert reason.value.status == 2
 
 
-THREE = replace(TARGET, loads={"Invoiced": ["LD-1", "LD-2"], "Paid": ["LD-3"]})
+PAYABLE_AND_CLOSED = replace(TARGET, loads={"Invoiced": ["LD-1"], "Paid": ["LD-2", "LD-3"]})
 
 
-def three_checked(items: list[dict[str, object]]) -> list[str]:
+def all_checked(items: list[dict[str, object]]) -> list[str]:
     """Where the requests went, on a target whose search shows these items."""
 
     def answer(request: Received) -> Reply:
         if request.method == "POST":
-            return Reply(body=json.dumps({"Items": items}).encode())
+            return as_json({"Items": items})
         number = request.path.rsplit("=", 1)[1]
-        return load(LoadNumber=number, Status="Paid" if number == "LD-3" else "Invoiced")(request)
+        return as_json(item(number, "Invoiced" if number == "LD-1" else "Paid"))
 
-    with counting_server(answer) as server, guarded(server.url) as (client, _, _):
-        check_loads(client.send, THREE, resumed=False)
-    return [request.path for request in server.received]
+    return [request.path for request in checked(answer, target=PAYABLE_AND_CLOSED).received]
 
 
 def item(number: str, status: str, **fields: object) -> dict[str, object]:
-    return {"LoadNumber": number, "Status": status, "payments": [], **fields}
+    return {"LoadNumber": number, "Status": status, "payments": [], "totalPaid": None, **fields}
 
 
-def test_one_search_shows_all_nominated_loads() -> None:
-    items = [item("LD-1", "Invoiced"), item("LD-2", "Invoiced"), item("LD-3", "Paid")]
-    assert three_checked(items) == ["/api/p/v1.0/loads/search"]
+def test_what_may_be_paid_is_read_and_the_other_loads_are_searched_for() -> None:
+    items = [item("LD-2", "Paid"), item("LD-3", "Paid", totalPaid={"Amount": 9})]
+    assert all_checked(items) == ["/api/p/v1.0/loads/search", "/api/p/v1.0/loads?loadNumber=LD-1"]
 
 
 @pytest.mark.parametrize(
     "doubtful",
     [
         item("LD-2", "Dispatched"),
-        item("LD-2", "Invoiced", payments=None),
-        item("LD-2", "Invoiced", payments=[{"ReferenceNumber": "ct-old-1"}]),
-        item("LD-9", "Invoiced"),
+        {"LoadNumber": "LD-2", "Status": "Paid", "payments": []},
+        {"LoadNumber": "LD-2", "Status": "Paid", "totalPaid": None},
+        item("LD-2", "Paid", payments=[{"ReferenceNumber": "ct-old-1"}]),
+        item("LD-9", "Paid"),
     ],
 )
 def test_what_a_search_does_not_show_as_nominated_is_read(doubtful: dict[str, object]) -> None:
-    items = [item("LD-1", "Invoiced", payments=None, totalPaid=None), doubtful, item("LD-3", "Paid")]
-    assert three_checked(items)[1:] == ["/api/p/v1.0/loads?loadNumber=LD-2"]
+    searched, *read = all_checked([doubtful, item("LD-3", "Paid")])
+    assert searched == "/api/p/v1.0/loads/search"
+    assert read == ["/api/p/v1.0/loads?loadNumber=LD-1", "/api/p/v1.0/loads?loadNumber=LD-2"]
 
 
 def test_a_resumed_run_meets_its_own_payments() -> None:
-    checked(load(Status="Completed", payments=[{"ReferenceNumber": "ct-run-1"}]), resumed=True)
+    checked(load(Status="Completed", payments=[{"Id": "1", "ReferenceNumber": "ct-run-1"}]), resumed=True)
     with pytest.raises(CannotRun):
         checked(load(payments=[{"ReferenceNumber": "ct-other-1"}]), resumed=True)
+
+
+def test_payments_without_a_reference_are_those_of_the_resumed_run_if_its_log_says_so() -> None:
+    paid = LoggedPayment("2026-07-01T00:00:00Z", "LD-1", "ct-run-1", "0.10", 840, RECORDED, 200, "1")
+    july = load(Status="Completed", payments=[{"Id": "1", "Amount": 0.1}], totalPaid=0.1)
+    checked(july, [paid], resumed=True)
+    with pytest.raises(CannotRun):
+        checked(july, [replace(paid, load="LD-2")], resumed=True)
 
 
 @pytest.mark.parametrize(

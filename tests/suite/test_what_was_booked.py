@@ -632,6 +632,20 @@ def test_what_was_unknown_when_the_run_was_killed_is_resolved_by_a_read_or_stays
     assert [kept.outcome for kept in record.payments] == expected
 
 
+def test_a_replay_that_was_under_way_when_the_run_was_killed_is_not_another_payment(
+    server: CountingServer, books: Books, tmp_path: Path
+) -> None:
+    books.add("LD-1", "ct-run-1", 0.1)
+    first = settled(SENT, RECORDED, 200, SeenPayment("id-1", None, None))
+    record = log_of(tmp_path / "log", SENT, first, replace(SENT, attempt=2))
+    with guarded(server.url, record=record) as (client, guard, _):
+        client.send(READ)
+        client.send(payment())
+        client.send(READ)
+        assert guard.payments == 2
+    assert [kept.outcome for kept in record.payments] == [RECORDED, SENDING]
+
+
 def test_a_refusal_before_the_run_was_killed_is_read_before_it_counts_for_nothing(
     server: CountingServer, books: Books, tmp_path: Path
 ) -> None:
