@@ -148,7 +148,7 @@ def test_added_operation_needs_a_handler_and_is_then_served(write: Write) -> Non
     }
     path = write("more.yaml", yaml.safe_dump(document))
     ledger = MemoryLedger([])
-    with pytest.raises(SpecError, match="getLoadAgain needs a handler in mock_server/handlers"):
+    with pytest.raises(SpecError, match="getLoadAgain needs a handler"):
         app_of(Spec.read(path), ledger)
     again = load_handlers(ledger)["getLoad"]
     app_of(Spec.read(path), ledger, getLoadAgain=again)
