@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Payment:
     """What one scenario asks of a client: an amount, and the fault that it meets."""
 
     amount: str = AMOUNT
-    fault: Mapping[str, object] | None = None
+    fault: Mapping[str, Any] | None = None
 
 
 SCENARIOS = {
