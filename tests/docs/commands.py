@@ -5,16 +5,18 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
+from contract_tests.run.cli import main as contract
+from mock_server.cli import main as mock
 from tests.docs.page import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+SCRIPTS: Mapping[str, click.Command] = {"alvys-mock": mock, "alvys-contract": contract}
 MAKE_RUNS = {"serve": "alvys-mock", "contract": "alvys-contract"}
 """What `make` passes ARGS on to."""
 
@@ -23,25 +25,18 @@ class NoSuchCommand(AssertionError):
     """A page shows a command that there is not, or that would refuse its options."""
 
 
-def command(name: str) -> click.Command:
-    """The command behind a script of the package."""
-    module, _, attribute = PROJECT["scripts"][name].partition(":")
-    found: click.Command = getattr(import_module(module), attribute)
-    return found
-
-
 def options_of(name: str) -> dict[str, click.Option]:
     """The options of a script, but those that have no variable."""
     return {
         option.opts[0]: option
-        for option in command(name).params
+        for option in SCRIPTS[name].params
         if isinstance(option, click.Option) and option.name not in {"version", "help"}
     }
 
 
 def variable(name: str, option: click.Option) -> str:
     """The environment variable that counts when an option is not given."""
-    prefix = command(name).context_settings.get("auto_envvar_prefix")
+    prefix = SCRIPTS[name].context_settings.get("auto_envvar_prefix")
     return str(option.envvar or f"{prefix}_{str(option.name).upper()}")
 
 
@@ -76,7 +71,7 @@ def script_in(words: list[str]) -> tuple[str, list[str]] | None:
     if program == "make" and arguments[0] in MAKE_RUNS:
         options = [each.removeprefix("ARGS=") for each in arguments[1:]]
         return MAKE_RUNS[arguments[0]], shlex.split(" ".join(options))
-    return (program, arguments) if program in PROJECT["scripts"] else None
+    return (program, arguments) if program in SCRIPTS else None
 
 
 def _make(arguments: list[str]) -> None:
@@ -92,7 +87,7 @@ def _make(arguments: list[str]) -> None:
 def _script(name: str, arguments: list[str]) -> None:
     # Parses and runs nothing; what ends a command early, such as --version, does so here.
     try:
-        command(name).make_context(name, list(arguments))
+        SCRIPTS[name].make_context(name, list(arguments))
     except click.exceptions.Exit:
         return
 
@@ -136,7 +131,7 @@ def _schemathesis(arguments: list[str]) -> None:
 
 
 CHECKS: Mapping[str, Callable[[list[str]], None]] = {
-    **{name: partial(_script, name) for name in PROJECT["scripts"]},
+    **{name: partial(_script, name) for name in SCRIPTS},
     "make": _make,
     "pip": _pip,
     "pipx": _from_folder("run", "--spec", "."),

@@ -19,11 +19,12 @@ FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: what it is written in, and the heading it is under."""
+    """A fenced block: what it is written in, the heading that it is under, and the paragraph before it."""
 
     language: str
     text: str
     heading: str
+    intro: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,14 @@ class Page:
     @cached_property
     def blocks(self) -> list[Block]:
         """The fenced blocks, in order."""
-        return [
-            Block(token.info, token.content, heading)
-            for heading, _, token in self._walk()
-            if token.type == "fence"
-        ]
+        blocks: list[Block] = []
+        intro = ""
+        for heading, before, token in self._walk():
+            if before == "paragraph_open":
+                intro = " ".join(token.content.split())
+            elif token.type == "fence":
+                blocks.append(Block(token.info, token.content, heading, intro))
+        return blocks
 
     def blocks_in(self, language: str) -> list[Block]:
         """The fenced blocks in one language."""

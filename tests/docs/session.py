@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Self
@@ -63,7 +64,7 @@ class Session:
             if program == "alvys-mock":
                 self._serve(arguments)
             elif program == "alvys-contract" and shown:
-                self._output = self._contract(arguments)
+                self._output = contract_output(*arguments)
 
     def _serve(self, arguments: list[str]) -> None:
         self._mocks.close()
@@ -83,18 +84,6 @@ class Session:
         )
         return done.stdout.replace("\r\n", "\n")
 
-    def _contract(self, arguments: list[str]) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "contract_tests", *arguments],
-            cwd=self._folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "110"},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-        return done.stdout
-
     def _compare_http(self, shown: str) -> None:
         head, body = shown.split("\n\n", 1)
         status, *headers = head.splitlines()
@@ -103,6 +92,17 @@ class Session:
         assert got_status == status
         assert set(headers) <= set(got_headers)
         assert alike(json_of(body), json_of(got_body)), f"{got_body}\nis not\n{body}"
+
+
+@cache
+def contract_output(*arguments: str) -> str:
+    """What a run of the contract suite prints; two pages may show the same one."""
+    command = [sys.executable, "-m", "contract_tests", *arguments]
+    environ = {**os.environ, "COLUMNS": "110"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout
 
 
 def alike(expected: Json, actual: Json) -> bool:

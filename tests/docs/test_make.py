@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.docs.commands import MAKEFILE
+from tests.docs.commands import MAKEFILE, PROJECT, SCRIPTS
 from tests.docs.page import FILES, ROOT, page
 
 
@@ -30,3 +30,7 @@ def test_make_serves_until_it_is_interrupted() -> None:
         os.killpg(process.pid, signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     assert out.endswith("Stopped.\n")
+
+
+def test_commands_of_the_pages_are_those_of_the_package() -> None:
+    assert SCRIPTS.keys() == PROJECT["scripts"].keys()

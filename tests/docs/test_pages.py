@@ -19,6 +19,7 @@ from tests.mock.test_testing import ALONE
 
 pytest_plugins = ["pytester"]
 
+LANGUAGES = {"sh", "http", "json", "text", "yaml", "python", "mermaid"}
 WALKTHROUGH = "CONTRIBUTING.md"
 """Its blocks in Python and YAML are applied by test_contributing."""
 
@@ -43,7 +44,7 @@ def test_page_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", FILES)
 def test_blocks_are_in_languages_that_are_tested(name: str) -> None:
-    assert {block.language for block in page(name).blocks} <= {"sh", "http", "json", "text", "yaml", "python"}
+    assert {block.language for block in page(name).blocks} <= LANGUAGES
 
 
 @pytest.mark.parametrize("name", FILES)

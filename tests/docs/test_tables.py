@@ -131,6 +131,15 @@ def exit_statuses() -> Rows:
         yield value, name, " ".join(sentence.split())
 
 
+def modules() -> Rows:
+    paths = (ROOT / "mock_server").glob("[!_]*.py")
+    return [(path.stem, None) for path in paths]
+
+
+def rooms() -> Rows:
+    return [(path.parent.name, None) for path in (ROOT / "contract_tests").glob("*/__init__.py")]
+
+
 def make_targets() -> Rows:
     return [
         (f"make {target}", None, None) for target in re.findall(r"^([a-z]+):.*stamp$", MAKEFILE, re.MULTILINE)
@@ -155,6 +164,8 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/admin-api.md", "Entries"): journal_fields,
     ("docs/admin-api.md", "From Python"): members,
     ("docs/contract-suite.md", "Exit status"): exit_statuses,
+    ("docs/how-it-is-made.md", "The mock"): modules,
+    ("docs/how-it-is-made.md", "The contract suite"): rooms,
     ("CONTRIBUTING.md", "How long each command takes"): make_targets,
 }
 """What the rows of each table must be; None stands for words that only people can check."""
@@ -162,8 +173,9 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
 ELSEWHERE = {
     ("docs/contract-suite.md", "The suites"): "test_costs",
     ("docs/contract-suite.md", "The JSON report"): "test_costs",
-    ("docs/performance.md", "Performance"): "measured by `make bench`",
+    ("docs/performance.md", "Performance"): "nothing but `make bench`",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",
+    ("CONTRIBUTING.md", "Where things are"): "test_links_lead_to_files_and_headings",
 }
 """Who compares the other tables."""
 
