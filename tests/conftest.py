@@ -30,8 +30,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and mark is not None:
         ids = ", ".join(mark.args)
         advice = (
-            f"If {ids} was changed on purpose, change with it this test, its row in docs/contract.md, and what "
-            "contract_tests/rules/clauses.py expects of the mock."
+            f"If {ids} was changed on purpose, change with it this test, its row in docs/contract.md, and "
+            "what contract_tests/rules/clauses.py expects of the mock."
         )
         report.sections.append((f"a test of {ids}", advice))
     return report
