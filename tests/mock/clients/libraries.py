@@ -13,12 +13,12 @@ import urllib3
 HEADERS = {"Content-Type": "application/json-patch+json"}
 
 
-class AnswerLost(Exception):
-    """The connection ended before there was an answer; whether the request had an effect is open."""
+class ResponseLost(Exception):
+    """The connection ended before there was a response; whether the request had an effect is open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back: `headers` find a name in any case."""
 
     status: int
@@ -26,20 +26,20 @@ class Answer:
     body: bytes
 
 
-Post = Callable[[str, bytes], Answer]
-"""Posts a body to a URL, over one pool of connections; AnswerLost."""
+Post = Callable[[str, bytes], Response]
+"""Posts a body to a URL, over one pool of connections; ResponseLost."""
 
 
 @contextmanager
 def over_httpx2() -> Iterator[Post]:
     with httpx2.Client() as client:
 
-        def post(url: str, body: bytes) -> Answer:
+        def post(url: str, body: bytes) -> Response:
             try:
                 response = client.post(url, content=body, headers=HEADERS)
             except (httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
-                raise AnswerLost from error
-            return Answer(response.status_code, response.headers, response.content)
+                raise ResponseLost from error
+            return Response(response.status_code, response.headers, response.content)
 
         yield post
 
@@ -48,12 +48,12 @@ def over_httpx2() -> Iterator[Post]:
 def over_requests() -> Iterator[Post]:
     with requests.Session() as session:
 
-        def post(url: str, body: bytes) -> Answer:
+        def post(url: str, body: bytes) -> Response:
             try:
                 response = session.post(url, data=body, headers=HEADERS, timeout=10)
             except requests.ConnectionError as error:
-                raise AnswerLost from error
-            return Answer(response.status_code, response.headers, response.content)
+                raise ResponseLost from error
+            return Response(response.status_code, response.headers, response.content)
 
         yield post
 
@@ -62,12 +62,12 @@ def over_requests() -> Iterator[Post]:
 def over_urllib3() -> Iterator[Post]:
     with urllib3.PoolManager() as pool:
 
-        def post(url: str, body: bytes) -> Answer:
+        def post(url: str, body: bytes) -> Response:
             try:
                 response = pool.request("POST", url, body=body, headers=HEADERS)
             except urllib3.exceptions.ProtocolError as error:
-                raise AnswerLost from error
-            return Answer(response.status, response.headers, response.data)
+                raise ResponseLost from error
+            return Response(response.status, response.headers, response.data)
 
         yield post
 
@@ -80,12 +80,12 @@ def over_aiohttp() -> Iterator[Post]:
     with asyncio.Runner() as loop:
         session = loop.run(opened())
 
-        async def send(url: str, body: bytes) -> Answer:
+        async def send(url: str, body: bytes) -> Response:
             try:
                 async with session.post(url, data=body, headers=HEADERS) as response:
-                    return Answer(response.status, response.headers, await response.read())
+                    return Response(response.status, response.headers, await response.read())
             except aiohttp.ClientConnectionError as error:
-                raise AnswerLost from error
+                raise ResponseLost from error
 
         try:
             yield lambda url, body: loop.run(send(url, body))

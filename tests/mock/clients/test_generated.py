@@ -42,10 +42,10 @@ def test_generated_client_posts_a_payment_and_reads_it_back(generated: str) -> N
         MockServer(settings=Settings(require_token=True)) as mock,
         authenticated_client(base_url=mock.url, token=mock.token()) as client,
     ):
-        answer = record.sync(client=client, body=payment)
+        response = record.sync(client=client, body=payment)
         load = get_load.sync(client=client, load_number="LD-1001")
 
-    assert [each.reference_number for each in answer.customer_payments] == ["R-1"]
-    assert answer.customer_payments[0].payment_date == payment.payment_date
+    assert [each.reference_number for each in response.customer_payments] == ["R-1"]
+    assert response.customer_payments[0].payment_date == payment.payment_date
     assert load.total_paid == models.Money(amount=1250.10, currency=840)
-    assert [each.id for each in load.payments] == [each.id for each in answer.customer_payments]
+    assert [each.id for each in load.payments] == [each.id for each in response.customer_payments]

@@ -11,7 +11,7 @@ import pytest
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.mock.api import PAYMENTS, Json, json_of, payment_of
-from tests.mock.clients.libraries import LIBRARIES, Answer, AnswerLost, Post
+from tests.mock.clients.libraries import LIBRARIES, Post, Response, ResponseLost
 
 NUMBER = "LD-1001"
 ATTEMPTS = 3
@@ -25,26 +25,26 @@ class Payer:
     mock: MockServer
     post: Post
 
-    def send(self, reference: str, number: str = NUMBER) -> Answer:
-        """Sends a payment once; AnswerLost."""
+    def send(self, reference: str, number: str = NUMBER) -> Response:
+        """Sends a payment once; ResponseLost."""
         payment = payment_of(number, reference, 1250.10)
         return self.post(self.mock.url + PAYMENTS, json.dumps(payment).encode())
 
     def pay(self, reference: str) -> Json:
-        """Sends a payment, always with the same reference, until the answer is there; the answer's document.
+        """Sends a payment, always with the same reference, until there is a response; its document.
 
         Where another client would sleep, this one moves the sandbox's clock.
         """
         for _ in range(ATTEMPTS):
             try:
-                answer = self.send(reference)
-            except AnswerLost:
+                response = self.send(reference)
+            except ResponseLost:
                 continue
-            if answer.status == 200:
-                return json_of(answer.body)
-            assert answer.status == 429
-            self.mock.move_clock(int(answer.headers["Retry-After"]))
-        raise AssertionError(f"There was no answer to {ATTEMPTS} attempts.")
+            if response.status == 200:
+                return json_of(response.body)
+            assert response.status == 429
+            self.mock.move_clock(int(response.headers["Retry-After"]))
+        raise AssertionError(f"There was no response to {ATTEMPTS} attempts.")
 
     def recorded(self) -> list[Json]:
         payments: list[Json] = self.mock.load(NUMBER)["payments"] or []
@@ -76,7 +76,7 @@ def test_payment_is_recorded(payer: Payer) -> None:
     assert payer.recorded() == [payment]
 
 
-def test_repeat_returns_the_original(payer: Payer) -> None:
+def test_replay_returns_the_original(payer: Payer) -> None:
     assert payer.pay("R-1") == payer.pay("R-1")
     assert payer.statuses() == [200, 200]
     assert len(payer.recorded()) == 1
@@ -97,13 +97,13 @@ def test_payment_passes_the_rate_limit_after_the_seconds_it_was_told(payer: Paye
 
 @pytest.mark.parametrize("connection", ["new", "kept"])
 @pytest.mark.parametrize(("drop", "recorded"), [("before", 0), ("after", 1)])
-def test_one_payment_is_left_of_a_dropped_connection_and_a_repeat(
+def test_one_payment_is_left_of_a_dropped_connection_and_a_replay(
     payer: Payer, drop: str, recorded: int, connection: str
 ) -> None:
     if connection == "kept":
         assert payer.send("R-0", number="LD-1002").status == 200
     payer.mock.fail_next(drop=drop)
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         payer.send("R-1")
     before = payer.recorded()
     assert len(before) == recorded
