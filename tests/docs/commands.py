@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
+from itertools import dropwhile
 from typing import Any
 
 import click
@@ -57,8 +58,7 @@ def commands_in(script: str) -> Iterator[list[str]]:
 
 def check(words: list[str]) -> None:
     """NoSuchCommand unless the command is one of those below, and takes its words."""
-    assigned = [word for word in words if re.match(r"[A-Z_]+=", word)]
-    program, *arguments = words[len(assigned) :] or ["true"]
+    program, *arguments = dropwhile(lambda word: re.match(r"[A-Z_]+=", word), words)
     try:
         CHECKS[program](arguments)
     except (KeyError, ValueError, click.ClickException, AssertionError) as error:

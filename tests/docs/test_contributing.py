@@ -30,15 +30,13 @@ class Step:
             path = folder / path.name  # beside the copy, so that `tests` are those of the project
             path.write_text(self.text, "utf-8")
             return
-        before, found, after = path.read_text("utf-8").partition(f"\n{self.line}")
+        found = re.search(rf"^ *{re.escape(self.line)}", path.read_text("utf-8"), re.MULTILINE)
         assert found, f"{self.file} has no line {self.line}"
-        if self.how == "above":
-            found = f"\n{self.text}\n{found}"
-        elif self.how == "in place of":
-            found = f"\n{self.text.rstrip()}"
-        else:
-            found = f"{found}\n{self.text.rstrip()}"
-        path.write_text(before + found + after, "utf-8")
+        line, written = found[0], self.text.rstrip()
+        beside = {"above": f"{written}\n\n\n{line}", "in place of": written}.get(
+            self.how, f"{line}\n{written}"
+        )
+        path.write_text(found.string[: found.start()] + beside + found.string[found.end() :], "utf-8")
 
 
 def steps() -> list[Step]:

@@ -19,6 +19,7 @@ from mock_server.testing import MockServer
 from tests.docs.commands import MAKEFILE, options_of, variable
 from tests.docs.page import FILES, ROOT, differences, page, plain
 from tests.mock.test_clauses import marked_clauses
+from tests.suite.test_architecture import ROOMS
 
 Rows = Iterable[tuple[str | None, ...]]
 
@@ -225,3 +226,13 @@ def test_readme_counts_the_rows() -> None:
         letter: [int(each[1:]) for each in ids if re.fullmatch(rf"{letter}\d+", each)] for letter in "RDPAQ"
     }
     assert told == {f"{letter}{min(found)} to {letter}{max(found)}" for letter, found in numbers.items()}
+
+
+def test_drawing_of_the_rooms_shows_what_each_may_import() -> None:
+    (drawing,) = (
+        each for each in page("docs/how-it-is-made.md").blocks_in("mermaid") if "suites" in each.text
+    )
+    arrows = re.findall(r"^ *(\w+) --> (.+)$", drawing.text, re.MULTILINE)
+    assert {room: set(others.split(" & ")) for room, others in arrows} == {
+        room: others for room, others in ROOMS.items() if others
+    }
