@@ -11,105 +11,88 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, HookContext
-from schemathesis.core.transport import Response as Answer
+from schemathesis.core.transport import Response as Received
 
 from contract_tests.oracle.oracle import Oracle, Verdict
 from contract_tests.rules.attempt import attempt_of
 from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of
 from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.payment_log import now
 
+_oracle = Oracle()
+_http = httpx2.Client(trust_env=False, follow_redirects=False)
+_before: dict[str, tuple[LoadView | None, bool]] = {}
+"""By the id of a case, the load that its payment names, and whether it exists, before it is sent."""
 
-class LoadReader:
-    """Reads the load before and after each payment, and has the oracle judge what happened between."""
 
-    def __init__(self) -> None:
-        """Has seen nothing yet."""
-        self.oracle = Oracle()
-        self.http = httpx2.Client(trust_env=False, follow_redirects=False)
-        self.before: dict[str, tuple[LoadView | None, bool]] = {}
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """Reads the load that a payment names before it is sent."""
+    del context
+    number = case.body.get("LoadNumber") if isinstance(case.body, dict) else None
+    is_payment = case.operation.definition.raw.get("operationId") == "recordCustomerPayment"
+    if is_payment and isinstance(number, str) and number.strip() and number.isprintable():
+        headers = {**(kwargs.get("headers") or {}), **(case.headers or {})}
+        _before[case.id] = _read(number, str(case.operation.base_url), headers)
 
-    def look(self, number: str, url: str, headers: Mapping[str, str]) -> tuple[LoadView | None, bool]:
-        """The load by its number, and whether it exists; the view is None if it cannot be read."""
-        parts = urlsplit(url)
-        token = {name: value for name, value in headers.items() if name.lower() == "authorization"}
-        answer = self.http.get(
-            f"{parts.scheme}://{parts.netloc}/api/p/v1.0/loads", params={"loadNumber": number}, headers=token
+
+@schemathesis.check
+def alvys_contract(ctx: CheckContext, response: Received, case: Case[Any]) -> None:
+    """Every clause of the contract that this response could break."""
+    del ctx
+    failures = _judge(response, case).failures
+    if failures:
+        raise AssertionError(
+            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in failures)
         )
-        try:
-            view = load_of(document_of(Response(answer.status_code, {}, answer.content)))
-        except UnexpectedFormError:
-            return None, answer.status_code != httpx2.codes.NOT_FOUND
-        return view, True
-
-    def judge(self, answer: Answer, case: Case[Any]) -> Verdict:
-        """What an answer shows."""
-        exchange = exchange_of(answer)
-        attempt = attempt_of(exchange.request)
-        if attempt is None or attempt.load is None or not attempt.load.strip():
-            return self.oracle.judge(exchange)
-        before, exists = self.before.pop(case.id, (None, True))
-        after = None
-        if before is not None:
-            after, _ = self.look(before.number, str(answer.request.url), texts_of(answer.request.headers))
-        return self.oracle.judge_payment(exchange, before, after, exists=exists)
 
 
-def exchange_of(answer: Answer) -> Exchange:
+def _judge(received: Received, case: Case[Any]) -> Verdict:
+    exchange = _exchange_of(received)
+    attempt = attempt_of(exchange.request)
+    if attempt is None or attempt.load is None or not attempt.load.strip():
+        return _oracle.judge(exchange)
+    before, exists = _before.pop(case.id, (None, True))
+    after = None
+    if before is not None:
+        after, _ = _read(before.number, str(received.request.url), exchange.request.headers)
+    return _oracle.judge_payment(exchange, before, after, exists=exists)
+
+
+def _read(number: str, url: str, headers: Mapping[str, str]) -> tuple[LoadView | None, bool]:
+    """The load by its number, None if it cannot be read, and whether it exists."""
+    parts = urlsplit(url)
+    response = _http.get(
+        f"{parts.scheme}://{parts.netloc}{LOADS_PATH}",
+        params={"loadNumber": number},
+        headers={name: value for name, value in headers.items() if name.lower() == "authorization"},
+    )
+    try:
+        return load_of(document_of(Response(response.status_code, {}, response.content))), True
+    except UnexpectedFormError:
+        return None, response.status_code != httpx2.codes.NOT_FOUND
+
+
+def _exchange_of(received: Received) -> Exchange:
     """What `st run` sent and got, as the oracle takes it."""
-    sent = answer.request
+    sent = received.request
     parts = urlsplit(str(sent.url))
     body = sent.body.encode() if isinstance(sent.body, str) else sent.body
     request = Request(
         str(sent.method),
         parts.path,
         tuple(parse_qsl(parts.query, keep_blank_values=True)),
-        texts_of(sent.headers),
+        {
+            name: value.decode("latin-1") if isinstance(value, bytes) else value
+            for name, value in sent.headers.items()
+        },
         body if isinstance(body, bytes) else None,
     )
-    headers = {name.lower(): values[0] for name, values in answer.headers.items() if values}
-    return Exchange(
-        request, Response(answer.status_code, headers, answer.content or b""), now(), answer.elapsed
-    )
-
-
-def texts_of(headers: Mapping[str, str | bytes]) -> dict[str, str]:
-    """The headers as texts."""
-    return {
-        name: value.decode("latin-1") if isinstance(value, bytes) else value
-        for name, value in headers.items()
-    }
-
-
-_reader = LoadReader()
-
-
-@schemathesis.hook
-def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, object]) -> None:
-    """Reads the load that a payment names before it is sent."""
-    del context
-    number = case.body.get("LoadNumber") if isinstance(case.body, dict) else None
-    if case.operation.definition.raw.get("operationId") != "recordCustomerPayment" or not isinstance(
-        number, str
-    ):
-        return
-    sent = kwargs.get("headers")
-    headers = {**(sent if isinstance(sent, dict) else {}), **(case.headers or {})}
-    base = str(case.operation.base_url)
-    if number.strip() and number.isprintable():
-        _reader.before[case.id] = _reader.look(number, base, headers)
-
-
-@schemathesis.check
-def alvys_contract(ctx: CheckContext, response: Answer, case: Case[Any]) -> None:
-    """Every clause of the contract that this answer could break."""
-    del ctx
-    verdict = _reader.judge(response, case)
-    if verdict.failures:
-        raise AssertionError(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in verdict.failures)
-        )
+    headers = {name.lower(): values[0] for name, values in received.headers.items() if values}
+    response = Response(received.status_code, headers, received.content or b"")
+    return Exchange(request, response, now(), received.elapsed)
 
 
 _credentials = Credentials.from_environment(os.environ)

@@ -1,36 +1,29 @@
 """The report of a run: what passed, what failed, what was not tested, what was observed."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Final, Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from contract_tests.report.curl import curl
-from contract_tests.report.results import BrokenTest, Results
+from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Clause, Question
 from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure
 from contract_tests.rules.values import money_text
 from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
 Outcome = Literal["passed", "failed", "not_tested"]
 
-PASSED: Final = 0
-FAILED: Final = 1
-NOT_TESTED: Final = 3
-
-_MOST_VIOLATIONS: Final = 5
+_MOST_FAILURES: Final = 5
 """So many different failures of a clause are shown; the rest is only counted."""
 _LONGEST_TEXT: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class ShownExchange:
-    """A request and its answer as text. `curl` is without a token."""
+    """A request and its response as text. `curl` is without a token."""
 
     curl: str
     method: str
@@ -57,21 +50,21 @@ class ShownFailure:
 
 @dataclass(frozen=True, slots=True)
 class ClauseRow:
-    """A clause and its outcome. `answers` counts those that respected it."""
+    """A clause and its outcome. `responses` counts those that kept it."""
 
     id: str
     grade: str
     sentence: str
     outcome: Outcome
     reason: str
-    answers: int
+    responses: int
     failures: tuple[ShownFailure, ...]
     times_failed: int
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationRow:
-    """What the target does about an open question, beside what the mock does: answer -> how often."""
+    """What the target does about an open question, beside what the mock does: what -> how often."""
 
     id: str
     question: str
@@ -91,10 +84,10 @@ class Report:
     clauses: tuple[ClauseRow, ...]
     observations: tuple[ObservationRow, ...]
     errors: tuple[BrokenTest, ...]
-    stopped: str
+    stopped: Stopped | None
     seed: int
     run_id: str
-    exit_status: int
+    exit_status: ExitStatus
 
     @property
     def booked(self) -> list[LoggedPayment]:
@@ -121,7 +114,7 @@ class Report:
             f"{_counted(self.count('passed'), 'clause')} passed",
             f"{self.count('failed')} failed",
             f"{self.count('not_tested')} not tested",
-            *([f"{_counted(len(self.errors), 'test')} failed otherwise"] if self.errors else []),
+            *([f"{_counted(len(self.errors), 'test')} broke"] if self.errors else []),
         ]
 
     @property
@@ -144,7 +137,7 @@ def build(  # noqa: PLR0913 - the facts of a report
     clauses: Mapping[str, Clause] = CLAUSES,
     questions: Mapping[str, Question] = QUESTIONS,
 ) -> Report:
-    """Makes the report of what a run came to. A clause nobody judged is not tested, never passed."""
+    """Makes the report of what a run came to. A clause that nothing judged is not tested, never passed."""
     rows = tuple(_row(clause, results) for clause in clauses.values())
     verdict, status = _verdict(rows, results)
     observed = results.findings.observed
@@ -160,27 +153,28 @@ def build(  # noqa: PLR0913 - the facts of a report
             for question in questions.values()
         ),
         errors=tuple(results.errors),
-        stopped=results.stopped[0] if results.stopped else "",
+        stopped=results.stopped,
         seed=seed,
         run_id=run_id,
         exit_status=status,
     )
 
 
-def _verdict(rows: tuple[ClauseRow, ...], results: Results) -> tuple[Outcome, int]:
+def _verdict(rows: tuple[ClauseRow, ...], results: Results) -> tuple[Outcome, ExitStatus]:
     judged = any(row.outcome == "passed" for row in rows)
     if results.findings.failures or (results.errors and judged):
-        return "failed", FAILED
+        return "failed", ExitStatus.FAILED
     if results.stopped is not None:
-        return ("failed" if results.stopped[1] == FAILED else "not_tested"), results.stopped[1]
-    return ("passed", PASSED) if judged else ("not_tested", NOT_TESTED)
+        status = results.stopped.status
+        return ("failed" if status == ExitStatus.FAILED else "not_tested"), status
+    return ("passed", ExitStatus.PASSED) if judged else ("not_tested", ExitStatus.COULD_NOT_TEST)
 
 
 def _row(clause: Clause, results: Results) -> ClauseRow:
     findings = results.findings
     found = [failure for failure in findings.failures if failure.clause == clause.id]
-    answers = findings.passed.get(clause.id, 0)
-    outcome: Outcome = "failed" if found else "passed" if answers else "not_tested"
+    responses = findings.passed.get(clause.id, 0)
+    outcome: Outcome = "failed" if found else "passed" if responses else "not_tested"
     reason = findings.untested.get(clause.id, "no suite that ran tests it")
     return ClauseRow(
         clause.id,
@@ -188,7 +182,7 @@ def _row(clause: Clause, results: Results) -> ClauseRow:
         clause.sentence,
         outcome,
         reason if outcome == "not_tested" else "",
-        answers,
+        responses,
         _shown(found, results),
         len(found),
     )
@@ -203,7 +197,7 @@ def _shown(found: list[Failure], results: Results) -> tuple[ShownFailure, ...]:
         times[key] = times.get(key, 0) + 1
         if key not in shortest or _size(failure) < _size(shortest[key]):
             shortest[key] = failure
-    ordered = sorted(shortest.values(), key=_size)[:_MOST_VIOLATIONS]
+    ordered = sorted(shortest.values(), key=_size)[:_MOST_FAILURES]
     return tuple(
         _shown_failure(failure, times[failure.expected, failure.got], results) for failure in ordered
     )
@@ -251,53 +245,3 @@ def _cut(text: str) -> str:
     # A lone surrogate in a sentence cannot be written to any file.
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
-
-
-def write_json(report: Report, path: Path) -> None:
-    """Writes the report for machines. Its members do not change: programs read them."""
-    content = {
-        "target": report.target,
-        "started": report.started,
-        "verdict": report.verdict,
-        "requests": report.requests,
-        "payments": [asdict(payment) for payment in report.payments],
-        "clauses": [
-            {
-                "id": row.id,
-                "grade": row.grade,
-                "sentence": row.sentence,
-                "outcome": row.outcome,
-                "reason": row.reason,
-                "evidence": {
-                    "answers": row.answers,
-                    "failures": [
-                        {
-                            "expected": shown.expected,
-                            "got": shown.got,
-                            "curl": shown.curl,
-                            "times": shown.times,
-                        }
-                        for shown in row.failures
-                    ],
-                },
-            }
-            for row in report.clauses
-        ],
-        "observations": [
-            {"id": row.id, "question": row.question, "expected": row.expected, "observed": dict(row.observed)}
-            for row in report.observations
-        ],
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-
-
-def write_html(report: Report, path: Path) -> None:
-    """Writes the report as one page that needs nothing but itself."""
-    templates = Environment(
-        loader=PackageLoader("contract_tests", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    page = templates.get_template("report.html").render(report=report)
-    path.write_text(page, "utf-8", errors="backslashreplace")

@@ -1,5 +1,6 @@
 """The plan: every request that a run would send, with counts and money."""
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -8,7 +9,6 @@ from rich.console import Console
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.values import money_text
 from contract_tests.safety.guard import Permit
-from contract_tests.safety.rate import Rate
 
 _LONGEST_BODY = 100
 
@@ -23,21 +23,20 @@ class Plan:
         """Adds a request."""
         self.requests.append((exchange.request, permit))
 
-    def show(
-        self, console: Console, base_url: str, payments: int, amount: Decimal, rate: Rate | None
-    ) -> None:
-        """Prints every request and then the totals."""
-        console.print(f"PLAN for {base_url}: nothing was sent to it", markup=False, highlight=False)
-        for number, (request, permit) in enumerate(self.requests, 1):
-            console.print(
-                f"{number:4} {_line(request, permit)}", markup=False, highlight=False, soft_wrap=True
-            )
-        time = "" if rate is None else f", {_duration(rate.time_for(len(self.requests)))} at {rate}"
-        console.print(
-            f"{len(self.requests)} requests, {payments} payments worth {money_text(amount)}{time}",
-            markup=False,
-            highlight=False,
-        )
+    def show(self, console: Console, base_url: str, payments: int, amount: Decimal, time: str) -> None:
+        """Prints every request and then the totals; `time` is what they take, if that is known."""
+        lines = [f"PLAN for {base_url}: nothing was sent to it"]
+        lines += [f"{number:4} {_line(*each)}" for number, each in enumerate(self.requests, 1)]
+        totals = f"{len(self.requests)} requests, {payments} payments worth {money_text(amount)}"
+        lines.append(", ".join(filter(None, (totals, time))))
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def how_long(requests: int, most: int, seconds: int) -> str:
+    """The time that so many requests take, with at most `most` of them in any span of `seconds`."""
+    minutes, rest = divmod(math.ceil(max(0, requests - most) / most) * seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _line(request: Request, permit: Permit) -> str:
@@ -50,14 +49,9 @@ def _line(request: Request, permit: Permit) -> str:
         )
         parts.append("".join(char if char.isprintable() else "·" for char in shown))
     if permit.is_repeat:
-        parts.append("[repeat]")
+        parts.append("[replay]")
     elif permit.is_payment:
         parts.append(f"[payment of {permit.intent.amount}]")
     elif permit.intent.possible_loads and not permit.is_read:
         parts.append("[must be refused]")
     return "  ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,56 +1,50 @@
-"""What a run, or each of several processes of one, came to."""
+"""What a run, or each of several processes of one, came to, as plain data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
-from contract_tests.run.run import Run
 from contract_tests.safety.payment_log import LoggedPayment
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenTest:
-    """A test that failed without a failure to show for it: `test` is its name, `message` why."""
+    """A test that failed without a clause to show for it: `test` is its name, `message` why."""
 
     test: str
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Why a run ended early, as a phrase, and the exit status that follows."""
+
+    reason: str
+    status: ExitStatus
+
+
 @dataclass(slots=True)
 class Results:
-    """The findings of a run with its counts. `stopped` is why it ended early, and the exit status."""
+    """The findings of a run with its counts. `with_token`: requests carried an access token."""
 
     findings: Findings = field(default_factory=Findings)
     requests: int = 0
     payments: list[LoggedPayment] = field(default_factory=list)
     errors: list[BrokenTest] = field(default_factory=list)
-    stopped: tuple[str, int] | None = None
+    stopped: Stopped | None = None
     target: str = ""
     base_url: str = ""
     with_token: bool = False
 
     @classmethod
-    def of(cls, run: Run) -> "Results":
-        """What a run came to so far."""
-        stop = run.guard.stopped
-        return cls(
-            findings=run.findings,
-            requests=run.guard.requests,
-            payments=run.record.payments,
-            stopped=None if stop is None else (stop.reason, stop.status),
-            target=run.target.name,
-            base_url=run.target.base_url,
-            with_token=run.target.wants_token,
-        )
-
-    @classmethod
     def merged(cls, parts: Iterable["Results"]) -> "Results":
-        """One result of the processes of a run."""
+        """One result of the processes of a run. An error that several of them met is kept once."""
         whole = cls()
         for part in parts:
             whole.requests += part.requests
             whole.payments += part.payments
-            whole.errors += part.errors
+            whole.errors += [error for error in part.errors if error not in whole.errors]
             whole.stopped = whole.stopped or part.stopped
             whole.target = whole.target or part.target
             whole.base_url = whole.base_url or part.base_url

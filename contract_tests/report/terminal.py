@@ -16,14 +16,14 @@ def show(report: Report, console: Console, *, list_payments: bool) -> None:
     """Prints the report; its first line is verdict, target and counts."""
     _say(console, report.headline, _STYLES[report.verdict])
     if report.stopped:
-        _say(console, f"The run was stopped: {report.stopped}.", "bold red")
+        _say(console, f"The run was stopped: {report.stopped.reason}.", "bold red")
     _say(console, f"run {report.run_id}, seed {report.seed}, started {report.started}", "dim")
     _show_clauses(report, console)
     for row in report.clauses:
         _show_failures(row, console)
-    for failure in report.errors:
-        _say(console, f"\n{failure.test} failed otherwise:", "bold red")
-        _say(console, failure.message)
+    for error in report.errors:
+        _say(console, f"\n{error.test} broke:", "bold red")
+        _say(console, error.message)
     _show_observations(report, console)
     if list_payments and report.payments:
         _show_payments(report, console)
@@ -44,7 +44,7 @@ def _show_clauses(report: Report, console: Console) -> None:
         if row.outcome == "not_tested":
             sentence.append(f" {row.reason}", style="yellow")
         if row.outcome == "passed":
-            outcome.append(f" ({row.answers})", style="dim")
+            outcome.append(f" ({row.responses})", style="dim")
         table.add_row(Text(row.id), sentence, outcome)
     console.print(table)
 
@@ -71,8 +71,8 @@ def _show_observations(report: Report, console: Console) -> None:
     table.add_column("the target", ratio=2)
     table.add_column("the mock", ratio=2)
     for row in rows:
-        answers = sorted(row.observed, key=lambda answer: -row.observed[answer])
-        shown = "; ".join(answers[:_MOST_OBSERVED]) + (" …" if len(answers) > _MOST_OBSERVED else "")
+        seen = sorted(row.observed, key=lambda one: -row.observed[one])
+        shown = "; ".join(seen[:_MOST_OBSERVED]) + (" …" if len(seen) > _MOST_OBSERVED else "")
         table.add_row(Text(row.id), Text(row.question), Text(shown), Text(row.expected, style="dim"))
     console.print()
     console.print(table)

@@ -1,48 +1,9 @@
-"""A pytest plugin: every test has one grade, its clauses and its suite; its failures are kept."""
-
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""The marks of a contract test: why it is true, with its clauses, and the suite it belongs to."""
 
 import pytest
 
 from contract_tests.rules.clauses import CLAUSES, GRADES, QUESTIONS
-from contract_tests.rules.findings import ClauseFailedError
 from contract_tests.run.settings import SUITES
-from contract_tests.safety.guard import Refused
-from contract_tests.suites.api import Api
-
-_HERE = Path(__file__).parents[1]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declares the marks."""
-    for grade in GRADES:
-        config.addinivalue_line(
-            "markers", f"{grade}(*ids): why the test is true, with its clauses or questions"
-        )
-    config.addinivalue_line("markers", "suite(name): the suite that the test belongs to")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuses to run a test that does not say why it is true; puts the suites in their order.
-
-    The order goes from what costs nothing to what leaves loads in odd states.
-    """
-    wrong = [
-        f"{item.nodeid}: {complaint}"
-        for item in items
-        if _HERE in item.path.parents and (complaint := complaint_about(item))
-    ]
-    if wrong:
-        raise pytest.UsageError("\n".join(wrong))
-    items.sort(key=_position)
-
-
-def _position(item: pytest.Item) -> int:
-    mark = item.get_closest_marker("suite")
-    return SUITES.index(mark.args[0]) if mark else -1
 
 
 def complaint_about(item: pytest.Item) -> str | None:
@@ -69,55 +30,7 @@ def ids_of(item: pytest.Item) -> tuple[str, ...]:
     return tuple(one for mark in item.iter_markers() if mark.name in GRADES for one in mark.args)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
-    """Keeps what a fixture found violated."""
-    with _kept(item):
-        yield
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Keeps what a test found violated, and says what the guard did not let it test."""
-    with _kept(pyfuncitem):
-        return (yield)
-
-
-@contextmanager
-def _kept(item: pytest.Item) -> Iterator[None]:
-    try:
-        yield
-    except ClauseFailedError as failed:
-        api = _api_of(item)
-        if api is not None:
-            api.findings.keep(failed.failures)
-        raise
-    except BaseExceptionGroup as group:
-        # What Hypothesis could not repeat; on a service with state that is no excuse.
-        api = _api_of(item)
-        if api is not None:
-            for one in _leaves(group.subgroup(ClauseFailedError)):
-                api.findings.keep(one.failures)
-        raise
-    except Refused as refused:
-        api = _api_of(item)
-        if api is None:
-            raise
-        for clause in ids_of(item):
-            api.findings.cannot_test(clause, refused.reason)
-        pytest.skip(refused.reason)
-
-
-def _api_of(item: pytest.Item) -> Api | None:
-    api = item.funcargs.get("api") if isinstance(item, pytest.Function) else None
-    return api if isinstance(api, Api) else None
-
-
-def _leaves(group: BaseExceptionGroup[ClauseFailedError] | None) -> list[ClauseFailedError]:
-    if group is None:
-        return []
-    return [
-        leaf
-        for one in group.exceptions
-        for leaf in ([one] if isinstance(one, ClauseFailedError) else _leaves(one))
-    ]
+def position_of(item: pytest.Item) -> int:
+    """The place of the test's suite in the order of the suites; tests of no suite come first."""
+    mark = item.get_closest_marker("suite")
+    return SUITES.index(mark.args[0]) if mark else -1

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.run.target import Target
 from contract_tests.safety.client import NO_ANSWER
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
-
-WRONG_USE: Final = 2
-COULD_NOT_TEST: Final = 3
 
 _OK: Final = 200
 _REFUSED: Final = frozenset({401, 403})
@@ -22,7 +20,7 @@ _MOST_IN_A_SEARCH: Final = 150
 class CannotRun(Exception):
     """The run does not begin. The message is a sentence; `status` is the exit status."""
 
-    def __init__(self, sentence: str, status: int) -> None:
+    def __init__(self, sentence: str, status: ExitStatus) -> None:
         """Keeps the sentence."""
         super().__init__(sentence)
         self.sentence = sentence
@@ -31,15 +29,15 @@ class CannotRun(Exception):
 
 def probe(send: Callable[[Request], Exchange], target: Target) -> None:
     """Asks for a load that cannot exist; raises CannotRun when nothing can be learned from the target."""
-    _check_answer(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response.status, target)
+    _check_response(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response.status, target)
 
 
-def _check_answer(status: int, target: Target) -> None:
+def _check_response(status: int, target: Target) -> None:
     if status == NO_ANSWER:
-        raise CannotRun(f"{target.base_url} cannot be reached.", COULD_NOT_TEST)
+        raise CannotRun(f"{target.base_url} cannot be reached.", ExitStatus.COULD_NOT_TEST)
     if status in _REFUSED:
         why = "refuses the credentials" if target.wants_token else "wants a token: set ALVYS_TOKEN"
-        raise CannotRun(f"{target.base_url} {why} (it answers {status}).", COULD_NOT_TEST)
+        raise CannotRun(f"{target.base_url} {why} (it answers {status}).", ExitStatus.COULD_NOT_TEST)
 
 
 def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed: bool) -> None:
@@ -52,16 +50,16 @@ def check_loads(send: Callable[[Request], Exchange], target: Target, *, resumed:
     numbers = target.load_numbers
     shown = _search(send, target) if len(numbers) > 1 else {}
     for status, number in ((status, number) for status, each in target.loads.items() for number in each):
-        if number in shown and _fault(number, shown[number], status, ours) is None:
+        if number in shown and _objection(number, shown[number], status, ours) is None:
             continue
         response = send(_read(number)).response
-        _check_answer(response.status, target)
+        _check_response(response.status, target)
         if response.status != _OK:
             sentence = f"Load {number} cannot be read: the target answers {response.status}."
-            raise CannotRun(sentence, WRONG_USE)
-        fault = _fault(number, _named_in_lowercase(_json(response.content)), status, ours)
-        if fault is not None:
-            raise CannotRun(fault, WRONG_USE)
+            raise CannotRun(sentence, ExitStatus.USAGE)
+        objection = _objection(number, _named_in_lowercase(_json(response.content)), status, ours)
+        if objection is not None:
+            raise CannotRun(objection, ExitStatus.USAGE)
 
 
 def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, dict[str, object]]:
@@ -74,7 +72,7 @@ def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, di
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         content = json.dumps(body).encode()
         response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
-        _check_answer(response.status, target)
+        _check_response(response.status, target)
         items = _named_in_lowercase(_json(response.content)).get("items")
         for load in map(_named_in_lowercase, items if isinstance(items, list) else []):
             number, payments = load.get("loadnumber"), load.get("payments")
@@ -84,7 +82,7 @@ def _search(send: Callable[[Request], Exchange], target: Target) -> dict[str, di
     return shown
 
 
-def _fault(number: str, load: dict[str, object], status: str, ours: str | None) -> str | None:
+def _objection(number: str, load: dict[str, object], status: str, ours: str | None) -> str | None:
     """What speaks against paying the load, as a sentence. `ours` begins the references of a resumed run."""
     references = list(_references(load))
     actual = load.get("status")
@@ -112,12 +110,12 @@ def _json(content: bytes) -> object:
 
 
 def _named_in_lowercase(tree: object) -> dict[str, object]:
-    """The members of a JSON object, with names in lowercase, because targets differ in that."""
+    """The fields of a JSON object, with names in lowercase, because targets differ in that."""
     return {name.lower(): value for name, value in tree.items()} if isinstance(tree, dict) else {}
 
 
 def _references(load: dict[str, object]) -> Iterator[str]:
-    """What looks like a reference of this suite in any member of the load's payments."""
+    """What looks like a reference of this suite in any field of the load's payments."""
     payments = load.get("payments")
     for payment in payments if isinstance(payments, list) else []:
         for value in payment.values() if isinstance(payment, dict) else []:

@@ -8,8 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column
 from rich.text import Text
 
-from contract_tests.run.session import GUARD
-from contract_tests.run.telling import tell
+from contract_tests.run.session import SESSION
 from contract_tests.safety.guard import Guard
 
 
@@ -21,8 +20,8 @@ class _Left(ProgressColumn):
         self._config = config
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - the budget is the run's
-        guard = self._config.stash.get(GUARD, None)
-        return Text("starting" if guard is None else _left(guard))
+        run = self._config.stash[SESSION].run
+        return Text("starting" if run is None else _left(run.guard))
 
 
 def _left(guard: Guard) -> str:
@@ -73,4 +72,4 @@ class ProgressBar:
         if self._progress is not None:
             self._progress.stop()
         yield
-        tell(session.config, self._console)
+        session.config.stash[SESSION].show(self._console)

@@ -1,74 +1,120 @@
-"""pytest's side of a run: options, the fixtures that suites use, the report at the end."""
+"""pytest's side of a run: its options, the fixtures that suites use, what a test found, the report."""
 
 import os
+import pickle
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
+import click
 import pytest
 from rich.console import Console
 
 from contract_tests.report.results import BrokenTest
+from contract_tests.rules.clauses import GRADES
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import ClauseFailedError, Findings
-from contract_tests.run import grades
-from contract_tests.run import session as kept
-from contract_tests.run.options import OPTIONS, Kind, OptionError
-from contract_tests.run.preflight import WRONG_USE
-from contract_tests.run.run import Run
-from contract_tests.run.settings import SUITES, Settings, resolve
+from contract_tests.run.cli import OPTIONS, PACKAGE, settings_from
+from contract_tests.run.grades import complaint_about, ids_of, position_of
+from contract_tests.run.preflight import CannotRun
+from contract_tests.run.run import Run, open_run
+from contract_tests.run.session import SESSION, Session
+from contract_tests.run.settings import SUITES, Settings
 from contract_tests.run.target import Target
-from contract_tests.run.telling import tell
 from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Refused, Stop
 
-_ACTIONS = {Kind.VALUE: "store", Kind.FLAG: "store_true", Kind.LIST: "append"}
+_PREFIX: Final = "alvys_"
+"""Keeps the names of our options apart from those of other plugins."""
+_GENERATING: Final = frozenset({"model", "fuzz"})
+"""The suites that generate examples with Hypothesis."""
 _EXPLAINED = (ClauseFailedError, Stop, pytest.exit.Exception)
 """A failure is kept once, however many tests meet it; a stop has its own line in the report."""
-_REFUSALS_BEFORE = pytest.StashKey[int]()
-_VIOLATIONS_BEFORE = pytest.StashKey[int]()
+_OUTPUT: Final = "alvys_contract"
+
+
+# --- the session begins ---------------------------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds every option of a run."""
+    """Adds every option of `alvys-contract`."""
     group = parser.getgroup("alvys", "contract tests of the Alvys customer payments")
     for option in OPTIONS:
-        group.addoption(
-            option.flag, dest=option.destination, action=_ACTIONS[option.kind], help=option.full_help
-        )
+        action = "store_true" if option.is_flag else "append" if option.multiple else "store"
+        group.addoption(option.opts[0], dest=f"{_PREFIX}{option.name}", action=action, help=option.help)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Checks the options before anything else is done."""
+    """Checks the options before anything else is done; declares the marks."""
+    given = {option.name: config.getoption(f"{_PREFIX}{option.name}", None) for option in OPTIONS}
     try:
-        settings = resolve(kept.given(config), os.environ)
-    except OptionError as error:
-        pytest.exit(str(error), WRONG_USE)
-    kept.start(config, settings)
-    config.pluginmanager.register(grades)
-    config.pluginmanager.register(_Errors(config.stash[kept.ERRORS]))
+        settings = settings_from({name: value for name, value in given.items() if name})
+    except click.UsageError as error:
+        pytest.exit(error.format_message(), ExitStatus.USAGE)
+    config.stash[SESSION] = Session(settings)
+    for grade in GRADES:
+        config.addinivalue_line(
+            "markers", f"{grade}(*ids): why the test is true, with its clauses or questions"
+        )
+    config.addinivalue_line("markers", "suite(name): the suite that the test belongs to")
+    if settings.junit is not None:
+        config.option.xmlpath = str(settings.junit)
+    if _GENERATING & set(settings.suites):
+        # Only then, because the option alone makes Hypothesis' plugin import all of it.
+        config.option.hypothesis_seed = str(settings.seed)
+    # Workers of pytest-xdist get the options as they are now, with what was drawn by lot.
+    config.option.alvys_seed = str(settings.seed)
+    if settings.is_mock:
+        config.option.alvys_run_id = settings.run_id
+    elif config.getoption("tx", None) or _is_worker(config):
+        message = (
+            "pytest-xdist is for the mock: the budgets and the rate are kept by one process; leave -n out"
+        )
+        pytest.exit(message, ExitStatus.USAGE)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves out the suites that were not chosen, without importing them."""
     suite = collection_path.stem.removeprefix("test_")
-    here = collection_path.parent == Path(__file__).parents[1] / "suites"
-    if here and suite in SUITES and suite not in config.stash[kept.SETTINGS].suites:
-        return True
-    return None
+    here = collection_path.parent == PACKAGE / "suites"
+    return True if here and suite in set(SUITES) - set(config.stash[SESSION].settings.suites) else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses to run a test that does not say why it is true; puts the suites in their order."""
+    wrong = [
+        f"{item.nodeid}: {complaint}"
+        for item in items
+        if PACKAGE in item.path.parents and (complaint := complaint_about(item))
+    ]
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
+    items.sort(key=position_of)
+
+
+# --- what the suites use --------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """The run: the target is started or reached at the first use."""
-    with kept.opened(request.config) as opened:
-        yield opened
+    """The run: the target is started or reached at the first use; ends the session if it cannot be."""
+    session = request.config.stash[SESSION]
+    try:
+        with open_run(session.settings, os.environ) as opened:
+            session.run = opened
+            yield opened
+    except CannotRun as reason:
+        session.cannot = reason
+        pytest.exit(reason.sentence, reason.status)
 
 
 @pytest.fixture(scope="session")
 def settings(request: pytest.FixtureRequest) -> Settings:
     """The options of the run."""
-    return request.config.stash[kept.SETTINGS]
+    return request.config.stash[SESSION].settings
 
 
 @pytest.fixture(scope="session")
@@ -95,89 +141,126 @@ def reference(run: Run) -> Callable[[], str]:
     return run.reference
 
 
+# --- what a test found ----------------------------------------------------------------------------
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Ends the session after the test in which the guard stopped the run."""
-    run = item.config.stash.get(kept.RUN, None)
-    item.stash[_VIOLATIONS_BEFORE] = 0 if run is None else len(run.findings.failures)
-    item.stash[_REFUSALS_BEFORE] = 0 if run is None else run.guard.refusals
+    session = item.config.stash[SESSION]
+    session.failures_before = session.failures
     done = yield
-    guard = item.config.stash.get(kept.GUARD, None)
-    if guard is not None and guard.stopped is not None:
-        item.session.shouldstop = guard.stopped.reason
+    if session.run is not None and session.run.guard.stopped is not None:
+        item.session.shouldstop = session.run.guard.stopped.reason
     return done
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Keeps what a fixture found."""
+    with _kept(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """A test whose requests the guard refused, all that mattered of them, tested nothing."""
+    """Keeps what a test found."""
+    with _kept(item):
+        yield
+
+
+@contextmanager
+def _kept(item: pytest.Item) -> Iterator[None]:
+    """Keeps the failures that are raised; what the guard refused to send makes the test skipped."""
+    session = item.config.stash[SESSION]
+    refusals = 0 if session.run is None else session.run.guard.refusals
     try:
         yield
     except Refused as refused:
-        _not_tested(item, refused.reason)
+        _skip(item, refused.reason)
+    except (ClauseFailedError, BaseExceptionGroup) as error:
+        # A group is what Hypothesis could not repeat; on a service with state that is no excuse.
+        if session.run is not None:
+            for failed in _leaves(error):
+                session.run.findings.keep(failed.failures)
+        raise
     except Exception as error:
-        run = item.config.stash.get(kept.RUN, None)
-        refused_now = run is not None and run.guard.refusals > item.stash[_REFUSALS_BEFORE]
         # By its name, because Hypothesis takes longer to import than the shorter suites to run.
-        if type(error).__name__ != "Unsatisfiable" or run is None or not refused_now:
+        refused_now = session.run is not None and session.run.guard.refusals > refusals
+        if type(error).__name__ != "Unsatisfiable" or session.run is None or not refused_now:
             raise
-        _not_tested(item, run.guard.last_refusal)
+        _skip(item, session.run.guard.last_refusal)
 
 
-def _not_tested(item: pytest.Item, reason: str) -> NoReturn:
-    run = item.config.stash.get(kept.RUN, None)
+def _skip(item: pytest.Item, reason: str) -> NoReturn:
+    run = item.config.stash[SESSION].run
     if run is not None:
-        for clause in grades.ids_of(item):
+        for clause in ids_of(item):
             run.findings.cannot_test(clause, reason)
-    pytest.skip(f"not tested: {reason}")
+    pytest.skip(reason)
+
+
+def _leaves(error: BaseException) -> Iterator[ClauseFailedError]:
+    if isinstance(error, ClauseFailedError):
+        yield error
+    elif isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Notes whether a failed test has a failure to show for it."""
+    """Keeps a test that failed without a failure of a clause to show for it."""
     report = yield
-    if report.failed:
-        run = item.config.stash.get(kept.RUN, None)
-        found = run is not None and len(run.findings.failures) > item.stash[_VIOLATIONS_BEFORE]
-        known = call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
-        vars(report)["alvys_explained"] = found or known
+    session = item.config.stash[SESSION]
+    explained = session.failures > session.failures_before or (
+        call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
+    )
+    if report.failed and not explained:
+        session.errors.append(BrokenTest(report.nodeid, report.longreprtext))
     return report
 
 
-class _Errors:
-    """Keeps what failed and no failure explains. A plugin, because these hooks know no config."""
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Keeps a module that cannot be collected."""
+    report = yield
+    if report.failed:
+        collector.config.stash[SESSION].errors.append(BrokenTest(report.nodeid, report.longreprtext))
+    return report
 
-    def __init__(self, errors: list[BrokenTest]) -> None:
-        self._errors = errors
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test."""
-        if report.failed and getattr(report, "alvys_explained", None) is False:
-            self._errors.append(BrokenTest(report.nodeid, report.longreprtext))
+# --- the session ends -----------------------------------------------------------------------------
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A module that cannot be collected."""
-        if report.failed:
-            self._errors.append(BrokenTest(report.nodeid, report.longreprtext))
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this process is a worker of pytest-xdist."""
+    return hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
     """Takes over what a worker of pytest-xdist found out."""
-    config = vars(node)["config"]
-    kept.take_over(config, getattr(node, "workeroutput", None))
+    output = getattr(node, "workeroutput", None)
+    part = output.get(_OUTPUT) if isinstance(output, dict) else None
+    if isinstance(part, bytes):
+        config: pytest.Config = vars(node)["config"]
+        config.stash[SESSION].parts.append(pickle.loads(part))  # noqa: S301 - our own worker wrote it
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Makes the report, or hands it to the process that will."""
-    if kept.is_worker(session.config):
-        kept.hand_over(session.config)
-    elif not session.config.option.collectonly:
-        kept.finish(session, exitstatus)
+    """Makes the report, or hands what was found to the process that will."""
+    config = session.config
+    if _is_worker(config):
+        vars(config)["workeroutput"][_OUTPUT] = pickle.dumps(config.stash[SESSION].results())
+    elif not config.option.collectonly:
+        session.exitstatus = config.stash[SESSION].finish(exitstatus)
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
     """Shows the report under pytest's own output."""
-    tell(config, Console())
+    config.stash[SESSION].show(Console())

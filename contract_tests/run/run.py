@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from contract_tests.report.plan import Plan
 from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
-from contract_tests.run.options import OptionError
-from contract_tests.run.preflight import WRONG_USE, CannotRun, check_loads, probe
+from contract_tests.run.preflight import CannotRun, check_loads, probe
 from contract_tests.run.settings import Settings
-from contract_tests.run.target import Target, open_target
+from contract_tests.run.target import LoadsFileError, Target, open_target
 from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, Stop
@@ -51,8 +51,8 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
                 credentials.check_target(origin)
             with _opened(settings, target, origin, credentials) as run:
                 yield run
-    except (OptionError, CredentialsError) as error:
-        raise CannotRun(str(error), WRONG_USE) from None
+    except (LoadsFileError, CredentialsError) as error:
+        raise CannotRun(str(error), ExitStatus.USAGE) from None
 
 
 @contextmanager
@@ -64,9 +64,8 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         origin,
         guard,
         credentials=credentials,
-        pace=Pace(None if settings.plan else settings.rate),
+        pace=_pace(settings),
         record=record,
-        timeout_seconds=settings.timeout_seconds,
         observe=plan.note if settings.plan else _ignore,
     )
     try:
@@ -85,6 +84,11 @@ def _ignore(_exchange: Exchange, _permit: Permit) -> None:
     """Nobody wants to know of every exchange, but for a plan."""
 
 
+def _pace(settings: Settings) -> Pace:
+    rate = None if settings.plan else settings.rate
+    return Pace() if rate is None else Pace(rate.requests, rate.seconds)
+
+
 def _policy(settings: Settings, target: Target) -> Policy:
     return Policy(
         is_mock=settings.is_mock,
@@ -100,7 +104,7 @@ def _record(settings: Settings) -> PaymentLog:
         return PaymentLog(None if settings.plan else settings.record, resumed=settings.resumed)
     except (OSError, ValueError) as error:
         sentence = f"The record of payments cannot be kept: {error}."
-        raise CannotRun(sentence, WRONG_USE) from None
+        raise CannotRun(sentence, ExitStatus.USAGE) from None
 
 
 def _check(client: GuardedClient, target: Target, settings: Settings) -> None:
@@ -110,9 +114,10 @@ def _check(client: GuardedClient, target: Target, settings: Settings) -> None:
         else:
             probe(client.send, target)
     except Stop as stop:
-        raise CannotRun(f"{target.base_url} could not be tested: {stop.reason}.", stop.status) from None
+        sentence = f"{target.base_url} could not be tested: {stop.reason}."
+        raise CannotRun(sentence, ExitStatus(stop.status)) from None
     except Refused as refused:
-        raise CannotRun(f"The target could not be checked: {refused.reason}.", WRONG_USE) from None
+        raise CannotRun(f"The target could not be checked: {refused.reason}.", ExitStatus.USAGE) from None
 
 
 def _references(run_id: str) -> Callable[[], str]:

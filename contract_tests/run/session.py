@@ -1,133 +1,109 @@
-"""What a pytest session keeps of a run, and how its processes come together at the end."""
+"""What a pytest session keeps of a run, and what becomes of it at the end."""
 
-import os
-import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass, field
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
-from contract_tests.report.build import Report, build, write_html, write_json
-from contract_tests.report.results import BrokenTest, Results
-from contract_tests.run.options import OPTIONS, Given, Kind
-from contract_tests.run.preflight import COULD_NOT_TEST, WRONG_USE, CannotRun
-from contract_tests.run.run import Run, open_run
+from contract_tests.report.build import Report, build
+from contract_tests.report.html import write_html
+from contract_tests.report.json import write_json
+from contract_tests.report.plan import how_long
+from contract_tests.report.results import BrokenTest, Results, Stopped
+from contract_tests.report.terminal import show
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.run.preflight import CannotRun
+from contract_tests.run.run import Run
 from contract_tests.run.settings import Settings
-from contract_tests.safety.guard import Guard
 from contract_tests.safety.payment_log import now
 
-SETTINGS = pytest.StashKey[Settings]()
-STARTED = pytest.StashKey[str]()
-RUN = pytest.StashKey[Run]()
-GUARD = pytest.StashKey[Guard]()
-CANNOT = pytest.StashKey[CannotRun]()
-REPORT = pytest.StashKey[Report]()
-UNWRITTEN = pytest.StashKey[list[str]]()
-"""A sentence for each file of the report that could not be written."""
-ERRORS = pytest.StashKey[list[BrokenTest]]()
-PARTS = pytest.StashKey[list[Results]]()
 
-_GENERATING: Final = frozenset({"model", "fuzz"})
-"""The suites that generate examples with Hypothesis."""
-_OUTPUT: Final = "alvys_contract"
+@dataclass(slots=True)
+class Session:
+    """What a process of pytest knows of the run. `parts` are what workers of pytest-xdist handed over."""
 
+    settings: Settings
+    started: str = field(default_factory=now)
+    run: Run | None = None
+    cannot: CannotRun | None = None
+    errors: list[BrokenTest] = field(default_factory=list)
+    parts: list[Results] = field(default_factory=list)
+    report: Report | None = None
+    unwritten: list[str] = field(default_factory=list)
+    """A sentence for each file of the report that could not be written."""
+    failures_before: int = 0
+    """How many failures were known before the present test."""
 
-def given(config: pytest.Config) -> dict[str, Given]:
-    """The options as pytest got them."""
-    values: dict[str, Given] = {}
-    for option in OPTIONS:
-        value = config.getoption(option.destination, None)
-        values[option.name] = tuple(value or ()) if option.kind is Kind.LIST else value
-    return values
+    @property
+    def failures(self) -> int:
+        """How many failures are known."""
+        return 0 if self.run is None else len(self.run.findings.failures)
 
+    def results(self) -> Results:
+        """What this process found out so far; without a target if it never reached one."""
+        stopped = None
+        if self.cannot is not None:
+            stopped = Stopped(self.cannot.sentence.rstrip("."), self.cannot.status)
+        if self.run is None:
+            return Results(errors=self.errors, stopped=stopped)
+        guard, target = self.run.guard, self.run.target
+        if guard.stopped is not None:
+            stopped = Stopped(guard.stopped.reason, ExitStatus(guard.stopped.status))
+        return Results(
+            findings=self.run.findings,
+            requests=guard.requests,
+            payments=self.run.record.payments,
+            errors=self.errors,
+            stopped=stopped,
+            target=target.name,
+            base_url=target.base_url,
+            with_token=target.wants_token,
+        )
 
-def start(config: pytest.Config, settings: Settings) -> None:
-    """Keeps the settings, and hands what was drawn by lot to the workers of pytest-xdist."""
-    config.stash[SETTINGS] = settings
-    config.stash[STARTED] = now()
-    config.stash[ERRORS] = []
-    config.stash[PARTS] = []
-    config.option.alvys_seed = str(settings.seed)
-    if _GENERATING & set(settings.suites):
-        # Only then, because the option alone makes Hypothesis' plugin import all of it.
-        config.option.hypothesis_seed = str(settings.seed)
-    if settings.is_mock:
-        config.option.alvys_run_id = settings.run_id
-    elif _is_spread(config):
-        message = "pytest-xdist is for the mock: the budgets and the rate are kept by one process"
-        pytest.exit(message, WRONG_USE)
-    if settings.junit is not None:
-        config.option.xmlpath = str(settings.junit)
+    def finish(self, status: int) -> int:
+        """Makes the report of the whole run and writes its files; returns the exit status of pytest."""
+        if self.cannot is not None and self.cannot.status == ExitStatus.USAGE:
+            return ExitStatus.USAGE
+        results = Results.merged([*self.parts, self.results()])
+        results.stopped = results.stopped or _stopped_by_pytest(results, status)
+        if not results.target and results.stopped is None:
+            return status
+        if self.settings.plan and self.cannot is None:
+            return ExitStatus.PASSED
+        results.target = results.target or self.settings.target
+        self.report = build(
+            results, started=self.started, seed=self.settings.seed, run_id=self.settings.run_id
+        )
+        self.unwritten = list(_write(self.report, self.settings))
+        return self.report.exit_status or (ExitStatus.USAGE if self.unwritten else status)
 
-
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process is a worker of pytest-xdist."""
-    return hasattr(config, "workerinput")
-
-
-def _is_spread(config: pytest.Config) -> bool:
-    return bool(config.getoption("tx", None)) or is_worker(config)
-
-
-@contextmanager
-def opened(config: pytest.Config) -> Iterator[Run]:
-    """The run of this process; ends the session when it cannot begin."""
-    try:
-        with open_run(config.stash[SETTINGS], os.environ) as run:
-            config.stash[RUN] = run
-            config.stash[GUARD] = run.guard
-            yield run
-    except CannotRun as reason:
-        config.stash[CANNOT] = reason
-        pytest.exit(reason.sentence, reason.status)
-
-
-def hand_over(config: pytest.Config) -> None:
-    """Gives what a worker found out to the process that started it."""
-    run = config.stash.get(RUN, None)
-    if run is not None:
-        output: dict[str, object] = vars(config)["workeroutput"]
-        output[_OUTPUT] = pickle.dumps(Results.of(run))
-
-
-def take_over(config: pytest.Config, output: object) -> None:
-    """Keeps what a worker found out."""
-    part = output.get(_OUTPUT) if isinstance(output, dict) else None
-    if isinstance(part, bytes):
-        results = pickle.loads(part)  # noqa: S301 - our own worker wrote it
-        config.stash[PARTS].append(results)
+    def show(self, console: Console) -> None:
+        """Prints the report, or the plan if one was asked for, or why there is neither."""
+        if self.report is not None:
+            show(self.report, console, list_payments=not self.settings.is_mock)
+            for sentence in self.unwritten:
+                console.print(Text(sentence, style="bold red"), soft_wrap=True)
+        elif self.cannot is not None:
+            console.print(Text(self.cannot.sentence, style="bold red"), soft_wrap=True)
+        elif self.run is not None and self.settings.plan:
+            plan, guard, rate = self.run.plan, self.run.guard, self.settings.rate
+            time = rate and f"{how_long(len(plan.requests), rate.requests, rate.seconds)} at {rate}"
+            plan.show(console, self.settings.target, guard.payments, guard.amount, time or "")
 
 
-def finish(session: pytest.Session, exit_status: int) -> None:
-    """Makes the report, writes its files and sets the exit status."""
-    config = session.config
-    settings = config.stash[SETTINGS]
-    run = config.stash.get(RUN, None)
-    cannot = config.stash.get(CANNOT, None)
-    if cannot is not None and cannot.status == WRONG_USE:
-        session.exitstatus = WRONG_USE
-        return
-    parts = [*config.stash[PARTS], *([] if run is None else [Results.of(run)])]
-    if cannot is not None:
-        parts.append(Results(stopped=(cannot.sentence.rstrip("."), cannot.status), target=settings.target))
-    if not parts and (config.stash[ERRORS] or exit_status == pytest.ExitCode.NO_TESTS_COLLECTED):
-        why = "the suites could not run" if config.stash[ERRORS] else "no test was selected"
-        parts.append(Results(stopped=(why, COULD_NOT_TEST), target=settings.target))
-    if not parts:
-        return
-    results = Results.merged(parts)
-    results.errors = config.stash[ERRORS]
-    if results.stopped is None and exit_status == pytest.ExitCode.INTERRUPTED:
-        results.stopped = ("it was interrupted", COULD_NOT_TEST)
-    report = build(results, started=config.stash[STARTED], seed=settings.seed, run_id=settings.run_id)
-    if settings.plan and cannot is None:
-        session.exitstatus = pytest.ExitCode.OK
-        return
-    config.stash[REPORT] = report
-    config.stash[UNWRITTEN] = unwritten = list(_write(report, settings))
-    if report.exit_status or unwritten:
-        session.exitstatus = report.exit_status or WRONG_USE
+SESSION = pytest.StashKey[Session]()
+
+
+def _stopped_by_pytest(results: Results, status: int) -> Stopped | None:
+    if not results.target and results.errors:
+        return Stopped("the suites could not run", ExitStatus.COULD_NOT_TEST)
+    if not results.target and status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        return Stopped("no test was selected", ExitStatus.COULD_NOT_TEST)
+    if results.target and status == pytest.ExitCode.INTERRUPTED:
+        return Stopped("it was interrupted", ExitStatus.COULD_NOT_TEST)
+    return None
 
 
 def _write(report: Report, settings: Settings) -> Iterator[str]:

@@ -9,11 +9,14 @@ from pathlib import Path
 import yaml
 
 from contract_tests.rules.clauses import STATUSES
-from contract_tests.run.options import OptionError
 from contract_tests.run.settings import Settings
 from contract_tests.safety.origin import Origin
 from mock_server.shipped import FIXTURES
 from mock_server.testing import MockServer
+
+
+class LoadsFileError(ValueError):
+    """A loads file cannot be used. The message is a sentence with the file, the status and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
     """Gives the target, and where its requests go; the mock is started and ended here.
 
     For a plan the requests go to a private mock that has the nominated loads, never to the target.
-    Raises OptionError when the loads file cannot be used.
+    Raises LoadsFileError when the loads file cannot be used.
     """
     loads = _loads(settings)
 
@@ -71,29 +74,26 @@ def _loads(settings: Settings) -> dict[str, list[str]]:
 
 
 def read_loads(path: Path) -> dict[str, list[str]]:
-    """Reads a loads file; raises OptionError with file, status and what is wrong."""
+    """Reads a loads file; raises LoadsFileError."""
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        message = f"{path} cannot be read as YAML ({type(error).__name__})."
-        raise OptionError(message) from None
+        raise LoadsFileError(f"{path} cannot be read as YAML ({type(error).__name__}).") from None
     if not isinstance(content, dict):
-        message = f"{path} must map load statuses to load numbers."
-        raise OptionError(message)
+        raise LoadsFileError(f"{path} must map load statuses to load numbers.")
     loads: dict[str, list[str]] = {}
     seen: set[str] = set()
     for status, given in content.items():
         if status not in STATUSES:
-            message = f"{path}: unknown status {status!r}; one of {', '.join(STATUSES)}."
-            raise OptionError(message)
+            raise LoadsFileError(f"{path}: unknown status {status!r}; one of {', '.join(STATUSES)}.")
         numbers = given if isinstance(given, list) else [given]
         for number in numbers:
             if not isinstance(number, str) or not number.strip():
-                message = f"{path}, {status}: {number!r} is no load number; write it as a quoted text."
-                raise OptionError(message)
+                raise LoadsFileError(
+                    f"{path}, {status}: {number!r} is not a load number; write it in quotes."
+                )
             if number in seen:
-                message = f"{path}, {status}: load {number} is named twice."
-                raise OptionError(message)
+                raise LoadsFileError(f"{path}, {status}: load {number} appears twice.")
             seen.add(number)
         loads[status] = list(numbers)
     return loads

@@ -11,7 +11,7 @@ from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.guard import Budget, Guard, Policy
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import PaymentLog
-from contract_tests.safety.rate import Pace, Rate
+from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import PAYMENTS
 
 NOMINATED = "LD-1"
@@ -21,7 +21,7 @@ MEDIA_TYPE = {"Content-Type": "application/json-patch+json"}
 
 
 def body(load: str = NOMINATED, reference: str = "ct-run-1", amount: str = "0.10") -> bytes:
-    """A payment as JSON; the amount is written as it stands."""
+    """A payment as JSON; the amount is written as given."""
     text = json.dumps(
         {
             "LoadNumber": load,
@@ -52,12 +52,12 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
     opened: bool = True,
     budget: Budget | None = None,
     credentials: Credentials | None = None,
-    rate: Rate | None = None,
+    pace: Pace | None = None,
     record: PaymentLog | None = None,
     timeout_seconds: float = 5,
     sleep: Callable[[float], None] = lambda _seconds: None,
 ) -> Iterator[tuple[GuardedClient, Guard, PaymentLog]]:
-    """A client on a URL, with its guard and its record; it waits for nothing but a rate."""
+    """A client on a URL, with its guard and its record; it waits for nothing but its pace."""
     guard = Guard(
         Policy(is_mock, consent, {NOMINATED, "LD-2"}, "run", budget or Budget(1000, 8, Decimal("3.00")))
     )
@@ -68,7 +68,7 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
         Origin.parse(url),
         guard,
         credentials=credentials or Credentials(),
-        pace=Pace(rate),
+        pace=pace or Pace(),
         record=kept,
         timeout_seconds=timeout_seconds,
         sleep=sleep,

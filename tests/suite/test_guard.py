@@ -17,7 +17,7 @@ from contract_tests.rules.exchange import Request
 from contract_tests.safety.client import NO_ANSWER
 from contract_tests.safety.guard import Budget, Refused, Stop
 from contract_tests.safety.payment_log import PaymentLog
-from contract_tests.safety.rate import Rate
+from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import (
     LOADS,
     LOST,
@@ -505,7 +505,7 @@ def test_the_rate_is_kept(server: CountingServer) -> None:
         return Reply()
 
     server.answer = stamp
-    with guarded(server.url, rate=Rate(5, 1)) as (client, _, _), ThreadPoolExecutor(4) as pool:
+    with guarded(server.url, pace=Pace(5, 1)) as (client, _, _), ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: client.send(READ), range(12)))
     moments.sort()
     assert len(moments) == 12

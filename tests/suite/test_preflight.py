@@ -7,19 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.run.options import OptionError
+from contract_tests.run.cli import settings_from
 from contract_tests.run.preflight import CannotRun, check_loads, probe
 from contract_tests.run.run import open_run
-from contract_tests.run.settings import resolve
-from contract_tests.run.target import Target, read_loads
+from contract_tests.run.target import LoadsFileError, Target, read_loads
 from tests.suite.counting_server import LOST, CountingServer, Received, Reply, counting_server
 from tests.suite.payments import guarded
 
 TARGET = Target("http://target", is_mock=False, loads={"Invoiced": ["LD-1"]}, run_id="run", wants_token=False)
 
 
-def load(**members: object) -> Callable[[Received], Reply]:
-    body = {"LoadNumber": "LD-1", "Status": "Invoiced", "payments": None, **members}
+def load(**fields: object) -> Callable[[Received], Reply]:
+    body = {"LoadNumber": "LD-1", "Status": "Invoiced", "payments": None, **fields}
     return lambda _: Reply(body=json.dumps(body).encode())
 
 
@@ -55,9 +54,7 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
         ),
     ],
 )
-def test_a_load_that_is_not_as_nominated_ends_the_run(
-    answer: Callable[[Received], Reply], sentence: str
-) -> None:
+def test_a_load_not_as_nominated_ends_the_run(answer: Callable[[Received], Reply], sentence: str) -> None:
     with pytest.raises(CannotRun) as reason:
         checked(answer)
     assert sentence in reason.value.sentence
@@ -81,8 +78,8 @@ def three_checked(items: list[dict[str, object]]) -> list[str]:
     return [request.path for request in server.received]
 
 
-def item(number: str, status: str, **members: object) -> dict[str, object]:
-    return {"LoadNumber": number, "Status": status, "payments": [], **members}
+def item(number: str, status: str, **fields: object) -> dict[str, object]:
+    return {"LoadNumber": number, "Status": status, "payments": [], **fields}
 
 
 def test_one_search_shows_all_nominated_loads() -> None:
@@ -130,15 +127,15 @@ def test_a_target_that_cannot_be_asked_ends_the_run(reply: Reply, sentence: str)
         ("[", "cannot be read as YAML"),
         ("- LD-1", "must map load statuses"),
         ("Invoicd: LD-1", "unknown status 'Invoicd'; one of"),
-        ("Invoiced: 1001", "1001 is no load number; write it as a quoted text"),
-        ("Invoiced: ['']", "is no load number"),
-        ("Invoiced: LD-1\nPaid: LD-1", "load LD-1 is named twice"),
+        ("Invoiced: 1001", "1001 is not a load number; write it in quotes"),
+        ("Invoiced: ['']", "is not a load number"),
+        ("Invoiced: LD-1\nPaid: LD-1", "load LD-1 appears twice"),
     ],
 )
 def test_a_loads_file_that_cannot_be_used_says_why(content: str, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "loads.yaml"
     path.write_text(content)
-    with pytest.raises(OptionError) as error:
+    with pytest.raises(LoadsFileError) as error:
         read_loads(path)
     assert sentence in str(error.value)
     assert str(path) in str(error.value)
@@ -151,7 +148,7 @@ def test_a_loads_file_takes_one_load_or_several(tmp_path: Path) -> None:
 
 
 def test_the_mock_has_loads_of_its_own() -> None:
-    with open_run(resolve({}, {}), {}) as run:
+    with open_run(settings_from({}), {}) as run:
         assert len(run.target.loads["Invoiced"]) > 1
         assert run.target.load_numbers
         assert run.reference() == f"ct-{run.settings.run_id}-1"
@@ -159,7 +156,7 @@ def test_the_mock_has_loads_of_its_own() -> None:
 
 
 def test_the_environment_of_the_user_reaches_no_mock() -> None:
-    with open_run(resolve({}, {}), {"ALVYS_TOKEN": "token"}) as run:
+    with open_run(settings_from({}), {"ALVYS_TOKEN": "token"}) as run:
         assert not run.target.wants_token
 
 
@@ -167,7 +164,7 @@ def test_a_budget_that_allows_no_check_ends_the_run() -> None:
     with (
         counting_server() as server,
         pytest.raises(CannotRun, match="budget: 0 requests are used up") as ended,
-        open_run(resolve({"target": server.url, "max-requests": "0"}, {}), {}),
+        open_run(settings_from({"target": server.url, "max_requests": 0}), {}),
     ):
         pass
     assert ended.value.status == 2
@@ -177,7 +174,7 @@ def test_a_budget_that_allows_no_check_ends_the_run() -> None:
 def test_credentials_that_cannot_work_end_the_run() -> None:
     with (
         pytest.raises(CannotRun, match="ALVYS_CLIENT_SECRET") as reason,
-        open_run(resolve({}, {}), {"ALVYS_CLIENT_ID": "a"}),
+        open_run(settings_from({}), {"ALVYS_CLIENT_ID": "a"}),
     ):
         pass
     assert reason.value.status == 2

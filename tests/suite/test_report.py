@@ -5,17 +5,22 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from contract_tests.report.build import Report, build, write_html, write_json
+from contract_tests.report.build import Report, build
 from contract_tests.report.curl import curl
-from contract_tests.report.results import BrokenTest, Results
+from contract_tests.report.html import write_html
+from contract_tests.report.json import write_json
+from contract_tests.report.plan import how_long
+from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.report.terminal import show
 from contract_tests.rules.clauses import Clause, Question
 from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
 from contract_tests.safety.payment_log import LoggedPayment
 from tests.suite.counting_server import PAYMENTS
@@ -28,7 +33,7 @@ CLAUSES = {
     "P1": Clause("P1", "published", "A load is read."),
 }
 QUESTIONS = {
-    "A6": Question("A6", "A repeat answers", "200"),
+    "A6": Question("A6", "A replay answers", "200"),
     "A7": Question("A7", "New values", "are ignored"),
 }
 PAID = LoggedPayment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
@@ -86,7 +91,7 @@ def shown(one: Report, *, list_payments: bool = True) -> str:
     return stream.getvalue()
 
 
-def test_what_nobody_judged_is_not_tested_and_never_holds() -> None:
+def test_what_nothing_judged_is_not_tested_and_never_passed() -> None:
     outcomes = {row.id: (row.outcome, row.reason) for row in mixed().clauses}
     assert outcomes == {
         "R1": ("passed", ""),
@@ -102,7 +107,7 @@ def test_the_first_line_is_verdict_target_and_counts() -> None:
     )
 
 
-def test_a_violation_shows_expected_got_and_the_shortest_request() -> None:
+def test_a_failure_shows_expected_got_and_the_shortest_request() -> None:
     lines = shown(mixed()).splitlines()
     at = lines.index("R2 failed (2 times): Any other status is refused.")
     assert [line.split() for line in lines[at + 1 : at + 3]] == [["expected", "404"], ["got", "200"]]
@@ -126,10 +131,10 @@ def test_a_payment_in_doubt_is_in_the_first_line() -> None:
     [
         (True, False, None, False, "passed", 0),
         (True, True, None, False, "failed", 1),
-        (False, True, ("no answer", 3), False, "failed", 1),
+        (False, True, 3, False, "failed", 1),
         (False, False, None, False, "not_tested", 3),
-        (True, False, ("no answer", 3), False, "not_tested", 3),
-        (True, False, ("accepted", 1), False, "failed", 1),
+        (True, False, 3, False, "not_tested", 3),
+        (True, False, 1, False, "failed", 1),
         (True, False, None, True, "failed", 1),
         (False, False, None, True, "not_tested", 3),
     ],
@@ -137,7 +142,7 @@ def test_a_payment_in_doubt_is_in_the_first_line() -> None:
 def test_the_exit_status_follows_from_what_was_found(  # noqa: PLR0913, PLR0917 - the columns of the table
     passes: bool,  # noqa: FBT001
     fails: bool,  # noqa: FBT001
-    stopped: tuple[str, int] | None,
+    stopped: int | None,
     breaks: bool,  # noqa: FBT001
     verdict: str,
     status: int,
@@ -148,44 +153,49 @@ def test_the_exit_status_follows_from_what_was_found(  # noqa: PLR0913, PLR0917 
     if fails:
         findings.fails("R2", "a", "b", exchange())
     errors = [BrokenTest("test_x", "boom")] if breaks else []
-    made = report(results(findings, stopped=stopped, errors=errors))
+    stop = stopped and Stopped("accepted", ExitStatus(stopped))
+    made = report(results(findings, stopped=stop, errors=errors))
     assert (made.verdict, made.exit_status) == (verdict, status)
 
 
-def test_the_json_report_has_exactly_the_promised_members(tmp_path: Path) -> None:
+def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    write_json(mixed(), path)
+    whole = results(Findings(), stopped=Stopped("no response", ExitStatus.COULD_NOT_TEST))
+    whole.errors.append(BrokenTest("test_x", "boom"))
+    whole.findings.passes("R1")
+    whole.findings.fails("R2", "404", "200", exchange())
+    whole.findings.observes("A6", "200")
+    write_json(report(whole), path)
     content = json.loads(path.read_text())
-    assert list(content) == [
-        "target",
-        "started",
-        "verdict",
-        "requests",
-        "payments",
-        "clauses",
-        "observations",
-    ]
-    assert content["payments"] == [
-        {
-            "time": PAID.time,
-            "load": "LD-1",
-            "reference": "ct-run-1",
-            "amount": "0.10",
-            "currency": 840,
-            "outcome": "recorded",
-            "status": 200,
-            "id": "id-1",
-        }
-    ]
-    for row in content["clauses"]:
-        assert list(row) == ["id", "grade", "sentence", "outcome", "reason", "evidence"]
-    [violated] = [row for row in content["clauses"] if row["outcome"] == "failed"]
-    assert violated["evidence"]["answers"] == 1
-    assert violated["evidence"]["failures"][0]["curl"].startswith("curl ")
-    assert content["observations"] == [
-        {"id": "A6", "question": "A repeat answers", "expected": "200", "observed": {"200": 2, "409": 1}},
-        {"id": "A7", "question": "New values", "expected": "are ignored", "observed": {}},
-    ]
+    failure = content["clauses"][1]["evidence"]["failures"][0]
+    assert failure.pop("curl").startswith("curl ")
+    assert failure == {"expected": "404", "got": "200", "times": 1}
+    clauses = content.pop("clauses")
+    assert [clause["outcome"] for clause in clauses] == ["passed", "failed", "not_tested", "not_tested"]
+    assert clauses[0] == {
+        "id": "R1",
+        "grade": "documented",
+        "sentence": "Payments are accepted.",
+        "outcome": "passed",
+        "reason": "",
+        "evidence": {"responses": 1, "failures": []},
+    }
+    assert content == {
+        "target": "https://target",
+        "started": PAID.time,
+        "verdict": "failed",
+        "exit_status": 1,
+        "stopped": {"reason": "no response", "status": 3},
+        "seed": 7,
+        "run_id": "run",
+        "requests": 57,
+        "payments": [asdict(PAID)],
+        "observations": [
+            {"id": "A6", "question": "A replay answers", "expected": "200", "observed": {"200": 1}},
+            {"id": "A7", "question": "New values", "expected": "are ignored", "observed": {}},
+        ],
+        "errors": [{"test": "test_x", "message": "boom"}],
+    }
 
 
 def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
@@ -194,7 +204,7 @@ def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
     findings.observes("A6", NASTY)
     findings.cannot_test("R3", NASTY)
     path = tmp_path / "report.html"
-    stop = (NASTY, 1)
+    stop = Stopped(NASTY, ExitStatus.FAILED)
     write_html(report(results(findings, stopped=stop, errors=[BrokenTest(NASTY, NASTY)])), path)
     page = path.read_text("utf-8")
     assert "<script" not in page
@@ -214,6 +224,14 @@ def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
     assert "R2 failed" in shown(made)
 
 
+@pytest.mark.parametrize(
+    ("requests", "time"),
+    [(0, "0 s"), (10, "0 s"), (11, "1 min 0 s"), (57, "5 min 0 s"), (60, "5 min 0 s"), (61, "6 min 0 s")],
+)
+def test_the_time_that_requests_take_is_known(requests: int, time: str) -> None:
+    assert how_long(requests, 10, 60) == time
+
+
 def test_the_results_of_several_processes_are_one() -> None:
     first, second = Findings(), Findings()
     first.passes("R1")
@@ -222,7 +240,8 @@ def test_the_results_of_several_processes_are_one() -> None:
     second.fails("R2", "a", "b")
     first.observes("A6", "200")
     second.observes("A6", "200")
-    whole = Results.merged([results(first), results(second, stopped=("x", 1))])
+    stop = Stopped("x", ExitStatus.FAILED)
+    whole = Results.merged([results(first), results(second, stopped=stop)])
     assert whole.findings.passed == {"R1": 2}
     assert whole.findings.observed == {"A6": {"200": 2}}
     assert whole.findings.untested == {"R3": "no load"}
@@ -230,7 +249,7 @@ def test_the_results_of_several_processes_are_one() -> None:
     assert (whole.requests, len(whole.payments), whole.stopped, whole.target) == (
         114,
         2,
-        ("x", 1),
+        stop,
         "https://target",
     )
 

@@ -6,25 +6,28 @@ from pathlib import Path
 import click
 import pytest
 
-from contract_tests.run.cli import main
-from contract_tests.run.options import OPTIONS, Given, OptionError
-from contract_tests.run.settings import SUITES, resolve
+from contract_tests.run.cli import OPTIONS, arguments_of, settings_from
+from contract_tests.run.settings import SUITES, Settings
 from contract_tests.safety.origin import Origin
-from contract_tests.safety.rate import Rate
+from mock_server.rates import Rate
 
 REMOTE = "https://api.example.com"
-LOCAL = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
-def loads(tmp_path: Path) -> str:
+def loads(tmp_path: Path) -> Path:
     path = tmp_path / "loads.yaml"
     path.write_text("Invoiced: LD-1\n")
-    return str(path)
+    return path
+
+
+def asked(**given: object) -> Settings:
+    """The settings of a run that is asked for with these options."""
+    return settings_from(given)
 
 
 def test_by_default_the_mock_is_tested_with_everything_and_without_limits() -> None:
-    settings = resolve({}, {})
+    settings = asked()
     assert settings.is_mock
     assert settings.suites == SUITES
     assert (settings.max_payments, settings.max_amount, settings.max_requests, settings.rate) == (None,) * 4
@@ -32,7 +35,7 @@ def test_by_default_the_mock_is_tested_with_everything_and_without_limits() -> N
 
 
 def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
-    settings = resolve({"target": REMOTE}, {})
+    settings = asked(target=REMOTE)
     assert settings.suites == ("reads",)
     assert settings.rate == Rate(10, 60)
     assert not settings.record_payments
@@ -41,32 +44,38 @@ def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080", "127.9.9.9"])
 def test_a_target_on_loopback_has_no_rate(host: str) -> None:
-    assert resolve({"target": f"http://{host}"}, {}).rate is None
+    settings = asked(target=f"http://{host}")
+    assert (settings.rate, settings.max_requests) == (None, 20_000)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "0x7f.1"])
 def test_a_name_that_looks_like_loopback_has_a_rate(host: str) -> None:
-    assert resolve({"target": f"http://{host}"}, {}).rate == Rate(10, 60)
+    assert asked(target=f"http://{host}").rate == Rate(10, 60)
 
 
-def test_consent_adds_rejects_and_smoke(loads: str) -> None:
-    given: dict[str, Given] = {"target": REMOTE, "record-payments": True, "loads": loads}
-    assert resolve(given, {}).suites == ("reads", "rejects", "smoke")
-    assert resolve({**given, "max-payments": "50"}, {}).suites == ("reads", "rejects", "smoke")
-    assert resolve({**given, "max-payments": "51"}, {}).suites == SUITES
-    assert resolve({"target": REMOTE, "max-payments": "51"}, {}).suites == ("reads",)
+def test_consent_adds_rejects_and_smoke(loads: Path) -> None:
+    def suites(**given: object) -> tuple[str, ...]:
+        return asked(target=REMOTE, loads=loads, record_payments=True, **given).suites
+
+    assert suites() == suites(max_payments=50) == ("reads", "rejects", "smoke")
+    assert suites(max_payments=51) == SUITES
+    assert suites(suites=("fuzz", "reads")) == ("reads", "fuzz")
+    assert asked(target=REMOTE, max_payments=51).suites == ("reads",)
 
 
-def test_a_record_is_kept_where_money_is_real(loads: str) -> None:
-    given: dict[str, Given] = {"target": REMOTE, "record-payments": True, "loads": loads, "run-id": "abc"}
-    assert resolve(given, {}).record == Path("alvys-contract-abc.jsonl")
-    assert resolve({**given, "plan": True}, {}).record is None
-    assert resolve({"target": REMOTE}, {}).record is None
+def test_a_record_is_kept_where_money_is_real(loads: Path) -> None:
+    def record(**given: object) -> Path | None:
+        return asked(target=REMOTE, loads=loads, run_id="abc", **given).record
+
+    assert record(record_payments=True) == Path("alvys-contract-abc.jsonl")
+    assert record(record_payments=True, plan=True) is None
+    assert record() is None
 
 
-def test_a_run_id_resumes_a_run() -> None:
-    assert resolve({"run-id": "abc"}, {}).resumed
-    first, second = resolve({}, {}), resolve({}, {})
+def test_a_run_id_resumes_a_run_but_none_of_the_mock_which_is_new() -> None:
+    assert asked(target=REMOTE, run_id="abc").resumed
+    assert not asked(run_id="abc").resumed
+    first, second = asked(target=REMOTE), asked(target=REMOTE)
     assert not first.resumed
     assert first.run_id != second.run_id
 
@@ -74,80 +83,94 @@ def test_a_run_id_resumes_a_run() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"target": "mok"}, "--target: it must be 'mock' or a URL"),
-        ({"target": "ftp://a"}, "--target"),
-        ({"target": "https://user:secret@a"}, "--target: the URL may hold no user"),
-        ({"target": "https://a/?key=1"}, "--target"),
-        ({"loads": "/nowhere.yaml"}, "--loads: there is no file"),
-        ({"target": REMOTE, "record-payments": True}, "--record-payments needs --loads"),
-        ({"rate": "fast"}, "--rate: 'fast' is no rate"),
-        ({"rate": "0/minute"}, "--rate"),
-        ({"max-payments": "-1"}, "--max-payments: '-1' is no whole number"),
-        ({"max-payments": "1.5"}, "--max-payments"),
-        ({"max-requests": "many"}, "--max-requests"),
-        ({"max-amount": "NaN"}, "--max-amount: 'NaN' is no amount"),
-        ({"max-amount": "-1"}, "--max-amount"),
-        ({"max-amount": "a lot"}, "--max-amount"),
-        ({"examples": "x"}, "--examples"),
-        ({"seed": "x"}, "--seed"),
-        ({"suite": ("smoke", "smok")}, "--suite: there is no suite 'smok'"),
-        ({"run-id": "a b"}, "--run-id"),
-        ({"run-id": "../a"}, "--run-id"),
+        ({"target": "mok"}, "'--target': it must be 'mock' or a URL"),
+        ({"target": ""}, "'--target': it must be 'mock' or a URL"),
+        ({"target": "ftp://a"}, "'--target'"),
+        ({"target": "https://user:secret@a"}, "'--target': the URL may hold no user"),
+        ({"target": "https://a/?key=1"}, "'--target'"),
+        ({"loads": "/nowhere.yaml"}, "'--loads': File '/nowhere.yaml' does not exist"),
+        ({"target": REMOTE, "record_payments": True}, "--record-payments needs --loads"),
+        ({"rate": "fast"}, "'--rate': 'fast' is not a rate; write it as"),
+        ({"rate": "0/minute"}, "'--rate'"),
+        ({"max_payments": "-1"}, "'--max-payments': '-1' is not a whole number; write 0 or more"),
+        ({"max_payments": "1.5"}, "'--max-payments'"),
+        ({"max_requests": "many"}, "'--max-requests'"),
+        ({"max_amount": "NaN"}, "'--max-amount': 'NaN' is not an amount; write it as 3.00"),
+        ({"max_amount": "-1"}, "'--max-amount'"),
+        ({"max_amount": "a lot"}, "'--max-amount'"),
+        ({"examples": "x"}, "'--examples'"),
+        ({"seed": "x"}, "'--seed'"),
+        ({"suites": ("smoke", "smok")}, "'smok' is not one of 'reads', 'rejects', 'smoke'"),
+        ({"run_id": "a b"}, "'--run-id': 'a b' is not a run id; write up to 32 letters"),
+        ({"run_id": "../a"}, "'--run-id'"),
+        (
+            {"report": "nowhere/r.html"},
+            "'--report': nowhere/r.html cannot be written; name a file in a folder",
+        ),
+        ({"record": "/"}, "'--record': / cannot be written"),
     ],
 )
-def test_what_cannot_be_used_is_said_in_one_sentence(given: dict[str, Given], sentence: str) -> None:
-    with pytest.raises(OptionError) as error:
-        resolve(given, {})
-    assert sentence in str(error.value)
-    assert "secret" not in str(error.value)
+def test_what_cannot_be_used_is_said_in_one_sentence(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(click.UsageError) as error:
+        settings_from(given)
+    assert sentence in error.value.format_message()
+    assert "secret" not in error.value.format_message()
 
 
 VALUES = {
-    "target": (LOCAL, "target", LOCAL),
-    "max-payments": ("3", "max_payments", 3),
-    "max-amount": ("1.50", "max_amount", Decimal("1.50")),
-    "rate": ("8/second", "rate", Rate(8, 1)),
-    "max-requests": ("9", "max_requests", 9),
-    "suite": ("smoke, reads", "suites", ("reads", "smoke")),
-    "examples": ("0", "examples", 0),
-    "seed": ("7", "seed", 7),
-    "report": ("r.html", "report", Path("r.html")),
-    "json": ("r.json", "json", Path("r.json")),
-    "junit": ("r.xml", "junit", Path("r.xml")),
-    "plan": ("1", "plan", True),
-    "run-id": ("abc", "run_id", "abc"),
-    "record": ("r.jsonl", "record", Path("r.jsonl")),
-    "record-payments": ("yes", "record_payments", True),
+    "target": ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    "loads": (__file__, Path(__file__)),
+    "record_payments": ("yes", True),
+    "max_payments": ("3", 3),
+    "max_amount": ("1.50", Decimal("1.50")),
+    "rate": ("8/second", Rate(8, 1)),
+    "max_requests": ("9", 9),
+    "suites": ("smoke, reads", ("reads", "smoke")),
+    "examples": ("0", 0),
+    "seed": ("7", 7),
+    "report": ("r.html", Path("r.html")),
+    "json": ("r.json", Path("r.json")),
+    "junit": ("r.xml", Path("r.xml")),
+    "plan": ("1", True),
+    "run_id": ("abc", "abc"),
+    "record": ("r.jsonl", Path("r.jsonl")),
 }
 
 
-@pytest.mark.parametrize("option", [one for one in OPTIONS if one.name != "loads"], ids=lambda one: one.name)
-def test_every_option_has_a_variable(option: object) -> None:
-    name = getattr(option, "name", "")
-    text, attribute, value = VALUES[name]
-    variable = "ALVYS_CONTRACT_" + name.upper().replace("-", "_")
-    assert getattr(resolve({}, {variable: text}), attribute) == value
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_option_has_a_variable_that_counts_less(
+    option: click.Option, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = option.name or ""
+    text, value = VALUES[name]
+    usual = getattr(asked(), name)
+    variable = "ALVYS_CONTRACT_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
+    monkeypatch.setenv(variable, text)
+    assert getattr(asked(), name) == value
+    if name in {"target", "examples", "seed"}:
+        assert getattr(settings_from({name: usual}), name) == usual
+    monkeypatch.setenv(variable, "")
+    assert type(getattr(asked(), name)) is type(usual), "an empty variable is not set"
 
 
-def test_the_loads_file_has_a_variable(loads: str) -> None:
-    assert resolve({}, {"ALVYS_CONTRACT_LOADS": loads}).loads == Path(loads)
+def test_a_flag_that_is_neither_true_nor_false_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALVYS_CONTRACT_RECORD_PAYMENTS", "0")
+    assert not asked().record_payments
+    monkeypatch.setenv("ALVYS_CONTRACT_RECORD_PAYMENTS", "maybe")
+    with pytest.raises(click.UsageError, match="'maybe' is not a valid boolean"):
+        asked()
 
 
-def test_an_option_goes_before_its_variable() -> None:
-    assert resolve({"seed": "1"}, {"ALVYS_CONTRACT_SEED": "2"}).seed == 1
+def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given() -> None:
+    given = {name: value for name, (_, value) in VALUES.items()}
+    settings = settings_from(given)
+    assert {name: getattr(settings, name) for name in given} == given
 
 
-def test_a_flag_that_is_neither_true_nor_false_is_refused() -> None:
-    assert not resolve({}, {"ALVYS_CONTRACT_RECORD_PAYMENTS": "0"}).record_payments
-    with pytest.raises(OptionError, match="must be 1 or 0"):
-        resolve({}, {"ALVYS_CONTRACT_RECORD_PAYMENTS": "maybe"})
-
-
-def test_the_command_line_has_every_option_with_its_variable() -> None:
-    parameters = [one for one in main.params if isinstance(one, click.Option)]
-    assert [one.opts[0] for one in parameters] == [option.flag for option in OPTIONS]
-    for parameter, option in zip(parameters, OPTIONS, strict=True):
-        assert option.variable in (parameter.help or "")
+def test_an_explicit_mock_is_handed_on_past_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALVYS_CONTRACT_TARGET", REMOTE)
+    assert arguments_of({"target": "mock", "plan": False, "rate": None}) == ["--target=mock"]
+    assert asked(target="mock").is_mock
 
 
 @pytest.mark.parametrize(
@@ -161,10 +184,3 @@ def test_the_command_line_has_every_option_with_its_variable() -> None:
 )
 def test_a_base_url_has_one_form(text: str, printed: str) -> None:
     assert str(Origin.parse(text)) == printed
-
-
-@pytest.mark.parametrize(
-    ("requests", "seconds"), [(0, 0), (10, 0), (11, 60), (57, 300), (60, 300), (61, 360)]
-)
-def test_the_time_at_a_rate_is_known(requests: int, seconds: int) -> None:
-    assert Rate(10, 60).time_for(requests) == pytest.approx(seconds, rel=0.03)

@@ -1,0 +1,19 @@
+"""The report as one page for people, from `report.html`."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from contract_tests.report.build import Report
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Writes the report as one page that needs nothing but itself."""
+    templates = Environment(
+        loader=PackageLoader("contract_tests", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page = templates.get_template("report.html").render(report=report)
+    path.write_text(page, "utf-8", errors="backslashreplace")

@@ -1,0 +1,41 @@
+"""The report as JSON, for programs."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from contract_tests.report.build import ClauseRow, Report
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Writes the report. Its fields do not change: programs read them."""
+    content = {
+        "target": report.target,
+        "started": report.started,
+        "verdict": report.verdict,
+        "exit_status": report.exit_status,
+        "stopped": report.stopped and asdict(report.stopped),
+        "seed": report.seed,
+        "run_id": report.run_id,
+        "requests": report.requests,
+        "payments": [asdict(payment) for payment in report.payments],
+        "clauses": [_clause(row) for row in report.clauses],
+        "observations": [asdict(row) for row in report.observations],
+        "errors": [asdict(error) for error in report.errors],
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _clause(row: ClauseRow) -> dict[str, object]:
+    failures = [
+        {"expected": shown.expected, "got": shown.got, "curl": shown.curl, "times": shown.times}
+        for shown in row.failures
+    ]
+    return {
+        "id": row.id,
+        "grade": row.grade,
+        "sentence": row.sentence,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "evidence": {"responses": row.responses, "failures": failures},
+    }
