@@ -92,7 +92,7 @@ def serving(module: str, port: int, *arguments: str) -> Iterator[Served]:
         process.wait()
 
 
-OFF = ("--no-control", "--journal", "0")
+OFF = ("--no-admin", "--journal", "0")
 """Switches off what is on by default."""
 
 

@@ -9,34 +9,33 @@ from pathlib import Path
 
 import click
 
-from mock_server.app import DEFAULT_MAX_BODY
-from mock_server.call_log import CallLog
-from mock_server.control import PREFIX
 from mock_server.decimal_json import encode
 from mock_server.documents import UnreadableDocument
 from mock_server.domain import PAYABLE_STATUSES
+from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
-from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES
+from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
+from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting
 from mock_server.serving import PortTaken, Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
-from mock_server.tokens import DEFAULT_LIFETIME, Client, NotAClient
+from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
 
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-class _ClientType(click.ParamType[Client]):
+class _ClientType(click.ParamType[OAuthClient]):
     """A client of the token endpoint."""
 
     name = "ID:SECRET:SCOPES"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Client:
-        """Reads it, or says what it must look like."""
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> OAuthClient:
+        """Reads it, or says how to write one."""
         try:
-            return Client.parse(str(value))
+            return OAuthClient.parse(str(value))
         except NotAClient as error:
             self.fail(str(error), param, ctx)
 
@@ -45,12 +44,12 @@ EPILOG = """
 \b
 Examples:
   alvys-mock                                 serve the shipped loads on port 8080
-  alvys-mock --port 0                        on a free port, which is printed
-  alvys-mock --fixtures my.yaml              your own loads instead
-  alvys-mock --fixtures a.yaml --fixtures b.jsonl    several files
-  alvys-mock --require-token --rate-limit documented    as strict as the vendor
+  alvys-mock --port 0                        use a free port, which is printed
+  alvys-mock --fixtures my.yaml              serve your own loads instead
+  alvys-mock --fixtures a.yaml --fixtures b.jsonl    serve the loads of several files
+  alvys-mock --require-token --rate-limit documented    be as strict as the vendor
   alvys-mock --fault operation=recordCustomerPayment,every=5,drop=after
-                                             every fifth answer is lost, its payment is not
+                                             every fifth response is lost, its payment is not
   alvys-mock --fault probability=0.1,seed=7,delay=0.5,delayMax=2
 
 \b
@@ -61,13 +60,13 @@ A fixtures file maps a scenario to a load. LoadNumber and Status are required:
     InvoicedAmount: {Amount: 120.50, Currency: 840}
 
 \b
-A fault says when, and what goes wrong, with commas between:
-  operation=ID load=NUMBER reference=NUMBER    only these; any without
-  next=N every=N probability=P seed=N          how often; always without
-  delay=SECONDS delayMax=SECONDS delaySigma=S  a late answer: fixed, even or log-normal
-  status=503 retryAfter=2 problem=false processed=true    another answer
-  body=truncated body=malformed bytesPerSecond=N          a broken or slow answer
-  drop=before drop=after                       no answer: before or after it is processed
+A fault says when it is injected and what it does, separated by commas:
+  operation=ID load=NUMBER reference=NUMBER    only into these requests; by default into any
+  next=N every=N probability=P seed=N          how often; by default into every request
+  delay=SECONDS delayMax=SECONDS delaySigma=S  a late response: fixed, uniform or log-normal
+  status=503 retryAfter=2 problem=false processed=true    an error response
+  body=truncated body=malformed bytesPerSecond=N          a broken or slow response
+  drop=before drop=after                       no response: before or after processing
 """
 
 
@@ -90,16 +89,16 @@ A fault says when, and what goes wrong, with commas between:
     "--max-body",
     default=DEFAULT_MAX_BODY,
     type=click.IntRange(1),
-    help="Longest request body in bytes; a longer one is answered 413.",
+    help="Longest request body in bytes; a longer one gets a 413.",
 )
 @_option(
     "--log-level",
     default="warning",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="How much the server says about itself on standard error.",
+    help="How much the server logs on standard error.",
 )
 @_option(
-    "--require-token", is_flag=True, help="Refuse calls without a valid access token that has the scope."
+    "--require-token", is_flag=True, help="Refuse requests without a valid access token that has the scope."
 )
 @_option(
     "--client",
@@ -107,7 +106,7 @@ A fault says when, and what goes wrong, with commas between:
     type=_ClientType(),
     multiple=True,
     show_default="one, which is printed",
-    help="Who may get tokens; commas between the scopes. Repeatable.",
+    help="A client of the token endpoint; its scopes are separated by commas. Repeatable.",
 )
 @_option(
     "--token-lifetime",
@@ -119,35 +118,36 @@ A fault says when, and what goes wrong, with commas between:
     "--rate-limit",
     default=OFF,
     metavar="LIMIT",
-    help="N/second or N/minute for each token and operation; documented, as the vendor's own; or off.",
+    help="Limit for each token and operation, such as 10/second, 600/minute or 5000/hour; documented for "
+    "the vendor's own limits; or off.",
 )
 @_option(
     "--fault",
     "faults",
     multiple=True,
     metavar="NAME=VALUE,...",
-    help="Something that goes wrong; see below. Repeatable.",
+    help="Inject a fault; see below. Repeatable.",
 )
 @_option(
     "--journal",
     default=DEFAULT_ENTRIES,
     type=click.IntRange(0),
-    help="How many requests are remembered for /_mock/requests; 0 for none.",
+    help="How many requests are kept for /_mock/requests; 0 for none.",
 )
 @_option(
     "--journal-body",
     default=DEFAULT_BODY_LIMIT,
     type=click.IntRange(0),
-    help="Bytes of each body that are remembered.",
+    help="Bytes of each body that are kept.",
 )
-@_option("--no-control", is_flag=True, help="No control plane under /_mock/.")
+@_option("--no-admin", is_flag=True, help="Switch off the admin API under /_mock/.")
 @_option(
-    "--control-port",
+    "--admin-port",
     type=click.IntRange(0, 65535),
     show_default="the same port",
-    help="A port for the control plane alone; 0 picks a free one.",
+    help="Serve the admin API on a port of its own; 0 picks a free one.",
 )
-@_option("--quiet", is_flag=True, help="Don't print a line for each call.")
+@_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
     *,
@@ -157,21 +157,21 @@ def main(  # noqa: PLR0913 - one for each option
     spec: Path,
     max_body: int,
     require_token: bool,
-    clients: tuple[Client, ...],
+    clients: tuple[OAuthClient, ...],
     token_lifetime: int,
     rate_limit: str,
     faults: tuple[str, ...],
     journal: int,
     journal_body: int,
-    no_control: bool,
-    control_port: int | None,
+    no_admin: bool,
+    admin_port: int | None,
     log_level: str,
     quiet: bool,
 ) -> None:
-    """Serve a mock of the Alvys customer payments.
+    """Serve a mock of the Alvys customer payments API.
 
-    It keeps its loads in memory: every start begins anew. Unless told otherwise it accepts any access
-    token, and none.
+    Loads and payments are kept in memory: every start is from the fixtures. By default, requests need no
+    access token, and any token is accepted.
     """
     settings = Settings(
         max_body=max_body,
@@ -180,29 +180,32 @@ def main(  # noqa: PLR0913 - one for each option
         token_lifetime=token_lifetime,
         rate_limit=rate_limit,
         faults=faults,
-        journal=0 if no_control else journal,  # nobody could read it
+        journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
-        control=not no_control,
+        admin=not no_admin,
     )
-    if no_control and control_port is not None:
-        raise click.UsageError("--no-control and --control-port contradict each other.")
+    if no_admin and admin_port is not None:
+        raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
         read = Spec.read(spec)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
-        listeners = [listen(host, each) for each in (port, control_port) if each is not None]
+        listeners = [listen(host, port)]
+        if admin_port is not None:
+            listeners.append(listen(host, admin_port, "--admin-port"))
     except (SpecError, FixtureError, UnreadableDocument, PortTaken, UnusableSetting) as error:
         raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
-    app = sandbox.app(listeners[1].getsockname()[1] if control_port is not None else None)
     say: Callable[[str], None] = partial(print, flush=True)
     server = Server(
-        app if quiet else CallLog(app, say),
+        sandbox.app(
+            None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
+        ),
         log_level,
         on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
         shows_transport=sandbox.can_fail,
     )
-    # uvicorn ends in good order on both signals, and then raises them again for us. One that comes
-    # before it listens to them ends it too.
+    # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
+    # before it listens to them shuts it down too.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, server.handle_exit)
     server.run(listeners)
@@ -212,7 +215,7 @@ def main(  # noqa: PLR0913 - one for each option
 def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
     url, ledger = urls[0], sandbox.ledger
     counts = Counter(load.status for load in ledger)
-    checks = "an access token is required" if settings.require_token else "any access token is accepted"
+    checks = "an access token is required" if settings.require_token else "no access token is needed"
     lines = [f"Serving on {url} (press Ctrl-C to stop; {checks})", *_switched_on(urls, sandbox, settings), ""]
     lines += ["Operations:"]
     lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
@@ -227,8 +230,8 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
 
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
     lines = []
-    if settings.control:
-        lines.append(f"Control plane on {urls[-1]}{PREFIX}health, described by {PREFIX}openapi.json")
+    if settings.admin:
+        lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
     lines += [
         f"Client: {client.id}, secret {client.secret}, scopes {' '.join(client.scopes)}"
         for client in sandbox.tokens.clients

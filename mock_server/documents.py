@@ -1,4 +1,4 @@
-"""Reads YAML, JSON and JSON Lines as JSON values: numbers decimal, dates strings, no member twice."""
+"""Reads YAML, JSON and JSON Lines as JSON values: numbers decimal, dates strings, no field twice."""
 
 import re
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ class _JsonLoader(yaml.CSafeLoader):
         for tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", None)
     }
 
-    def construct_members(self, node: yaml.MappingNode) -> dict[str, object]:
-        members: dict[str, object] = {}
+    def construct_fields(self, node: yaml.MappingNode) -> dict[str, object]:
+        fields: dict[str, object] = {}
         for key, value in node.value:
             name = str(self.construct_scalar(key))
-            if name in members:
-                fault = f"the member {name!r} stands there twice"
-                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
-            members[name] = self.construct_object(value, deep=True)
-        return members
+            if name in fields:
+                problem = f"the field {name!r} appears twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            fields[name] = self.construct_object(value, deep=True)
+        return fields
 
     def construct_boolean(self, node: yaml.ScalarNode) -> bool:
         return self.construct_scalar(node) == "true"
@@ -47,7 +47,7 @@ for _tag, _pattern, _first in (
     ("number", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-0123456789")),
 ):
     _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
-_JsonLoader.add_constructor("tag:yaml.org,2002:map", _JsonLoader.construct_members)
+_JsonLoader.add_constructor("tag:yaml.org,2002:map", _JsonLoader.construct_fields)
 _JsonLoader.add_constructor("tag:yaml.org,2002:bool", _JsonLoader.construct_boolean)
 _JsonLoader.add_constructor("tag:yaml.org,2002:number", _JsonLoader.construct_number)
 

@@ -19,10 +19,10 @@ _EXACT = Context(prec=MAX_PREC)
 
 
 class LoadNotFound(Exception):
-    """No load has what was asked for (R3)."""
+    """No load has the number, or everything else that a request asks for (R3)."""
 
-    def __init__(self, wanted: str = "what was asked for") -> None:
-        super().__init__(f"No load has {wanted}.")
+    def __init__(self, sentence: str = "No load matches the request.") -> None:
+        super().__init__(sentence)
 
 
 class LoadNotPayable(Exception):
@@ -77,7 +77,7 @@ class Load:
 
     `billed` is what the customer owes (the invoiced amount, else the agreed rate), `total_paid` the
     sum of the payments in the load's own currency, `paid_at` when the latest was recorded; all are
-    None where there is none. `details` are the members that no rule looks at.
+    None where there is none. `details` are the fields that no rule looks at.
     """
 
     id: str

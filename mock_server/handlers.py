@@ -1,28 +1,51 @@
-"""One function per operationId: wire -> domain -> ledger. What comes back, the spec shapes."""
+"""One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from mock_server.domain import Load, LoadNotFound
+from mock_server.domain import Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.problems import Refusal, problem
-from mock_server.shapes import Facts
-from mock_server.wire import LOAD, PAGE, payment_from_wire
+from mock_server.problems import problem
+from mock_server.responses import LOAD, Fields, many
+from mock_server.trace import Response
+
+JsonObject = Mapping[str, Any]
+"""An object that its schema has accepted."""
+
+Result = TypeVar("Result")
 
 
-class Call(NamedTuple):
+class ValidRequest(NamedTuple):
     """A request that its schemas have accepted: the body, the query and the path's parameters."""
 
-    body: Mapping[str, Any]
+    body: JsonObject
     query: Mapping[str, str]
     path: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPage:
+@dataclass(frozen=True)
+class Handler(Generic[Result]):
+    """What serves an operation, and the fields of what it returns; None if that is JSON already.
+
+    `refuse` makes the response of what the function, or a check before it, raises; `headers` are what a
+    success has besides its media type.
+    """
+
+    handle: Callable[[ValidRequest], Awaitable[Result]]
+    fields: Fields[Result] | None
+    refuse: Callable[[Exception], Response] = problem
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handlers = Mapping[str, Handler[Any]]
+"""By operationId."""
+
+
+class FoundPage(NamedTuple):
     """One page of a search, counted from 0, and the number of hits on all pages."""
 
     page: int
@@ -31,22 +54,50 @@ class FoundPage:
     loads: list[Load]
 
 
-def record_customer_payment(ledger: Ledger, call: Call) -> Awaitable[Load]:
+PAGE = Fields[FoundPage](
+    {
+        "page": lambda found: found.page,
+        "pagesize": lambda found: found.size,
+        "total": lambda found: found.total,
+        "items": many(lambda found: found.loads, LOAD),
+    }
+)
+
+
+def money_in(money: JsonObject) -> Money:
+    """The money in `{Amount, Currency}`."""
+    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+
+
+def payment_in(body: JsonObject) -> Payment:
+    """The payment in a request body, or in a fixture; it has no id yet."""
+    return Payment(
+        body["ReferenceNumber"],
+        money_in(body["Amount"]),
+        body["PaymentDate"],
+        body.get("InvoiceNumber"),
+        body.get("PaymentMethod"),
+        body.get("CheckNumber"),
+        body.get("Note"),
+    )
+
+
+def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    return ledger.record(call.body["LoadNumber"], payment_from_wire(call.body))
+    return ledger.record(request.body["LoadNumber"], payment_in(request.body))
 
 
-def get_load(ledger: Ledger, call: Call) -> Awaitable[Load]:
+def get_load(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
     """Reads the load that has every key given; LoadNotFound."""
-    query = call.query
+    query = request.query
     return ledger.load(
         id=query.get("id"), number=query.get("loadNumber"), order_number=query.get("orderNumber")
     )
 
 
-async def search_loads(ledger: Ledger, call: Call) -> FoundPage:
+async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     """Searches loads; LoadNotFound for a page without any (A23)."""
-    body = call.body
+    body = request.body
     span = body.get("DateRange") or {}
     start, end = span.get("Start"), span.get("End")
     found = await ledger.search(
@@ -67,57 +118,15 @@ async def search_loads(ledger: Ledger, call: Call) -> FoundPage:
     return FoundPage(page, size, len(found), loads)
 
 
-Keeper = TypeVar("Keeper")
+def load_handlers(ledger: Ledger) -> Handlers:
+    """The handlers of the operations on loads and their payments."""
+    return {
+        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), LOAD),
+        "getLoad": Handler(partial(get_load, ledger), LOAD),
+        "searchLoads": Handler(partial(search_loads, ledger), PAGE),
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Handler(Generic[Keeper]):
-    """A function and the kind of thing that it returns; None for one that is JSON already.
-
-    `refuse` makes the answer of what the function, or a check before it, raises; `headers` are what a
-    success has besides its media type.
-    """
-
-    handle: Callable[[Keeper, Call], Awaitable[object]]
-    returns: Facts | None
-    refuse: Callable[[Exception], Refusal] = problem
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def bound_to(self, keeper: Keeper) -> "BoundHandler":
-        """The same, of what keeps the state that the function works on."""
-        return BoundHandler(partial(self.handle, keeper), self.returns, self.refuse, self.headers)
-
-
-class BoundHandler(NamedTuple):
-    """A handler that needs nothing but the call."""
-
-    handle: Callable[[Call], Awaitable[object]]
-    returns: Facts | None
-    refuse: Callable[[Exception], Refusal]
-    headers: Mapping[str, str]
-
-
-def bound(handlers: Mapping[str, Handler[Keeper]], keeper: Keeper) -> dict[str, BoundHandler]:
-    """Every handler, bound to one keeper of state."""
-    return {name: handler.bound_to(keeper) for name, handler in handlers.items()}
-
-
-HANDLERS: Mapping[str, Handler[Ledger]] = {
-    "recordCustomerPayment": Handler(record_customer_payment, LOAD),
-    "getLoad": Handler(get_load, LOAD),
-    "searchLoads": Handler(search_loads, PAGE),
-}
-
-
-def subject(scope: Mapping[str, Any]) -> tuple[object, object]:
-    """The load number and the reference that a request names, as far as it was read; None where none."""
-    document = scope.get("mock.document")
-    if isinstance(document, dict):
-        return document.get("LoadNumber"), document.get("ReferenceNumber")
-    query = scope.get("mock.query", {})
-    return query.get("loadNumber"), None
-
-
-def with_load_number(example: Mapping[str, Any], number: str) -> dict[str, object]:
+def with_load_number(example: JsonObject, number: str) -> dict[str, object]:
     """A payment's example, for another load."""
     return {**example, "LoadNumber": number}

@@ -40,7 +40,7 @@ def instant(text: str) -> datetime:
 def is_instant(text: str) -> bool:
     """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17).
 
-    The payments of a batch share their date, so the latest answers are kept.
+    The payments of a batch share their date, so the latest results are kept.
     """
     try:
         instant(text)

@@ -1,21 +1,16 @@
-"""The latest requests and their answers, for tests and people to look at."""
+"""What came of each request: remembered for tests and people, and printed as a line."""
 
 import json
 import re
-import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from operator import attrgetter
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from mock_server.clock import Clock
-from mock_server.handlers import subject
 from mock_server.instants import instant_text
-from mock_server.shapes import Facts
+from mock_server.responses import Fields
+from mock_server.trace import Trace
 
 DEFAULT_ENTRIES = 1000
 DEFAULT_BODY_LIMIT = 16 * 1024
@@ -25,7 +20,9 @@ MOST_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 1000
 """About what an entry takes besides the bytes that were sent."""
 _LONGEST_SUBJECT = 250
-"""Characters."""
+"""Characters of a load number or a reference that an entry keeps."""
+_LONGEST_IN_LINE = 200
+"""Characters of what a client sent that a line shows."""
 _MASK = "***"
 _SECRET = re.compile(
     rb'("(?:client_secret|access_token)"\s*:\s*)"(?:[^"\\]|\\.)*"?|\b((?:client_secret|access_token)=)[^&\s]*'
@@ -33,39 +30,39 @@ _SECRET = re.compile(
 
 
 class Entry(NamedTuple):
-    """One request and its answer. What the client and the server sent is masked when it is looked at."""
+    """One request and its response. Secrets in what both sides sent are masked when it is looked at."""
 
     id: int
-    came: float
-    """When the request came, by the mock's clock, in seconds since 1970."""
+    arrived: float
+    """When the request arrived, by the mock's clock, in seconds since 1970."""
     seconds: float
-    """How long the answer took."""
+    """How long it took until the response was sent."""
     method: str
     raw_path: bytes
     query_string: bytes
     raw_headers: bytes
     """Names and values by turns, a line each: one thing to keep and to weigh."""
     operation: str | None
-    """The operationId, or None for a path or a method that there is not."""
+    """The operationId, or None for a path or a method that no operation has."""
     status: int | None
-    """None if there was no answer."""
+    """None if no response was sent."""
     load: str | None
     """The load number that the request named."""
     reference: str | None
     fault: str | None
-    """What the mock did wrong because somebody asked for it."""
+    """What the injected fault did, if there was one."""
     raw_body: bytes
     """As far as it was read: not if the request was refused before."""
     body_size: int
-    raw_answer: bytes
-    answer_size: int
+    raw_response: bytes
+    response_size: int
     size: int
     """About how many bytes of memory it takes."""
 
     @property
     def at(self) -> datetime:
-        """When the request came, by the mock's clock."""
-        return datetime.fromtimestamp(self.came, UTC)
+        """When the request arrived, by the mock's clock."""
+        return datetime.fromtimestamp(self.arrived, UTC)
 
     @property
     def path(self) -> str:
@@ -97,119 +94,111 @@ class Entry(NamedTuple):
         return _masked(self.raw_body)
 
     @property
-    def answer(self) -> bytes:
-        """The body of the answer, cut at the journal's limit."""
-        return _masked(self.raw_answer)
+    def response(self) -> bytes:
+        """The body of the response, cut at the journal's limit."""
+        return _masked(self.raw_response)
 
     @property
     def json(self) -> Any:
-        """The body of the request as JSON; ValueError if it is none, or was cut."""
+        """The body of the request as JSON; ValueError if it is not JSON, or was cut."""
         return json.loads(self.body)
 
 
-_SIZE = Entry._fields.index("size")
-
-ENTRY = Facts(
-    plain={
-        "id": attrgetter("id"),
+ENTRY = Fields[Entry](
+    {
+        "id": lambda entry: entry.id,
         "at": lambda entry: instant_text(entry.at),
         "milliseconds": lambda entry: round(entry.seconds * 1000, 3),
-        "method": attrgetter("method"),
-        "path": attrgetter("path"),
-        "operation": attrgetter("operation"),
-        "status": attrgetter("status"),
-        "useragent": attrgetter("user_agent"),
-        "load": attrgetter("load"),
-        "reference": attrgetter("reference"),
-        "fault": attrgetter("fault"),
-        "headers": attrgetter("headers"),
+        "method": lambda entry: entry.method,
+        "path": lambda entry: entry.path,
+        "operation": lambda entry: entry.operation,
+        "status": lambda entry: entry.status,
+        "useragent": lambda entry: entry.user_agent,
+        "load": lambda entry: entry.load,
+        "reference": lambda entry: entry.reference,
+        "fault": lambda entry: entry.fault,
+        "headers": lambda entry: entry.headers,
         "body": lambda entry: entry.body.decode("utf-8", "replace"),
-        "bodysize": attrgetter("body_size"),
-        "answer": lambda entry: entry.answer.decode("utf-8", "replace"),
-        "answersize": attrgetter("answer_size"),
+        "bodysize": lambda entry: entry.body_size,
+        "response": lambda entry: entry.response.decode("utf-8", "replace"),
+        "responsesize": lambda entry: entry.response_size,
     }
 )
-"""What is known about an entry."""
 
 
 class Journal:
     """Keeps the latest `most` entries, and fewer if they would hold more than MOST_BYTES."""
 
-    def __init__(
-        self, clock: Clock, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT
-    ) -> None:
-        self._clock = clock
+    def __init__(self, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT) -> None:
         self._most = most
         self._body_limit = body_limit
         self._count = 0
         self.clear()
 
     def __iter__(self) -> Iterator[Entry]:
-        return map(Entry._make, tuple(self._entries))
+        return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def clear(self) -> None:
         """Forgets every entry."""
-        self._entries: deque[tuple[Any, ...]] = deque()
+        self._entries: deque[Entry] = deque()
         self._bytes = 0
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """An app that does what `app` does, and is written down."""
-
-        async def call(scope: Scope, receive: Receive, send: Send) -> None:
-            limit = self._body_limit
-            came = self._clock.seconds()
-            started = time.perf_counter()
-            scope["mock.answer"] = b""  # asks for a note of what is answered
-            try:
-                await app(scope, receive, send)
-            finally:
-                headers = b"\n".join(chain.from_iterable(scope["headers"]))
-                sent = scope.get("mock.body", b"")
-                body = sent[:limit]
-                answered = scope.pop("mock.answer")
-                answer = answered[:limit]
-                load, reference = subject(scope)
-                self._add(
-                    (
-                        self._count + 1,
-                        came,
-                        time.perf_counter() - started,
-                        scope["method"],
-                        scope["raw_path"],
-                        scope["query_string"],
-                        headers,
-                        scope.get("mock.operation"),
-                        scope.get("mock.status"),
-                        _text(load),
-                        _text(reference),
-                        scope.get("mock.fault"),
-                        body,
-                        len(sent),
-                        answer,
-                        len(answered),
-                        _OVERHEAD
-                        + len(body)
-                        + len(answer)
-                        + len(scope["raw_path"])
-                        + len(scope["query_string"])
-                        + len(headers),
-                    )
-                )
-
-        return call
-
-    def _add(self, entry: tuple[Any, ...]) -> None:
+    def add(self, trace: Trace) -> None:
+        """Remembers a request that is over."""
         self._count += 1
+        scope, limit = trace.scope, self._body_limit
+        headers = b"\n".join(chain.from_iterable(scope["headers"]))
+        sent = trace.body or b""
+        body, response = sent[:limit], trace.response[:limit]
+        kept = len(body) + len(response) + len(scope["raw_path"]) + len(scope["query_string"]) + len(headers)
+        entry = Entry(
+            self._count,
+            trace.arrived,
+            trace.seconds,
+            scope["method"],
+            scope["raw_path"],
+            scope["query_string"],
+            headers,
+            None if trace.operation is None else trace.operation.id,
+            trace.status,
+            _text(trace.load),
+            _text(trace.reference),
+            trace.fault,
+            body,
+            len(sent),
+            response,
+            len(trace.response),
+            _OVERHEAD + kept,
+        )
         self._entries.append(entry)
-        # A bare tuple: to make an Entry of it takes time, which only a reader should spend. And nothing but
-        # tuples, texts and numbers in it: those the garbage collector soon leaves alone, where a thousand
-        # lists that come and go would have it look through the whole memory again and again.
-        self._bytes += entry[_SIZE]
+        self._bytes += entry.size
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
-            self._bytes -= self._entries.popleft()[_SIZE]
+            self._bytes -= self._entries.popleft().size
+
+
+class CallLog:
+    """Writes each request that is over as one line: what it was about, its status, how long it took."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def __call__(self, trace: Trace) -> None:
+        # What a client sends is quoted, so that it can neither forge a line nor steer a terminal.
+        path = _short(ascii(trace.scope["raw_path"].decode("latin-1"))[1:-1])
+        named = "".join(
+            f" {what}={_short(ascii(value))}"
+            for what, value in (("load", trace.load), ("reference", trace.reference))
+            if value
+        )
+        milliseconds = trace.seconds * 1000
+        self._write(f"{trace.scope['method']} {path} {trace.status or '-'}{named} {milliseconds:.1f} ms")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_IN_LINE else f"{text[:_LONGEST_IN_LINE]}..."
 
 
 def _text(value: object) -> str | None:

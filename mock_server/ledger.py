@@ -162,4 +162,4 @@ class MemoryLedger:
 
 
 def _no_load(number: str) -> LoadNotFound:
-    return LoadNotFound(f"the number {number}")
+    return LoadNotFound(f"No load has the number {number}.")

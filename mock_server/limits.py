@@ -1,55 +1,30 @@
 """Rate limits: how many requests of one token an operation takes in a span of time."""
 
 import math
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
+from pyrate_limiter import InMemoryBucket, RateItem
+from pyrate_limiter import Rate as Window
 from starlette.types import Scope
 
 from mock_server.clock import Clock
 from mock_server.problems import RateLimitExceeded
+from mock_server.rates import Rate
 from mock_server.spec import Operation
 from mock_server.tokens import authorization_of
 
-_UNITS = {"second": 1, "minute": 60}
-_RATE = re.compile(r"([1-9][0-9]{0,5})/(second|minute)")
 _MOST_CALLERS = 10_000
-
-
-class NotARate(ValueError):
-    """A text names no rate; the message says what it must look like."""
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most `requests` in any span of `seconds`; one more, and all are refused for `blocked_seconds`."""
-
-    requests: int
-    seconds: int
-    blocked_seconds: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> "RateLimit":
-        """Reads `10/second` or `600/minute`. NotARate."""
-        match = _RATE.fullmatch(text)
-        if match is None:
-            raise NotARate(
-                f"{text!r} is no rate limit; write it as 10/second or 600/minute, documented or off."
-            )
-        return cls(int(match[1]), _UNITS[match[2]])
 
 
 class Limits:
     """Counts requests by operation and token, and those without a token by the client's address.
 
-    `limit` holds for every operation that wants a token; None for what the spec says of each.
+    `rate` holds for every operation that wants a token; None for what the spec says of each.
     """
 
-    def __init__(self, clock: Clock, limit: RateLimit | None) -> None:
+    def __init__(self, clock: Clock, rate: Rate | None) -> None:
         self._clock = clock
-        self._limit = limit
+        self._rate = rate
         self.reset()
 
     def reset(self) -> None:
@@ -70,27 +45,28 @@ class Limits:
             if caller is None:
                 while len(self._callers) >= _MOST_CALLERS:
                     del self._callers[next(iter(self._callers))]
-                caller = self._callers[key] = _Caller(limit)
+                caller = self._callers[key] = _Caller(*limit)
             caller.pass_at(math.floor(self._clock.seconds() * 1000))
 
         return check
 
-    def _limit_of(self, operation: Operation) -> RateLimit | None:
-        if self._limit is not None:
-            return None if operation.scopes is None else self._limit
+    def _limit_of(self, operation: Operation) -> tuple[Rate, int] | None:
+        """The rate, and for how many seconds one request too many blocks a caller."""
+        if self._rate is not None:
+            return None if operation.scopes is None else (self._rate, 0)
         published = operation.rate_limit
         if published is None:
             return None
-        return RateLimit(published["requests"], published["seconds"], published["blockedSeconds"])
+        return Rate(published["requests"], published["seconds"]), published["blockedSeconds"]
 
 
 class _Caller:
     """One caller of one operation. Times are in milliseconds."""
 
-    def __init__(self, limit: RateLimit) -> None:
+    def __init__(self, rate: Rate, blocked_seconds: int) -> None:
         # The bucket counts both ends of a span; what came exactly a minute ago is over.
-        self._bucket = InMemoryBucket([Rate(limit.requests, limit.seconds * 1000 - 1)])
-        self._blocked_for = limit.blocked_seconds * 1000
+        self._bucket = InMemoryBucket([Window(rate.requests, rate.seconds * 1000 - 1)])
+        self._blocked_for = blocked_seconds * 1000
         self._blocked_until = 0
         self._latest = 0
 

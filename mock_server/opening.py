@@ -1,20 +1,22 @@
-"""Fixture files -> the opening loads, with errors that name the file, the scenario and the member."""
+"""Fixture files -> the opening loads, with errors that name the file, the scenario and the field."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from mock_server.documents import read_document, read_lines
 from mock_server.domain import Load
+from mock_server.handlers import JsonObject, money_in, payment_in
+from mock_server.instants import instant
+from mock_server.schemas import unknown_field
 from mock_server.spec import Spec
-from mock_server.wire import load_from_wire, load_identity, money_from_wire, payment_identity
 
 
 class FixtureError(Exception):
-    """A fixture can't be a load; the message names the file, the scenario and the member."""
+    """A fixture does not describe a load; the message names the file, the scenario and the field."""
 
 
 def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
@@ -56,7 +58,7 @@ def _at(origin: _Origin) -> str:
 
 
 def _already(what: str, key: str, origin: _Origin) -> FixtureError:
-    return FixtureError(f"{what} {key!r} is already that of {_at(origin)}")
+    return FixtureError(f"{what} {key!r} is already used in {_at(origin)}")
 
 
 @contextmanager
@@ -82,56 +84,87 @@ def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
 
 
 class Filler:
-    """Completes a fixture to a whole load, and checks it, by the spec's own schema of a load."""
+    """Completes a fixture to a whole load, and checks it, by the document's schema of a load."""
 
     def __init__(self, spec: Spec) -> None:
         schema = spec.resolve(spec.schema("Load"))
         self._check = spec.checker(schema, whole="load")
-        self._blank = {name: spec.example(member) for name, member in schema["properties"].items()}
+        self._blank = {name: spec.example(field) for name, field in schema["properties"].items()}
         payment = spec.resolve(spec.resolve(schema["properties"]["payments"])["items"])
         self._blank_payment: dict[str, object] = dict.fromkeys(payment["properties"])
 
     def load(self, fixture: object) -> Load:
-        """The load that a fixture describes; FixtureError names the member."""
+        """The load that a fixture describes; FixtureError names the field."""
         if not isinstance(fixture, dict):
-            raise FixtureError("a load must be an object")
+            raise FixtureError("A load must be an object.")
         self._refuse_unknown("", fixture, self._blank)
         number = fixture.get("LoadNumber")
-        document = {**self._blank, **load_identity(str(number)), **fixture}
+        identity = {"Id": _derived_id("load", str(number)), "OrderNumber": f"ORD-{number}"}
+        document = {**self._blank, **identity, **fixture}
         payments = fixture.get("payments")
         if isinstance(payments, list):
             document["payments"] = [self._payment(str(number), payment) for payment in payments]
         if not self._check.accepts(document):
-            member, sentences = next(iter(self._check.faults(document).items()))
-            raise FixtureError(f"{member}: {sentences[0]}")
+            name, sentences = next(iter(self._check.errors(document).items()))
+            raise FixtureError(f"{name}: {sentences[0]}")
         return self._consistent(document, fixture)
 
     def load_numbered(self, number: str, fixture: Mapping[str, object]) -> Load:
         """The load of that number; the fixture may leave the number out. FixtureError."""
         if fixture.get("LoadNumber", number) != number:
-            raise FixtureError(f"LoadNumber: it must be {number}, or left out")
+            raise FixtureError(f"LoadNumber: It must be {number}, or be left out.")
         return self.load({"LoadNumber": number, **fixture})
 
     def _payment(self, number: str, payment: object) -> object:
         if not isinstance(payment, dict):
             return payment
-        self._refuse_unknown("payments: ", payment, self._blank_payment)
-        identity = payment_identity(number, str(payment.get("ReferenceNumber")))
-        return {**self._blank_payment, **identity, **payment}
+        self._refuse_unknown("payments.", payment, self._blank_payment)
+        identity = _derived_id("payment", number, str(payment.get("ReferenceNumber")))
+        return {**self._blank_payment, "Id": identity, **payment}
 
     @staticmethod
     def _refuse_unknown(within: str, given: Mapping[str, object], known: Mapping[str, object]) -> None:
-        for name in given.keys() - known.keys():
-            close = get_close_matches(name, known, n=1) or [", ".join(known)]
-            raise FixtureError(f"{within}{name} is no member; did you mean {close[0]}?")
+        for name in given:
+            if name not in known:
+                raise FixtureError(f"{within}{name}: {unknown_field(name, known)}")
 
     @staticmethod
     def _consistent(document: Mapping[str, Any], fixture: Mapping[str, object]) -> Load:
-        load = load_from_wire(document, fixture)
+        load = _load_in(document, fixture)
         if len(load.payments) != len(document["payments"] or ()):
-            raise FixtureError("payments: two of them have the same ReferenceNumber")
+            raise FixtureError("payments: Two of them have the same ReferenceNumber.")
         stated = document["totalPaid"]
-        if stated is not None and money_from_wire(stated) != load.total_paid:
+        if stated is not None and money_in(stated) != load.total_paid:
             counted = load.total_paid.amount if load.total_paid else 0
-            raise FixtureError(f"totalPaid: its payments add up to {counted}")
+            raise FixtureError(f"totalPaid: The payments add up to {counted}.")
         return load
+
+
+def _load_in(document: JsonObject, details: Mapping[str, object]) -> Load:
+    """A load, with its payments, from a document that has every field of a load.
+
+    `details` are the fields that were stated, rather than filled in. `totalPaid` is not read: it follows
+    from the payments. Without `paidAt`, the latest payment counts as recorded when it was made.
+    """
+    billed = document["InvoicedAmount"] or document["CustomerRate"]
+    load = Load(
+        id=document["Id"],
+        number=document["LoadNumber"],
+        order_number=document["OrderNumber"],
+        status=document["Status"],
+        customer_id=document["CustomerId"],
+        created_at=instant(document["CreatedAt"]),
+        po_number=document["PONumber"],
+        billed=money_in(billed) if billed else None,
+        details=details,
+    )
+    for payment in document["payments"] or ():
+        paid_at = instant(document["paidAt"] or payment["PaymentDate"])
+        load = load.with_payment(payment_in(payment)._replace(id=payment["Id"]), paid_at)
+    return load
+
+
+def _derived_id(*names: str) -> str:
+    # The same at every start, and shaped like a UUID; the module `uuid` takes three times as long for it.
+    digest = blake2b("\0".join(names).encode(), digest_size=16).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

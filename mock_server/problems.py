@@ -1,12 +1,15 @@
-"""Every error becomes one problem document (RFC 9457): error class -> status -> document."""
+"""Every error becomes a problem document (RFC 9457), by one table: error class -> status and field."""
 
 import secrets
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
 from mock_server.decimal_json import encode
 from mock_server.domain import LoadIdTaken, LoadNotFound, LoadNotPayable
+from mock_server.spec import SpecError
+from mock_server.trace import Headers, Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -25,14 +28,14 @@ class MethodNotAllowed(Exception):
 
 
 class ClientRefused(Exception):
-    """Nobody who asks for a token has this id and this secret."""
+    """No client of the token endpoint has this id and this secret."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 class GrantRefused(Exception):
-    """A known client asks for a token that it may not have. `code` is OAuth's word for why."""
+    """A known client asks for a token that it may not have. `code` is OAuth's code for the reason."""
 
     def __init__(self, code: str, description: str) -> None:
         self.code = code
@@ -40,7 +43,7 @@ class GrantRefused(Exception):
 
 
 class TokenRefused(Exception):
-    """There is no access token, or it is not valid. Both are told as RFC 6750 says."""
+    """There is no access token, or it is not valid; the challenge is that of RFC 6750."""
 
     def __init__(self, reason: str = "") -> None:
         code = f' error="invalid_token", error_description="{reason}"' if reason else ""
@@ -69,15 +72,15 @@ class UnknownFault(Exception):
     """No fault has the id."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(f"There is no fault {id}.")
+        super().__init__(f"There is no fault with the id {id}.")
 
 
 class SwitchedOff(Exception):
-    """What is asked about was switched off at the start; the message says what."""
+    """The request needs something that was switched off at the start; the message says what."""
 
 
 class UnsupportedMediaType(Exception):
-    """The body's Content-Type is none that the operation takes."""
+    """The operation does not take the Content-Type of the body."""
 
     def __init__(self, accepted: Iterable[str]) -> None:
         super().__init__(f"The Content-Type must be one of: {', '.join(accepted)}; in UTF-8.")
@@ -91,88 +94,113 @@ class ContentTooLarge(Exception):
 
 
 class InvalidRequest(Exception):
-    """The request breaks its schema. `errors`: member -> sentences, `$` for the body as a whole."""
+    """The request breaks its schema. `errors`: field -> sentences, `$` for the body as a whole."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors = errors
         super().__init__(next(iter(errors.values()))[0])
 
 
-STATUS: Mapping[type[Exception], HTTPStatus] = {
-    InvalidRequest: HTTPStatus.BAD_REQUEST,
-    LoadNotPayable: HTTPStatus.BAD_REQUEST,
-    LoadNotFound: HTTPStatus.NOT_FOUND,
-    LoadIdTaken: HTTPStatus.CONFLICT,
-    SwitchedOff: HTTPStatus.CONFLICT,
-    UnknownFault: HTTPStatus.NOT_FOUND,
-    ClientRefused: HTTPStatus.UNAUTHORIZED,
-    GrantRefused: HTTPStatus.FORBIDDEN,
-    TokenRefused: HTTPStatus.UNAUTHORIZED,
-    ScopeMissing: HTTPStatus.FORBIDDEN,
-    RateLimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,
-    UnknownPath: HTTPStatus.NOT_FOUND,
-    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
-    ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-}
-"""The status of each error. What is not here is a fault of the server: 500."""
+class Row(NamedTuple):
+    """How an error is responded to: its status, and the field of the request that a 400 names."""
 
+    status: HTTPStatus
+    field: str | None = None
+
+
+ROWS: Mapping[type[Exception], Row] = {
+    InvalidRequest: Row(HTTPStatus.BAD_REQUEST),  # which names its fields itself
+    LoadNotPayable: Row(HTTPStatus.BAD_REQUEST, "Status"),
+    LoadNotFound: Row(HTTPStatus.NOT_FOUND),
+    LoadIdTaken: Row(HTTPStatus.CONFLICT),
+    SwitchedOff: Row(HTTPStatus.CONFLICT),
+    UnknownFault: Row(HTTPStatus.NOT_FOUND),
+    ClientRefused: Row(HTTPStatus.UNAUTHORIZED),
+    GrantRefused: Row(HTTPStatus.FORBIDDEN),
+    TokenRefused: Row(HTTPStatus.UNAUTHORIZED),
+    ScopeMissing: Row(HTTPStatus.FORBIDDEN),
+    RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),
+    UnknownPath: Row(HTTPStatus.NOT_FOUND),
+    MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED),
+    ContentTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+}
+"""Every error of the domain and of this module. What is not here is a defect of the server: 500."""
+
+_SERVER_ERROR = Row(HTTPStatus.INTERNAL_SERVER_ERROR)
 _RETRY_AFTER = 60
 _TITLE = {HTTPStatus.BAD_REQUEST: "One or more validation errors occurred."}
 
 
-class Refusal(NamedTuple):
-    """An answer that is no success."""
+def check_rows() -> None:
+    """SpecError if an error of the domain or of this module could not be responded to as documented.
 
-    status: HTTPStatus
-    headers: Mapping[str, str]
-    body: bytes
+    Without a row it would be a 500; a 400 without a field would lack the `errors` that its schema requires.
+    """
+    for error in (*_errors_in(LoadNotFound.__module__), *_errors_in(__name__)):
+        row = ROWS.get(error)
+        if row is None:
+            raise SpecError(f"{error.__name__} has no status: add it to ROWS in mock_server/problems.py")
+        if row.status is HTTPStatus.BAD_REQUEST and row.field is None and error is not InvalidRequest:
+            raise SpecError(f"{error.__name__} is a 400 without a field: name it in mock_server/problems.py")
 
 
-def problem(error: Exception) -> Refusal:
-    """What answers `error`."""
-    status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    told: dict[str, object] = {}
+def _errors_in(module: str) -> list[type[Exception]]:
+    named = vars(sys.modules[module]).values()
+    classes = [each for each in named if isinstance(each, type) and each.__module__ == module]
+    return [each for each in classes if issubclass(each, Exception)]
+
+
+def header_list(headers: Mapping[str, str]) -> Headers:
+    """Headers as ASGI has them."""
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def problem(error: Exception) -> Response:
+    """The problem document for an error."""
+    status, field = ROWS.get(type(error), _SERVER_ERROR)
+    more: dict[str, object] = {}
     if status is not HTTPStatus.INTERNAL_SERVER_ERROR:
-        told["detail"] = str(error)
+        more["detail"] = str(error)
     if isinstance(error, InvalidRequest):
-        told["errors"] = error.errors
-    if isinstance(error, LoadNotPayable):
-        told["errors"] = {"Status": [str(error)]}
+        more["errors"] = error.errors
+    if field is not None:
+        more["errors"] = {field: [str(error)]}
     headers = {"content-type": MEDIA_TYPE, **getattr(error, "headers", {})}
-    return Refusal(status, headers, _problem_body(status, told))
+    return Response(status.value, header_list(headers), _problem_body(status, more))
 
 
-def oauth_error(error: Exception) -> Refusal:
-    """What answers a request for a token (RFC 6749, section 5.2); a problem if OAuth has no word for it."""
+def oauth_error(error: Exception) -> Response:
+    """The refusal of a token (RFC 6749, section 5.2); a problem if OAuth has no code for the error."""
     codes = {ClientRefused: "access_denied", InvalidRequest: "invalid_request"}
     code = error.code if isinstance(error, GrantRefused) else codes.get(type(error))
     if code is None:
         return problem(error)
+    headers = header_list({"content-type": "application/json", "cache-control": "no-store"})
     body = encode({"error": code, "error_description": str(error)})
-    return Refusal(
-        STATUS[type(error)], {"content-type": "application/json", "cache-control": "no-store"}, body
-    )
+    return Response(ROWS[type(error)].status.value, headers, body)
 
 
-def failure(code: int, retry_after: int | None, *, with_problem: bool) -> Refusal:
-    """What a service answers that fails; for 429 it says when to come back, by default as published."""
+def failure(code: int, retry_after: int | None, *, with_problem: bool) -> Response:
+    """The response of a service that fails; a 429 says when to come back, by default as published."""
     status = HTTPStatus(code)
     if retry_after is None and status is HTTPStatus.TOO_MANY_REQUESTS:
         retry_after = _RETRY_AFTER
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
     if not with_problem:
-        return Refusal(status, headers, b"")
-    return Refusal(status, {"content-type": MEDIA_TYPE, **headers}, _problem_body(status, {}))
+        return Response(status.value, header_list(headers), b"")
+    return Response(
+        status.value, header_list({"content-type": MEDIA_TYPE, **headers}), _problem_body(status, {})
+    )
 
 
-def _problem_body(status: HTTPStatus, told: Mapping[str, object]) -> bytes:
-    """A problem document with what every problem says, and what is told of this one."""
+def _problem_body(status: HTTPStatus, more: Mapping[str, object]) -> bytes:
+    """A problem document: what every problem has, and what this one has besides."""
     document = {
         "type": _type(status),
         "title": _TITLE.get(status, status.phrase),
         "status": status.value,
-        **told,
+        **more,
         "traceId": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
     }
     return encode(document)

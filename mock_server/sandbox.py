@@ -1,55 +1,57 @@
-"""One whole mock: the app, and around it what its settings switch on. What is off is not there."""
+"""One whole mock: the API, and what its settings switch on. What is off is not there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp
-
-from mock_server.app import DEFAULT_MAX_BODY, Gate, create_app
+from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
-from mock_server.control import Controls, beside, control_app, control_spec, on_port
 from mock_server.domain import Load
+from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
+from mock_server.handlers import load_handlers
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
 from mock_server.problems import InvalidRequest
+from mock_server.rates import NotARate, Rate
+from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Spec
-from mock_server.tokens import DEFAULT_LIFETIME, Client, TokenGate, Tokens
+from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 
 OFF = "off"
 DOCUMENTED = "documented"
 
 
 class UnusableSetting(ValueError):
-    """A setting can't be followed; the message names it and says why."""
+    """A setting can't be used; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a mock is told at its start.
+    """How a mock is to be.
 
     `max_body` and `journal_body` are bytes, `token_lifetime` is in seconds, `journal` is the number of
-    requests that are remembered, 0 for none. `rate_limit` is `off`, `documented`, `N/second` or
-    `N/minute`. `faults` are written as on the command line: `operation=recordCustomerPayment,drop=after`.
-    Without `control` there is no control plane.
+    requests that are remembered, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
+    `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
+    `operation=recordCustomerPayment,drop=after`.
+    Without `admin` there is no admin API.
     """
 
     max_body: int = DEFAULT_MAX_BODY
     require_token: bool = False
-    clients: tuple[Client, ...] = ()
+    clients: tuple[OAuthClient, ...] = ()
     token_lifetime: int = DEFAULT_LIFETIME
     rate_limit: str = OFF
     faults: tuple[str, ...] = ()
     journal: int = DEFAULT_ENTRIES
     journal_body: int = DEFAULT_BODY_LIMIT
-    control: bool = True
+    admin: bool = True
 
 
 _DEFAULT = Settings()
 
 
 class Sandbox:
-    """The mock and what controls it. SpecError, UnusableSetting."""
+    """A mock, and the admin API that changes it while it runs. SpecError, UnusableSetting."""
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         self.clock = Clock()
@@ -58,36 +60,25 @@ class Sandbox:
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
-            from mock_server.limits import Limits, NotARate, RateLimit  # noqa: PLC0415 - for those who limit
+            from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
-            try:
-                wanted = None if settings.rate_limit == DOCUMENTED else RateLimit.parse(settings.rate_limit)
-            except NotARate as error:
-                raise UnusableSetting(str(error)) from error
-            limits = Limits(self.clock, wanted)
+            limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        self.can_fail = settings.control or bool(settings.faults)
+        self.can_fail = settings.admin or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
-        # Its document describes faults too; it is not read for neither.
-        control = control_spec(spec) if self.can_fail else None
-        faults = None
-        if control is not None:
-            faults = Faults(control.checker(control.schema("Fault"), "fault"), max_body)
-        app = create_app(
+        # Its document describes faults too; without either it is not read.
+        admin_api = admin_spec(spec) if self.can_fail else None
+        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
+        journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        self._api = Routes(
             spec,
-            self.ledger,
+            {**load_handlers(self.ledger), **token_handlers(self.tokens)},
             max_body,
-            tokens=self.tokens,
             gates=gates,
-            wrap=None if faults is None else faults.wrap,
+            faults=faults,
+            watchers=[] if journal is None else [journal.add],
         )
-        if control is not None and faults is not None:
-            _open_with(faults, settings.faults, control)
-        journal = None
-        if settings.journal:
-            journal = Journal(self.clock, settings.journal, settings.journal_body)
-            app = journal.around(app)
-        self.controls = Controls(
+        self.admin = Admin(
             spec,
             ledger=self.ledger,
             clock=self.clock,
@@ -96,24 +87,32 @@ class Sandbox:
             faults=faults,
             journal=journal,
         )
-        self._app = app
-        self._control = None
-        if control is not None and settings.control:
-            self._control = control_app(control, self.controls, max_body)
+        self._admin_routes = None
+        if admin_api is not None and settings.admin:
+            self._admin_routes = Routes(admin_api, admin_handlers(self.admin, admin_api), max_body)
 
-    def app(self, control_port: int | None = None) -> ASGIApp:
-        """The ASGI app; the control plane is on the same port, or on one of its own."""
-        if self._control is None:
-            return self._app
-        if control_port is None:
-            return beside(self._app, self._control)
-        return on_port(control_port, self._app, self._control)
+    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> Router:
+        """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
+        if watch is not None:
+            for routes in filter(None, (self._api, self._admin_routes)):
+                routes.watchers.append(watch)
+        return Router(self.clock, self._api, self._admin_routes, admin_port)
 
 
-def _open_with(faults: Faults, written: Iterable[str], control: Spec) -> None:
+def _rate(text: str) -> Rate | None:
+    try:
+        return None if text == DOCUMENTED else Rate.parse(text)
+    except NotARate as error:
+        raise UnusableSetting(f"{error}, or as documented or off") from error
+
+
+def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:
+    schema = admin_api.schema("Fault")
+    faults = Faults(admin_api.checker(schema, "fault"), spec.operations)
     for text in written:
         try:
-            faults.open_with(read_fault(text, control.schema("Fault")["properties"]))
+            faults.open_with(read_fault(text, schema["properties"]))
         except InvalidRequest as error:
-            member, sentences = next(iter(error.errors.items()))
-            raise UnusableSetting(f"fault {text!r}: {member}: {sentences[0]}") from error
+            field, sentences = next(iter(error.errors.items()))
+            raise UnusableSetting(f"fault {text!r}: {field}: {sentences[0]}") from error
+    return faults

@@ -1,7 +1,8 @@
-"""JSON Schema at work: the faults of a document, in the vendor's sentences."""
+"""JSON Schema at work: the errors in a document, in the vendor's sentences."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -30,7 +31,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {"date-time": is_instant}
 """The formats that a schema may use. The validator's own reading of them is laxer: it takes `T0.:00:00Z`."""
 
 WHOLE_BODY = "$"
-_MOST_FAULTS = 100
+_MOST_ERRORS = 100
 
 _TYPES = {"array": "an array", "boolean": "true or false", "integer": "an integer", "number": "a number"} | {
     "object": "an object",
@@ -42,33 +43,34 @@ class Checker:
     """A compiled schema.
 
     `schema` may refer to `components` by `#/components/...`. What a keyword means is JSON Schema
-    2020-12's business; how a fault is put is the vendor's (R4, R5) where its pages say it.
+    2020-12's business; the sentence for an error is the vendor's (R4, R5) where its pages have one.
     """
 
     def __init__(
         self, schema: Mapping[str, Any], components: Mapping[str, Any], whole: str = "request body"
     ) -> None:
+        self._schema = {**schema, "components": components}
         self._validator = jsonschema_rs.Draft202012Validator(
-            {**schema, "components": components}, validate_formats=True, formats=dict(FORMATS)
+            self._schema, validate_formats=True, formats=dict(FORMATS)
         )
         self._whole = whole
         self.accepts: Callable[[object], bool] = self._validator.is_valid
-        """Whether a document has no fault."""
+        """Whether a document has no error."""
 
-    def faults(self, document: object) -> dict[str, list[str]]:
-        """Every fault: member -> sentences. Nested members are joined by dots (`Amount.Amount`).
+    def errors(self, document: object) -> dict[str, list[str]]:
+        """Every error: field -> sentences. Nested fields are joined by dots (`Amount.Amount`).
 
-        Of a document with hundreds of faults, the first hundred: a long list would be answered with
-        forty times its length.
+        Of a document with hundreds of errors, the first hundred: the response to a long list would be
+        forty times as long.
         """
-        faults: dict[str, list[str]] = {}
+        errors: dict[str, list[str]] = {}
         try:
-            for error in islice(self._validator.iter_errors(document), _MOST_FAULTS):
-                for member, sentence in self._sentences(error, document):
-                    faults.setdefault(member, []).append(sentence)
+            for error in islice(self._validator.iter_errors(document), _MOST_ERRORS):
+                for field, sentence in self._sentences(error, document):
+                    errors.setdefault(field, []).append(sentence)
         except ValueError:  # too deep to be shown in an error
             return {WHOLE_BODY: [f"The {self._whole} is nested too deeply."]}
-        return faults
+        return errors
 
     def _sentences(self, error: jsonschema_rs.ValidationError, document: object) -> Iterator[tuple[str, str]]:
         path = list(error.instance_path)
@@ -76,45 +78,53 @@ class Checker:
         if kind.name == "anyOf":
             yield from self._of_branches(kind.value, path, document)
         elif kind.name == "required":
-            yield _member([*path, kind.value]), _required(kind.value)
+            yield _dotted([*path, kind.value]), _required(kind.value)
         elif kind.name == "additionalProperties":
+            allowed = _value_at(self._schema, list(error.schema_path[:-1]))["properties"]
             for name in kind.as_dict()["unexpected"]:
-                yield _member([*path, name]), "There is no such field."
+                yield _dotted([*path, name]), unknown_field(name, allowed)
         else:
             names = [step for step in path if isinstance(step, str)]
             field = names[-1] if names else self._whole
-            yield _member(path), _sentence(field, kind.name, kind.value, _value_at(document, path))
+            yield _dotted(path), _sentence(field, kind.name, kind.value, _value_at(document, path))
 
     def _of_branches(
         self, branches: list[list[jsonschema_rs.ValidationError]], path: list[str | int], document: object
     ) -> Iterator[tuple[str, str]]:
-        # Either "one of these members", or "this or null": then the branch that is not null counts.
-        wanted = [_member_wanted(errors[0], path) for errors in branches]
+        # Either "one of these fields", or "this or null": then the branch that is not null counts.
+        wanted = [_field_wanted(errors[0], path) for errors in branches]
         if None not in wanted:
-            yield _member(path), f"At least one of {', '.join(map(str, wanted))} is required."
+            yield _dotted(path), f"At least one of {', '.join(map(str, wanted))} is required."
             return
-        told = [
+        relevant = [
             errors for errors in branches if (errors[0].kind.name, errors[0].kind.value) != ("type", ["null"])
         ] or branches
-        for error in told[0]:
+        for error in relevant[0]:
             yield from self._sentences(error, document)
 
 
-def _member_wanted(error: jsonschema_rs.ValidationError, path: list[str | int]) -> str | int | None:
+def _field_wanted(error: jsonschema_rs.ValidationError, path: list[str | int]) -> str | int | None:
     below = list(error.instance_path)[len(path) :]
     return str(error.kind.value) if error.kind.name == "required" and not below else next(iter(below), None)
 
 
-def _member(path: list[str | int]) -> str:
+def _dotted(path: list[str | int]) -> str:
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".") or WHOLE_BODY
 
 
-def _value_at(document: Any, path: list[str | int]) -> object:
+def _value_at(document: Any, path: list[str | int]) -> Any:
     # Not `error.instance`: it tells neither null from a number that no double can hold.
     for step in path:
         document = document[step]
     return document
+
+
+def unknown_field(name: str, allowed: Collection[str]) -> str:
+    """The sentence for a field that there is not: the one that was probably meant, and all that there are."""
+    close = get_close_matches(name, allowed, n=1)
+    meant = f"; did you mean {close[0]}?" if close else "."
+    return f"There is no field {name}{meant} The fields are: {', '.join(allowed)}."
 
 
 def _required(field: str) -> str:

@@ -6,5 +6,5 @@ _package = Path(__file__).parent
 _home = _package if (_package / "openapi.yaml").exists() else _package.parent
 
 SPEC = _home / "openapi.yaml"
-CONTROL = _package / "control.yaml"
+ADMIN = _package / "admin.yaml"
 FIXTURES = _home / "fixtures" / "loads.yaml"

@@ -1,4 +1,4 @@
-"""openapi.yaml -> operations: what the server serves, checks and answers."""
+"""openapi.yaml -> operations: what the server serves, checks and responds."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,26 @@ _CONTENT_TYPE = re.compile(
     # White space belongs to what it follows: a choice would cost exponential time.
     rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
+_PLACE = re.compile(r"\$request\.(?:(body)#/|(query)\.)(\w+)")
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
 
 class SpecError(Exception):
     """The document can't be served; the message says where and why."""
+
+
+class Place(NamedTuple):
+    """A field of a request: its `part`, `body` or `query`, and its name there."""
+
+    part: str
+    name: str
+
+
+class Subject(NamedTuple):
+    """Where the requests of an operation name their load and their reference; None where they do not."""
+
+    load: Place | None = None
+    reference: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +49,9 @@ class Operation:
     `path` is the template. `path_parameters` and `query` check the parameters, `body` the request
     body: None if there is none. `query_names` are the query parameters by their lowercase names.
     `example` is a request body that the document gives, `example_path` the path with default
-    parameters, `success` the schema of the 200 answer. `scopes` are what an access token must have,
-    None if the operation needs no token. `rate_limit` is what the document says under `x-rate-limit`.
+    parameters, `success` the schema of the 200 response. `scopes` are what an access token must have,
+    None if the operation needs no token. `rate_limit` is what the document says under `x-rate-limit`,
+    `subject` what it says under `x-subject`.
     """
 
     id: str
@@ -51,6 +67,7 @@ class Operation:
     success: Mapping[str, Any]
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
+    subject: Subject
 
     def query_in(self, query_string: bytes) -> dict[str, str]:
         """The parameters that a query string gives, by the document's names; others are passed over."""
@@ -104,18 +121,18 @@ class Spec:
         """The document in a YAML or JSON file; UnreadableDocument if there is none."""
         document = read_document(path)
         if not isinstance(document, dict) or "paths" not in document:
-            raise SpecError(f"{path} is no OpenAPI document: it has no paths")
+            raise SpecError(f"{path} is not an OpenAPI document: it has no paths")
         return cls(document, str(path))
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Says in one line that the document is at fault when what is read in it isn't as it must be."""
+        """Turns any error that the document causes into a SpecError of one line."""
         try:
             yield
         except (LookupError, TypeError, AttributeError, ValueError) as error:
-            fault = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             raise SpecError(
-                f"{self.name} is no OpenAPI document that can be served: {type(error).__name__}: {fault}"
+                f"{self.name} can't be served as an OpenAPI document: {type(error).__name__}: {reason}"
             ) from error
 
     def schema(self, name: str) -> Mapping[str, Any]:
@@ -135,12 +152,12 @@ class Spec:
         waiting = [node]
         while waiting:
             match waiting.pop():
-                case dict() as members:
-                    name = str(members.get("$ref", "")).removeprefix("#/components/schemas/")
-                    if "$ref" in members and name not in found:
+                case dict() as fields:
+                    name = str(fields.get("$ref", "")).removeprefix("#/components/schemas/")
+                    if "$ref" in fields and name not in found:
                         found[name] = self.schema(name)
                         waiting.append(found[name])
-                    waiting.extend(members.values())
+                    waiting.extend(fields.values())
                 case list() as items:
                     waiting.extend(items)
         return found
@@ -150,7 +167,7 @@ class Spec:
         return next(iter(self.resolve(schema).get("examples", ())), None)
 
     def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The node itself, or what its `$ref` points to with the node's own members on top."""
+        """The node itself, or what its `$ref` points to with the node's own fields on top."""
         if "$ref" not in node:
             return node
         target: Any = self._document
@@ -220,7 +237,26 @@ class Spec:
             success=success,
             scopes=self._scopes(node),
             rate_limit=node.get("x-rate-limit"),
+            subject=self._subject(node, where, bodies, in_query),
         )
+
+    def _subject(
+        self,
+        node: Mapping[str, Any],
+        where: str,
+        bodies: list[Mapping[str, Any]],
+        in_query: list[Mapping[str, Any]],
+    ) -> Subject:
+        known = {Place("query", parameter["name"]) for parameter in in_query}
+        known |= {Place("body", name) for body in bodies for name in self.resolve(body).get("properties", ())}
+        places: dict[str, Place | None] = {}
+        for what, expression in node.get("x-subject", {}).items():
+            match = _PLACE.fullmatch(expression)
+            place = Place(match[1] or match[2], match[3]) if match else None
+            if place not in known or what not in Subject._fields:
+                raise SpecError(f"{self.name}: {where} has no {expression} for the {what} of its x-subject")
+            places[what] = place
+        return Subject(**places)
 
     def _scopes(self, node: Mapping[str, Any]) -> tuple[str, ...] | None:
         # Of several ways in, the first that asks for anything: `{}` is for a service that checks nothing.
@@ -241,8 +277,8 @@ class Spec:
             )
         if schema.get("format", "date-time") not in FORMATS:
             raise SpecError(f"{self.name}: {where} uses a format that is not understood: {schema['format']}")
-        for name, member in schema.get("properties", {}).items():
-            self._refuse_unknown_keywords(member, f"{where}, {name}", seen)
+        for name, field_schema in schema.get("properties", {}).items():
+            self._refuse_unknown_keywords(field_schema, f"{where}, {name}", seen)
         for inner in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
             if isinstance(inner, Mapping):
                 self._refuse_unknown_keywords(inner, where, seen)

@@ -12,12 +12,11 @@ from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.opening import opening_loads
+from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings
 from mock_server.serving import Server, listen, url_of
-from mock_server.shapes import compile_shape
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Spec
-from mock_server.wire import LOAD
 
 Result = TypeVar("Result")
 
@@ -44,24 +43,24 @@ class MockServer:
     ) -> None:
         read = Spec.read(spec)
         self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings or Settings())
-        self.controls = self._sandbox.controls
+        self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
-        self._shape = compile_shape(read, read.schema("Load"), LOAD, "Load")
-        self._answers = threading.Event()
+        self._write = compile_response(read, read.schema("Load"), LOAD, "Load")
+        self._is_up = threading.Event()
         self._server = Server(
             self._sandbox.app(), on_start=self._started, shows_transport=self._sandbox.can_fail
         )
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._answers.set()
+        self._is_up.set()
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
-        self._answers.wait()
+        self._is_up.wait()
         return self
 
     def __exit__(
@@ -73,30 +72,30 @@ class MockServer:
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
-        self._do(self.controls.reset())
+        self._do(self.admin.reset())
 
-    def add_load(self, number: str, status: str = "Invoiced", **members: object) -> dict[str, Any]:
+    def add_load(self, number: str, status: str = "Invoiced", **fields: object) -> dict[str, Any]:
         """Adds a load, in place of one with the same number; returns it as `load` does.
 
             mock.add_load("LD-7", InvoicedAmount={"Amount": 120.50, "Currency": 840})
 
-        `members` are the wire's, and what is left out is filled with plausible values, except money.
-        InvalidRequest names the member at fault, LoadIdTaken another load with the `Id`.
+        `fields` have the names of the API. What is left out is filled with plausible values, except money.
+        InvalidRequest names the field that is wrong, LoadIdTaken another load with the `Id`.
         """
         # Through JSON and back: a float becomes the decimal that it is written as.
-        fixture: Any = decode(encode({"Status": status, **members}))
-        return self._seen(self._do(self.controls.put_load(number, fixture)))
+        fixture: Any = decode(encode({"Status": status, **fields}))
+        return self._seen(self._do(self.admin.put_load(number, fixture)))
 
     def load(self, number: str) -> dict[str, Any]:
         """The load as the API shows it, numbers as int or Decimal; LoadNotFound.
 
         assert mock.load("LD-1001")["totalPaid"]["Amount"] == Decimal("1250.10")
         """
-        return self._seen(self._do(self.controls.ledger.load(number=number)))
+        return self._seen(self._do(self.admin.ledger.load(number=number)))
 
     def set_status(self, number: str, status: str) -> dict[str, Any]:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
-        return self._seen(self._do(self.controls.ledger.set_status(number, status)))
+        return self._seen(self._do(self.admin.ledger.set_status(number, status)))
 
     @property
     def requests(self) -> list[Entry]:
@@ -104,23 +103,23 @@ class MockServer:
 
         assert [request.status for request in mock.requests] == [200]
         """
-        return self._soon(list, self.controls.journal)
+        return self._soon(list, self.admin.journal)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
-        """Has the next `count` requests of an operation go wrong; InvalidRequest.
+        """Injects a fault into the next `count` requests of an operation; InvalidRequest.
 
-            mock.fail_next(drop="after")              # recorded, and the answer is lost
+            mock.fail_next(drop="after")              # recorded, and the response is lost
             mock.fail_next(2, status=503, retryAfter=1)
             mock.fail_next(operation="getLoad", delay=0.2)
 
-        control.yaml describes what can go wrong, under Fault.
+        admin.yaml describes the faults that there are, under Fault.
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
-        self._soon(self.controls.faults.add, document)
+        self._soon(self.admin.faults.add, document)
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""
-        tokens = self.controls.tokens
+        tokens = self.admin.tokens
         owner = next(each for each in tokens.clients if client in (None, each.id))
         return tokens.token_for(owner)
 
@@ -144,5 +143,5 @@ class MockServer:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()
 
     def _seen(self, load: Load) -> dict[str, Any]:
-        document: Any = decode(encode(self._shape(load)))
+        document: Any = decode(encode(self._write(load)))
         return document  # type: ignore[no-any-return]

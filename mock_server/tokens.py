@@ -1,17 +1,16 @@
-"""Access tokens: who gets one, what is in it, and whether one may do what it wants."""
+"""Access tokens: who gets one, what is in it, and which requests it lets through."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple
 
 from starlette.types import Scope
 
 from mock_server.clock import Clock
-from mock_server.handlers import Call, Handler
+from mock_server.handlers import Handler, Handlers, ValidRequest
 from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
-from mock_server.shapes import Facts
+from mock_server.responses import Fields
 from mock_server.spec import Operation, TokenTerms
 
 GRANT_TYPE = "client_credentials"
@@ -20,28 +19,37 @@ DEFAULT_LIFETIME = 3600
 
 _ALGORITHM = "HS256"
 _MOST_CHECKED = 1000
-"""How many tokens are known by heart, so that a signature is computed once and not for every request."""
+"""How many tokens are remembered, so that a signature is checked once and not for every request."""
 
 
 class NotAClient(ValueError):
-    """A text names no client; the message says what it must look like."""
+    """A text does not describe a client; the message says how to write one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Who may ask for tokens. Every token has all scopes of its client."""
+class OAuthClient:
+    """A client of the token endpoint. Every token has all scopes of its client."""
 
     id: str
     secret: str
     scopes: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Client":
+    def parse(cls, text: str) -> "OAuthClient":
         """Reads `ID:SECRET:SCOPES`, the scopes separated by commas or spaces. NotAClient."""
         name, secret, scopes = [*text.split(":", 2), "", ""][:3]
         if not (name and secret and scopes.strip(" ,")):
-            raise NotAClient(f"{text!r} is no client; write it as ID:SECRET:SCOPE,SCOPE.")
+            raise NotAClient(f"{text!r} is not a client; write it as ID:SECRET:SCOPE,SCOPE")
         return cls(name, secret, tuple(scopes.replace(",", " ").split()))
+
+
+class IssuedToken(NamedTuple):
+    """A successful response of the token endpoint, by its published names; `expires_in` is in seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
 
 
 class _Known(NamedTuple):
@@ -50,17 +58,17 @@ class _Known(NamedTuple):
 
 
 class Tokens:
-    """Issues signed tokens to its clients, and knows them again. The key is this object's own."""
+    """Issues signed tokens to its clients, and recognises them. The key is this object's own."""
 
     def __init__(
         self,
         clock: Clock,
         terms: TokenTerms,
-        clients: Sequence[Client] = (),
+        clients: Sequence[OAuthClient] = (),
         lifetime: int = DEFAULT_LIFETIME,
     ) -> None:
         """Without clients there is one, `sandbox`, who has all scopes."""
-        self.clients = tuple(clients) or (Client("sandbox", "sandbox-secret", terms.scopes),)
+        self.clients = tuple(clients) or (OAuthClient("sandbox", "sandbox-secret", terms.scopes),)
         self._terms = terms
         self._clock = clock
         self._lifetime = lifetime
@@ -71,8 +79,8 @@ class Tokens:
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, _Known] = {}
 
-    def issue(self, asked: Mapping[str, str]) -> dict[str, object]:
-        """The answer to a request for a token, by its published members; ClientRefused, GrantRefused."""
+    def issue(self, asked: Mapping[str, str]) -> IssuedToken:
+        """A token for whoever asks, by the published fields of the request; ClientRefused, GrantRefused."""
         if asked["grant_type"] != GRANT_TYPE:
             raise GrantRefused("unsupported_grant_type", f"Grant type must be {GRANT_TYPE}.")
         client = next((each for each in self.clients if each.id == asked["client_id"]), None)
@@ -83,15 +91,12 @@ class Tokens:
         if asked["audience"] != self._terms.audience:
             raise GrantRefused("access_denied", f"The audience must be {self._terms.audience}.")
         if not set((asked.get("scope") or "").split()) <= set(client.scopes):
-            raise GrantRefused("access_denied", "A scope is asked for that is not granted.")
-        return {
-            "access_token": self.token_for(client),
-            "token_type": "Bearer",
-            "expires_in": self._lifetime,
-            "scope": " ".join(client.scopes),
-        }
+            raise GrantRefused(
+                "access_denied", "The request asks for a scope that the client was not granted."
+            )
+        return IssuedToken(self.token_for(client), "Bearer", self._lifetime, " ".join(client.scopes))
 
-    def token_for(self, client: Client, **claims: object) -> str:
+    def token_for(self, client: OAuthClient, **claims: object) -> str:
         """A signed token; `claims` replace the usual ones."""
         import jwt  # noqa: PLC0415 - its memory is for those who use tokens
 
@@ -155,7 +160,7 @@ class TokenGate:
         self._tokens = tokens
 
     def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
-        """The check for one operation; one that there is not needs a token too (A10)."""
+        """The check for one operation; a path that no operation has needs a token too (A10)."""
         scopes = () if operation is None else operation.scopes
         if scopes is None:
             return None
@@ -170,7 +175,7 @@ class TokenGate:
 
 
 def authorization_of(scope: Scope) -> bytes | None:
-    """The Authorization header of a request; of several, all of them, which is no token."""
+    """The Authorization header of a request; of several, all of them, which is not a token."""
     found: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"authorization":
@@ -178,16 +183,21 @@ def authorization_of(scope: Scope) -> bytes | None:
     return found
 
 
-async def issue_token(tokens: Tokens, call: Call) -> dict[str, object]:
-    """Issues a token; ClientRefused, GrantRefused."""
-    return tokens.issue(call.body)
-
-
-_issue = Handler(
-    issue_token,
-    Facts(plain={name: itemgetter(name) for name in ("access_token", "token_type", "expires_in", "scope")}),
-    refuse=oauth_error,
-    headers={"cache-control": "no-store"},
+TOKEN = Fields[IssuedToken](
+    {
+        "access_token": lambda token: token.access_token,
+        "token_type": lambda token: token.token_type,
+        "expires_in": lambda token: token.expires_in,
+        "scope": lambda token: token.scope,
+    }
 )
 
-TOKEN_HANDLERS: Mapping[str, Handler[Tokens]] = {"issueToken": _issue, "issueTenantToken": _issue}
+
+def token_handlers(tokens: Tokens) -> Handlers:
+    """The handlers of the token endpoints."""
+
+    async def issue(request: ValidRequest) -> IssuedToken:
+        return tokens.issue(request.body)
+
+    handler = Handler(issue, TOKEN, refuse=oauth_error, headers={"cache-control": "no-store"})
+    return {"issueToken": handler, "issueTenantToken": handler}

@@ -11,8 +11,14 @@ from typing import Any, cast
 
 import httpx2
 
+from mock_server.clock import Clock
 from mock_server.documents import read_document
+from mock_server.handlers import Handler, load_handlers
+from mock_server.ledger import Ledger
+from mock_server.router import Router, Routes
 from mock_server.shipped import SPEC
+from mock_server.spec import Spec
+from mock_server.tokens import Tokens, token_handlers
 
 TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 409: ".10", 413: ".14", 415: ".16"}
 
@@ -62,16 +68,23 @@ def json_of(text: str | bytes) -> Json:
 SCHEMAS = cast("dict[str, Json]", read_document(SPEC))["components"]["schemas"]
 
 
+def app_of(spec: Spec, ledger: Ledger, **more: Handler[Any]) -> Router:
+    """The API alone, on a ledger of the test's own, with `more` handlers by operationId. SpecError."""
+    clock = Clock()
+    tokens = Tokens(clock, spec.token_terms())
+    return Router(clock, Routes(spec, {**load_handlers(ledger), **token_handlers(tokens), **more}))
+
+
 def payment_of(
-    number: str, reference: str, amount: object = 1, currency: int = 840, **members: object
+    number: str, reference: str, amount: object = 1, currency: int = 840, **fields: object
 ) -> dict[str, Json]:
-    """A valid request body; `members` are added, or replace."""
+    """A valid request body; `fields` are added, or replace."""
     return {
         "LoadNumber": number,
         "Amount": {"Amount": amount, "Currency": currency},
         "PaymentDate": "2026-07-01T15:30:00Z",
         "ReferenceNumber": reference,
-        **members,
+        **fields,
     }
 
 
@@ -90,10 +103,10 @@ class Api:
         return next(self.fresh[kind])
 
     def payment(
-        self, number: str, amount: object = 1, currency: int = 840, **members: object
+        self, number: str, amount: object = 1, currency: int = 840, **fields: object
     ) -> dict[str, Json]:
         """A body with a reference of its own."""
-        return payment_of(number, self.reference(), amount, currency, **members)
+        return payment_of(number, self.reference(), amount, currency, **fields)
 
     def post(
         self, body: object, media_type: str | None = "application/json-patch+json", path: str = PAYMENTS
@@ -103,9 +116,9 @@ class Api:
         headers = {} if media_type is None else {"content-type": media_type}
         return self.client.post(path, content=content, headers=headers)
 
-    def pay(self, number: str, amount: object = 1, currency: int = 840, **members: object) -> Json:
-        """Records a payment and returns the answer's document."""
-        response = self.post(self.payment(number, amount, currency, **members))
+    def pay(self, number: str, amount: object = 1, currency: int = 840, **fields: object) -> Json:
+        """Records a payment and returns the response's document."""
+        response = self.post(self.payment(number, amount, currency, **fields))
         assert response.status_code == 200, response.text
         return json_of(response.text)
 
@@ -150,7 +163,7 @@ def checked_problem(body: bytes, status: int) -> Json:
     assert b"Traceback" not in body
     if status == 400:
         assert document["title"] == "One or more validation errors occurred."
-        sentences = [sentence for member in document["errors"].values() for sentence in member]
+        sentences = [sentence for about_field in document["errors"].values() for sentence in about_field]
         assert {type(sentence) for sentence in sentences} == {str}
         assert document["detail"] == sentences[0]
     return document

@@ -1,4 +1,4 @@
-"""What the tests of tokens, limits, faults, the journal and the control plane share."""
+"""What the tests of tokens, limits, faults, the journal and the admin API share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -6,12 +6,15 @@ import signal
 import socket
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from mock_server.documents import read_document
+from mock_server.shipped import ADMIN, SPEC
 from tests.conftest import Write
-from tests.mock.api import LOADS, PAYMENTS, STATUSES, json_of, payment_of
+from tests.mock.api import LOADS, PAYMENTS, STATUSES, Json, json_of, payment_of
 from tests.mock.command import run, serving
 
 OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
@@ -28,7 +31,10 @@ def test_help_teaches() -> None:
         assert taught in answered.stdout
 
 
-def test_version_is_the_distributions() -> None:
+@pytest.mark.parametrize("document", [SPEC, ADMIN], ids=["the API", "the admin API"])
+def test_version_is_that_of_the_distribution_and_of_the_documents(document: Path) -> None:
+    described: Json = read_document(document)
+    assert described["info"]["version"] == version("alvys-sandbox")
     assert run("--version").stdout == f"python -m mock_server, version {version('alvys-sandbox')}\n"
 
 
@@ -66,7 +72,7 @@ def test_without_a_payable_load_there_is_nothing_to_try(write: Write) -> None:
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
 
 
-def test_each_call_prints_one_line() -> None:
+def test_each_request_prints_one_line() -> None:
     with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as client:
         whole = payment_of("LD-1001", "R-1")
         client.post(PAYMENTS, json=whole)
@@ -110,7 +116,7 @@ def test_client_that_leaves_is_a_line_without_status() -> None:
         assert re.fullmatch(rf"POST {PAYMENTS} - \d+\.\d ms\n", mock.line())
 
 
-def test_quiet_prints_no_calls() -> None:
+def test_quiet_prints_no_requests() -> None:
     with serving("--port", "0", "--quiet") as mock:
         httpx2.get(mock.url)
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
@@ -160,14 +166,23 @@ def test_taken_port_is_one_clear_line() -> None:
         answered = run("--port", str(port))
     assert answered.returncode == 1
     assert answered.stdout == ""
-    assert re.fullmatch(rf"Error: 127\.0\.0\.1:{port} can't be listened on: .*in use.*\n", answered.stderr)
+    assert answered.stderr == (
+        f"Error: Port {port} on 127.0.0.1 is in use. Try --port 0, which picks a free one.\n"
+    )
+
+
+def test_taken_port_of_the_admin_api_names_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answered = run("--port", "0", "--admin-port", str(taken.getsockname()[1]))
+    assert "is in use. Try --admin-port 0, which" in answered.stderr
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 70, "256.1.1.1", "192.0.2.1"])
 def test_address_of_nobody_is_one_clear_line(host: str) -> None:
     answered = run("--port", "0", "--host", host)
     assert answered.returncode == 1
-    assert re.fullmatch(rf"Error: {re.escape(host)}:0 can't be listened on: .+\n", answered.stderr)
+    told = rf"Error: The server can't listen on {re.escape(host)}, port 0: (?!\[Errno).+\n"
+    assert re.fullmatch(told, answered.stderr)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +231,7 @@ def test_bad_options_are_usage_errors(options: str) -> None:
     assert "Traceback" not in answered.stderr
 
 
-def test_restart_after_a_kill_begins_anew() -> None:
+def test_restart_after_a_kill_is_from_the_fixtures() -> None:
     with serving("--port", "0") as killed:
         port = killed.url.rpartition(":")[2]
         assert httpx2.post(killed.url + PAYMENTS, json=payment_of("LD-1001", "R-1")).status_code == 200

@@ -60,8 +60,8 @@ def test_number_beyond_a_double_is_no_number(write: Write, name: str, text: str)
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a: 1\na: 2", "the member 'a' stands there twice"),
-        ("1: x\n'1': y", "the member '1' stands there twice"),
+        ("a: 1\na: 2", "the field 'a' appears twice"),
+        ("1: x\n'1': y", "the field '1' appears twice"),
         ("a: [1", "expected ',' or ']'"),
         ("a: *x", "undefined alias"),
         ("a: &x [*x]", "recursive"),
@@ -87,9 +87,7 @@ def test_bad_yaml_is_one_line_that_names_the_file(write: Write, text: str | byte
 
 def test_json_is_read_strictly(write: Write) -> None:
     assert read_document(write("x.json", '{"a": 1.10}')) == {"a": Decimal("1.10")}
-    with pytest.raises(
-        UnreadableDocument, match=r'x\.json can\'t be read: the member "a" stands there twice'
-    ):
+    with pytest.raises(UnreadableDocument, match=r'x\.json can\'t be read: the field "a" appears twice'):
         read_document(write("x.json", '{"a": 1, "a": 1}'))
 
 

@@ -1,6 +1,7 @@
-"""Faults: what a client sees when something goes wrong, and what was recorded all the same."""
+"""Faults: what a client sees when one is injected, and what was recorded all the same."""
 
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from mock_server.documents import read_document
 from mock_server.faults import read_fault
 from mock_server.journal import Entry
 from mock_server.sandbox import Settings, UnusableSetting
-from mock_server.shipped import CONTROL
+from mock_server.shipped import ADMIN
 from mock_server.testing import MockServer
 from tests.mock.api import LOADS, PAYMENTS, Json, problem_of
 from tests.mock.team import Team, running
@@ -31,14 +32,17 @@ def team(faulty_mock: Team) -> Team:
     return faulty_mock
 
 
+HEAD = f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\n".encode()
+
+
 def add(team: Team, **fault: object) -> Json:
-    answer = team.client.post("/_mock/faults", json=fault)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = team.client.post("/_mock/faults", json=fault)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def journalled(team: Team, wanted: Callable[[Entry], bool]) -> Entry:
-    """The request that is wanted, as soon as the journal has it: it gets there when its answer has ended."""
+    """The request that is wanted, once the journal has it: when its response has ended."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         for entry in filter(wanted, team.mock.requests):
@@ -55,13 +59,13 @@ def test_connection_dropped_before_records_nothing(team: Team) -> None:
     assert team.pay("R-1").status_code == 200
 
 
-def test_connection_dropped_after_records_and_a_repeat_shows_it(team: Team) -> None:
+def test_connection_dropped_after_records_and_a_replay_shows_it(team: Team) -> None:
     team.mock.fail_next(drop="after")
     with pytest.raises(httpx2.RemoteProtocolError):
         team.pay("R-1")
     assert team.references() == ["R-1"]
-    answer = team.pay("R-1").json()
-    assert [payment["ReferenceNumber"] for payment in answer["CustomerPayments"]] == ["R-1"]
+    response = team.pay("R-1").json()
+    assert [payment["ReferenceNumber"] for payment in response["CustomerPayments"]] == ["R-1"]
 
 
 def test_dropped_connection_ends_without_a_byte(team: Team) -> None:
@@ -72,13 +76,31 @@ def test_dropped_connection_ends_without_a_byte(team: Team) -> None:
         assert connection.recv(1) == b""
 
 
+def test_dropped_connection_of_a_body_that_is_too_long_leaves_no_error(
+    team: Team, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes after the longest body that is taken comes while the response is late, and is not read."""
+    team.mock.fail_next(drop="before", delay=0.2)
+    url = team.client.base_url
+    with (
+        caplog.at_level(logging.WARNING),
+        socket.create_connection((url.host, url.port or 80), timeout=10) as connection,
+    ):
+        connection.sendall(HEAD + b"Content-Length: 5000\r\n\r\n" + b" " * 2500)
+        team.read()
+        connection.sendall(b" " * 2500)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("status", [401, 403, 408, 500, 502, 503, 504])
-def test_status_is_answered_instead(status: int, team: Team) -> None:
+def test_response_has_the_status_of_the_fault(status: int, team: Team) -> None:
     team.mock.fail_next(status=status)
-    answer = team.pay()
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert answer.json()["status"] == status
-    assert "retry-after" not in answer.headers
+    response = team.pay()
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert response.json()["status"] == status
+    assert "retry-after" not in response.headers
     assert not team.mock.load("LD-1001")["payments"]
     assert team.pay().status_code == 200
 
@@ -94,9 +116,9 @@ def test_retry_after_is_sent_and_429_always_has_one(team: Team) -> None:
 
 def test_status_may_come_without_a_problem_and_after_the_payment(team: Team) -> None:
     team.mock.fail_next(status=500, problem=False, processed=True)
-    answer = team.pay("R-1")
-    assert (answer.status_code, answer.content) == (500, b"")
-    assert "content-type" not in answer.headers
+    response = team.pay("R-1")
+    assert (response.status_code, response.content) == (500, b"")
+    assert "content-type" not in response.headers
     assert team.references() == ["R-1"]
 
 
@@ -129,15 +151,15 @@ def test_truncated_body_ends_early_and_closes(team: Team) -> None:
     assert team.references() == ["R-1"]
 
 
-def test_malformed_body_is_whole_and_no_json(team: Team) -> None:
+def test_malformed_body_is_whole_and_not_json(team: Team) -> None:
     team.mock.fail_next(body="malformed")
-    answer = team.pay()
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    response = team.pay()
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     with pytest.raises(json.JSONDecodeError):
-        answer.json()
+        response.json()
 
 
-def test_malformed_body_of_an_empty_answer_is_empty(team: Team) -> None:
+def test_malformed_body_of_an_empty_response_is_empty(team: Team) -> None:
     team.mock.fail_next(status=500, problem=False, body="malformed")
     assert team.pay().content == b""
 
@@ -154,12 +176,12 @@ def test_slow_body_ends_when_nobody_is_there(team: Team) -> None:
     team.mock.fail_next(operation="getLoad", bytesPerSecond=200)
     with (
         httpx2.Client(base_url=team.mock.url) as other,
-        other.stream("GET", LOADS, params={"loadNumber": "LD-1001"}) as answer,
+        other.stream("GET", LOADS, params={"loadNumber": "LD-1001"}) as response,
     ):
-        next(answer.iter_raw())
+        next(response.iter_raw())
     whole = len(team.read().content)
     entry = journalled(team, lambda each: each.fault == "bytesPerSecond=200")
-    assert 0 < entry.answer_size < whole
+    assert 0 < entry.response_size < whole
 
 
 def test_slow_and_truncated_go_together(team: Team) -> None:
@@ -169,7 +191,7 @@ def test_slow_and_truncated_go_together(team: Team) -> None:
 
 
 @pytest.mark.parametrize("what", [{"status": 503}, {"drop": "before"}, {"delay": 0}])
-def test_operation_of_a_request_that_is_struck_is_known(what: dict[str, Json], team: Team) -> None:
+def test_operation_of_a_request_with_a_fault_is_known(what: dict[str, Json], team: Team) -> None:
     team.mock.fail_next(operation="getLoad", **what)
     with suppress(httpx2.RemoteProtocolError):
         team.read()
@@ -203,12 +225,12 @@ def test_probability_of_nothing_and_of_all(probability: int, status: int, team: 
     assert {team.read().status_code for _ in range(5)} == {status}
 
 
-def test_fault_strikes_its_operation_alone(team: Team) -> None:
+def test_fault_is_injected_into_its_operation_alone(team: Team) -> None:
     add(team, operation="getLoad", status=500)
     assert (team.read().status_code, team.search().status_code, team.pay().status_code) == (500, 200, 200)
 
 
-def test_fault_strikes_its_load_and_its_reference_alone(team: Team) -> None:
+def test_fault_is_injected_for_its_load_and_its_reference_alone(team: Team) -> None:
     add(team, load="LD-1002", status=500)
     add(team, reference="R-9", status=502)
     assert (team.pay("R-1").status_code, team.pay("R-1", "LD-1002").status_code) == (200, 500)
@@ -224,7 +246,7 @@ def test_fault_strikes_its_load_and_its_reference_alone(team: Team) -> None:
         ("loadNumber=%20&loadNumber=LD-1002", 500),
     ],
 )
-def test_fault_strikes_the_load_that_is_read(query: str, status: int, team: Team) -> None:
+def test_fault_is_injected_for_the_load_that_is_read(query: str, status: int, team: Team) -> None:
     """Of several the first counts, without the blank ones, as it does for the read."""
     add(team, load="LD-1002", status=500)
     assert team.client.get(f"{LOADS}?{query}").status_code == status
@@ -235,36 +257,33 @@ def test_request_of_another_load_is_not_counted(team: Team) -> None:
     assert (team.pay("R-1").status_code, team.pay("R-1", "LD-1002").status_code) == (200, 500)
 
 
-def test_first_fault_that_strikes_wins_and_the_next_waits(team: Team) -> None:
+def test_first_fault_that_applies_is_injected_and_the_next_waits(team: Team) -> None:
     add(team, next=1, status=500)
     add(team, next=1, status=502)
     assert [team.read().status_code for _ in range(3)] == [500, 502, 200]
 
 
-def test_method_that_there_is_not_is_struck_by_nothing(team: Team) -> None:
+def test_request_without_an_operation_gets_no_fault(team: Team) -> None:
     add(team, status=500)
     problem_of(team.client.delete(PAYMENTS), 405)
     assert team.client.get("/nowhere").status_code == 404
 
 
-def test_body_that_is_too_long_or_no_json_is_refused_as_ever(team: Team) -> None:
+def test_body_that_is_too_long_or_not_json_is_refused_as_ever(team: Team) -> None:
     add(team, load="LD-1001", status=500)
     problem_of(team.client.post(PAYMENTS, content=b"{", headers={"content-type": "application/json"}), 400)
     long = b" " * 5000
     problem_of(team.client.post(PAYMENTS, content=long, headers={"content-type": "application/json"}), 413)
     chunks = (b" " * 900 for _ in range(20))
-    answer = team.client.post(PAYMENTS, content=chunks, headers={"content-type": "application/json"})
-    problem_of(answer, 413)
+    response = team.client.post(PAYMENTS, content=chunks, headers={"content-type": "application/json"})
+    problem_of(response, 413)
 
 
 def leave_halfway(team: Team) -> Entry:
     """Sends the head of a payment and leaves; what the journal says of it."""
     url = team.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
-        connection.sendall(
-            f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\n".encode()
-            + b"Content-Type: text/json\r\nContent-Length: 9\r\n\r\n"
-        )
+        connection.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
         team.read()
     return journalled(team, lambda each: each.operation == "recordCustomerPayment")
 
@@ -288,12 +307,12 @@ def test_faults_of_the_start_come_back_with_a_reset() -> None:
         assert [team.read().status_code for _ in range(2)] == [500, 200]
 
 
-def test_faults_of_the_start_need_no_control_plane() -> None:
-    with running(Settings(faults=("every=2,status=500",), control=False)) as team:
+def test_faults_of_the_start_need_no_admin_api() -> None:
+    with running(Settings(faults=("every=2,status=500",), admin=False)) as team:
         assert [team.read().status_code for _ in range(2)] == [200, 500]
 
 
-PROPERTIES = read_document(CONTROL)["components"]["schemas"]["Fault"]["properties"]  # type: ignore[index]
+PROPERTIES = read_document(ADMIN)["components"]["schemas"]["Fault"]["properties"]  # type: ignore[index]
 
 
 def test_written_fault_is_read_by_its_schema() -> None:
@@ -312,11 +331,11 @@ def test_written_fault_is_read_by_its_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "member", "sentence"),
+    ("fault", "field", "sentence"),
     [
         ({}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
         ({"next": 1}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
-        ({"status": 500, "typo": 1}, "typo", "There is no such field."),
+        ({"status": 500, "typo": 1}, "typo", "There is no field typo. The fields are: operation, load, "),
         (
             {"status": 200},
             "status",
@@ -342,10 +361,10 @@ def test_written_fault_is_read_by_its_schema() -> None:
     ],
 )
 def test_fault_that_makes_no_sense_is_refused(
-    fault: dict[str, object], member: str, sentence: str, team: Team
+    fault: dict[str, object], field: str, sentence: str, team: Team
 ) -> None:
     problem = problem_of(team.client.post("/_mock/faults", json=fault), 400)
-    assert any(sentence in told for told in problem["errors"][member]), problem
+    assert any(sentence in each for each in problem["errors"][field]), problem
 
 
 def test_wrong_fault_at_the_start_is_one_clear_line() -> None:

@@ -1,4 +1,4 @@
-"""The journal: what is remembered of a request, how much of it, and what is masked."""
+"""The journal: what is kept of a request, how much of it, and what is masked."""
 
 import json
 from collections.abc import Iterator
@@ -24,14 +24,16 @@ def small(small_mock: Team) -> Team:
 
 
 def listed(team: Team, **filters: object) -> list[Json]:
-    answer = team.client.get("/_mock/requests", params={name: str(value) for name, value in filters.items()})
-    assert answer.status_code == 200, answer.text
-    document = answer.json()
+    response = team.client.get(
+        "/_mock/requests", params={name: str(value) for name, value in filters.items()}
+    )
+    assert response.status_code == 200, response.text
+    document = response.json()
     assert document["total"] == len(document["items"])
     return list(document["items"])
 
 
-def test_request_and_answer_are_remembered(small: Team) -> None:
+def test_request_and_response_are_kept(small: Team) -> None:
     small.pay("R-1", access="abc")
     (entry,) = listed(small)
     assert (entry["method"], entry["path"], entry["status"]) == ("POST", PAYMENTS, 200)
@@ -42,8 +44,8 @@ def test_request_and_answer_are_remembered(small: Team) -> None:
     )
     assert entry["userAgent"].startswith("python-httpx2/")
     assert json.loads(entry["body"])["ReferenceNumber"] == "R-1"
-    assert json.loads(entry["answer"])["LoadNumber"] == "LD-1001"
-    assert (entry["bodySize"], entry["answerSize"]) == (len(entry["body"]), len(entry["answer"]))
+    assert json.loads(entry["response"])["LoadNumber"] == "LD-1001"
+    assert (entry["bodySize"], entry["responseSize"]) == (len(entry["body"]), len(entry["response"]))
     assert entry["fault"] is None
     assert entry["milliseconds"] > 0
 
@@ -58,16 +60,16 @@ def test_read_names_its_load_and_a_wrong_path_no_operation(small: Team) -> None:
     assert (method["operation"], method["status"]) == (None, 405)
 
 
-def test_refusals_are_remembered_with_their_bodies(small: Team) -> None:
+def test_refusals_are_kept_with_their_bodies(small: Team) -> None:
     small.client.post(PAYMENTS, content=b"{", headers={"content-type": "application/json"})
     small.client.post(PAYMENTS, json=["x"])
     broken, array = listed(small)
     assert (broken["status"], broken["body"], broken["load"]) == (400, "{", None)
-    assert "can't be read as JSON" in broken["answer"]
+    assert "can't be read as JSON" in broken["response"]
     assert (array["status"], array["load"]) == (400, None)
 
 
-def test_fault_is_named_and_a_lost_answer_has_no_status(small: Team) -> None:
+def test_fault_is_named_and_a_lost_response_has_no_status(small: Team) -> None:
     small.mock.fail_next(status=503, retryAfter=2)
     small.pay("R-1")
     small.mock.fail_next(drop="after")
@@ -76,7 +78,7 @@ def test_fault_is_named_and_a_lost_answer_has_no_status(small: Team) -> None:
     refused, lost = listed(small)
     assert (refused["fault"], refused["status"]) == ("status=503,retryAfter=2", 503)
     assert (refused["load"], refused["reference"]) == ("LD-1001", "R-1")
-    assert (lost["fault"], lost["status"], lost["answer"]) == ("drop=after", None, "")
+    assert (lost["fault"], lost["status"], lost["response"]) == ("drop=after", None, "")
 
 
 def test_credentials_are_masked(small: Team) -> None:
@@ -111,7 +113,7 @@ def test_header_that_comes_twice_is_shown_as_one(small: Team) -> None:
     assert listed(small)[0]["headers"]["x-a"] == "1, 2"
 
 
-def test_oldest_is_forgotten(small: Team) -> None:
+def test_oldest_is_dropped(small: Team) -> None:
     for number in range(8):
         small.client.get(f"/{number}")
     assert [entry["path"] for entry in listed(small)] == ["/3", "/4", "/5", "/6", "/7"]
@@ -127,13 +129,13 @@ def test_bodies_are_cut_and_counted(small: Team) -> None:
     assert len(long["load"]) == 250
     assert chunked["body"] == "a" * 200 + "b" * 100
     assert chunked["bodySize"] == 600
-    assert (len(chunked["answer"]) <= 300, chunked["answerSize"] > 0) == (True, True)
+    assert (len(chunked["response"]) <= 300, chunked["responseSize"] > 0) == (True, True)
 
 
-def test_slow_answer_is_remembered_whole(small: Team) -> None:
+def test_slow_response_is_kept_whole(small: Team) -> None:
     small.mock.fail_next(operation="getLoad", status=500, bytesPerSecond=10_000)
     small.read()
-    assert json.loads(listed(small)[0]["answer"])["status"] == 500
+    assert json.loads(listed(small)[0]["response"])["status"] == 500
 
 
 def test_bytes_are_bounded_whatever_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,8 +186,8 @@ def test_control_plane_is_not_journalled(small: Team) -> None:
 def test_journal_that_is_off_says_so() -> None:
     with running(Settings(journal=0)) as team:
         assert team.read().status_code == 200
-        answer = team.client.get("/_mock/requests")
-        assert (answer.status_code, answer.json()["detail"]) == (409, "The journal is switched off.")
+        response = team.client.get("/_mock/requests")
+        assert (response.status_code, response.json()["detail"]) == (409, "The journal is switched off.")
         assert team.client.post("/_mock/reset").status_code == 200
 
 

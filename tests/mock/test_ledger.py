@@ -59,7 +59,7 @@ def test_search_passes_what_every_filter_passes(wanted: dict[str, Any], found: s
 def test_load_has_every_key_given(keys: dict[str, str], found: str | None) -> None:
     ledger = MemoryLedger(LOADS)
     if found is None:
-        with pytest.raises(LoadNotFound, match=r"No load has what was asked for\."):
+        with pytest.raises(LoadNotFound, match=r"No load matches the request\."):
             asyncio.run(ledger.load(**keys))
     else:
         assert asyncio.run(ledger.load(**keys)).number == found

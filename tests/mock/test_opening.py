@@ -38,7 +38,7 @@ def test_shipped_loads_cover_every_status(spec: Spec) -> None:
     assert len({load.customer_id for load in loads}) > 1
 
 
-def test_shipped_loads_are_read_with_every_member_of_the_schema(shipped: Api) -> None:
+def test_shipped_loads_are_read_with_every_field_of_the_schema(shipped: Api) -> None:
     fixtures: Json = read_document(FIXTURES)
     for scenario, fixture in fixtures.items():
         load = shipped.load(fixture["LoadNumber"])
@@ -101,15 +101,18 @@ ONE = "one: {LoadNumber: X, Status: Paid"
     [
         ("[]", "x.yaml must be a mapping: scenario -> load"),
         ("", "x.yaml must be a mapping: scenario -> load"),
-        ("one: []", "x.yaml, scenario one: a load must be an object"),
-        ("one:", "x.yaml, scenario one: a load must be an object"),
+        ("one: []", "x.yaml, scenario one: A load must be an object."),
+        ("one:", "x.yaml, scenario one: A load must be an object."),
         ("one: {LoadNumber: X}", "scenario one: Status: The Status field is required."),
         ("one: {Status: Paid}", "scenario one: LoadNumber: The LoadNumber field is required."),
         ("one: {LoadNumber: ' ', Status: Paid}", "LoadNumber: The LoadNumber field is required."),
         ("one: {LoadNumber: 5, Status: Paid}", "LoadNumber: The LoadNumber field must be a string."),
         ("one: {LoadNumber: X, Status: Invoicd}", "field must be one of: In Review, Open,"),
-        (ONE + ", Statuss: Paid}", "scenario one: Statuss is no member; did you mean Status?"),
-        (ONE + ", zzz: 1}", "zzz is no member; did you mean Id, LoadNumber, OrderNumber,"),
+        (
+            ONE + ", Statuss: Paid}",
+            "scenario one: Statuss: There is no field Statuss; did you mean Status? The fields are: Id, ",
+        ),
+        (ONE + ", zzz: 1}", "zzz: There is no field zzz. The fields are: Id, LoadNumber, OrderNumber,"),
         (ONE + ", CustomerRate: 5}", "CustomerRate: The CustomerRate field must be an object."),
         (ONE + ", CustomerRate: {Amount: 5}}", "CustomerRate.Currency: The Currency field is required."),
         (ONE + ", CustomerRate: {Amount: 1e400, Currency: 1}}", "is beyond the range of a double."),
@@ -121,24 +124,24 @@ ONE = "one: {LoadNumber: X, Status: Paid"
         (ONE + ", payments: [{ReferenceNumber: A}]}", "payments[0].Amount: The Amount field is"),
         (
             ONE + ", payments: [{Reference: A}]}",
-            "one: payments: Reference is no member; did you mean ReferenceNumber?",
+            "one: payments.Reference: There is no field Reference; did you mean ReferenceNumber?",
         ),
         (
             ONE + f", payments: [{PAYMENT}, {PAYMENT}]}}",
-            "payments: two of them have the same ReferenceNumber",
+            "payments: Two of them have the same ReferenceNumber.",
         ),
         (
             ONE + f", totalPaid: {{Amount: 5, Currency: 840}}, payments: [{PAYMENT}]}}",
-            "totalPaid: its payments add up to 5.50",
+            "totalPaid: The payments add up to 5.50.",
         ),
-        (ONE + ", totalPaid: {Amount: 5, Currency: 840}}", "totalPaid: its payments add up to 0"),
+        (ONE + ", totalPaid: {Amount: 5, Currency: 840}}", "totalPaid: The payments add up to 0."),
         (
             ONE + "}\ntwo: {LoadNumber: X, Status: Paid}",
-            "x.yaml, scenario two: LoadNumber 'X' is already that of",
+            "x.yaml, scenario two: LoadNumber 'X' is already used in",
         ),
         (
             ONE + ", Id: a}\ntwo: {LoadNumber: Y, Status: Paid, Id: a}",
-            "scenario two: Id 'a' is already that of",
+            "scenario two: Id 'a' is already used in",
         ),
     ],
 )
@@ -160,7 +163,7 @@ def test_two_files_cannot_share_a_load_number(write: Write, spec: Spec) -> None:
     one, two = write("a.yaml", ONE + "}"), write("b.jsonl", '\n{"LoadNumber": "X", "Status": "Paid"}')
     with pytest.raises(FixtureError) as refused:
         opening_loads(spec, [one, two])
-    assert str(refused.value) == f"{two}, line 2: LoadNumber 'X' is already that of {one}, scenario one"
+    assert str(refused.value) == f"{two}, line 2: LoadNumber 'X' is already used in {one}, scenario one"
 
 
 def test_thousands_of_loads_are_opened_from_lines(write: Write, spec: Spec) -> None:

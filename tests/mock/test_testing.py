@@ -51,7 +51,7 @@ def test_mistakes_are_raised_where_they_are_made() -> None:
 
 
 def test_what_is_switched_off_says_so() -> None:
-    with running(Settings(journal=0, control=False)) as team:
+    with running(Settings(journal=0, admin=False)) as team:
         with pytest.raises(SwitchedOff, match="journal"):
             assert team.mock.requests
         with pytest.raises(SwitchedOff, match="faults"):

@@ -1,4 +1,4 @@
-"""Access tokens: how they are got, and what a mock that wants one refuses."""
+"""Access tokens: how to get one, and what a mock that requires one refuses."""
 
 import base64
 import json
@@ -9,12 +9,12 @@ import jwt
 import pytest
 
 from mock_server.sandbox import Settings
-from mock_server.tokens import Client, NotAClient
+from mock_server.tokens import NotAClient, OAuthClient
 from tests.mock.api import LOADS, PAYMENTS, Json, problem_of
 from tests.mock.team import CREDENTIALS, OAUTH, Team, bearer, running
 
-READER = Client("reader", "geheim", ("load:read",))
-PAYER = Client("payer", "geheim", ("invoice:update", "load:read"))
+READER = OAuthClient("reader", "geheim", ("load:read",))
+PAYER = OAuthClient("payer", "geheim", ("invoice:update", "load:read"))
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,10 @@ def refused(response: httpx2.Response, status: int, error: str) -> None:
 def test_token_is_issued_for_json_and_for_a_form(path: str, form: str) -> None:
     with running() as team:
         asked = {"json": CREDENTIALS} if form == "json" else {"data": CREDENTIALS}
-        answer = team.client.send(httpx2.Request("POST", team.mock.url + path, **asked))  # type: ignore[arg-type]
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    issued = answer.json()
+        response = team.client.send(httpx2.Request("POST", team.mock.url + path, **asked))  # type: ignore[arg-type]
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    issued = response.json()
     assert set(issued) == {"access_token", "token_type", "expires_in", "scope"}
     assert (issued["token_type"], issued["expires_in"]) == ("Bearer", 3600)
     assert issued["scope"] == "invoice:update invoice:read load:read"
@@ -85,12 +85,12 @@ JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 
-@pytest.mark.parametrize("member", ["client_id", "client_secret", "audience", "grant_type"])
-def test_every_member_is_needed(member: str, strict: Team) -> None:
-    left = {name: value for name, value in CREDENTIALS.items() if name != member}
-    answer = strict.client.post(OAUTH, json=left)
-    refused(answer, 400, "invalid_request")
-    assert answer.json()["error_description"] == f"The {member} field is required."
+@pytest.mark.parametrize("field", ["client_id", "client_secret", "audience", "grant_type"])
+def test_every_field_is_required(field: str, strict: Team) -> None:
+    left = {name: value for name, value in CREDENTIALS.items() if name != field}
+    response = strict.client.post(OAUTH, json=left)
+    refused(response, 400, "invalid_request")
+    assert response.json()["error_description"] == f"The {field} field is required."
     refused(strict.client.post(OAUTH, data=left), 400, "invalid_request")
 
 
@@ -162,8 +162,8 @@ def altered(token: str) -> str:
     ],
 )
 def test_malformed_token_is_refused(header: str, why: str, strict: Team) -> None:
-    answer = strict.client.post(PAYMENTS, json={}, headers={"Authorization": header})
-    assert challenge(answer, 401) == f'Bearer error="invalid_token", error_description="{why}"'
+    response = strict.client.post(PAYMENTS, json={}, headers={"Authorization": header})
+    assert challenge(response, 401) == f'Bearer error="invalid_token", error_description="{why}"'
 
 
 def test_token_that_was_altered_is_refused(strict: Team) -> None:
@@ -183,7 +183,7 @@ def test_token_of_another_mock_is_refused(strict: Team) -> None:
 
 
 def test_token_for_another_audience_is_refused(strict: Team) -> None:
-    tokens = strict.mock.controls.tokens
+    tokens = strict.mock.admin.tokens
     token = tokens.token_for(tokens.clients[0], aud="https://elsewhere.example/")
     assert "another audience" in challenge(strict.pay(access=token), 401)
 
@@ -218,13 +218,13 @@ def test_reset_makes_tokens_invalid(strict: Team) -> None:
 def test_token_without_the_scope_is_forbidden(strict: Team) -> None:
     token = strict.mock.token("reader")
     assert strict.read(access=token).status_code == 200
-    answer = challenge(strict.pay(access=token), 403)
-    assert answer == 'Bearer error="insufficient_scope", scope="invoice:update"'
+    response = challenge(strict.pay(access=token), 403)
+    assert response == 'Bearer error="insufficient_scope", scope="invoice:update"'
     assert strict.references() == []
 
 
 def test_scope_to_pay_is_not_one_to_read() -> None:
-    with running(Settings(require_token=True, clients=(Client("p", "s", ("invoice:update",)),))) as team:
+    with running(Settings(require_token=True, clients=(OAuthClient("p", "s", ("invoice:update",)),))) as team:
         token = team.mock.token()
         assert team.pay(access=token).status_code == 200
         problem_of(team.read(access=token), 403)
@@ -252,11 +252,9 @@ def test_nobody_needs_a_token_to_ask_for_one(strict: Team) -> None:
     problem_of(strict.client.get(OAUTH), 405)
 
 
-def test_more_tokens_than_are_known_by_heart_still_work(
-    strict: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_tokens_than_are_remembered_still_work(strict: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mock_server.tokens._MOST_CHECKED", 2)
-    tokens = strict.mock.controls.tokens
+    tokens = strict.mock.admin.tokens
     several = [tokens.token_for(tokens.clients[0], jti=str(number)) for number in range(4)]
     for token in several * 2:
         assert strict.read(access=token).status_code == 200
@@ -265,10 +263,10 @@ def test_more_tokens_than_are_known_by_heart_still_work(
 @pytest.mark.parametrize("text", ["", "a", "a:b", "a:b:", "a::c", ":b:c", "a:b: ,"])
 def test_client_needs_id_secret_and_scopes(text: str) -> None:
     with pytest.raises(NotAClient, match="ID:SECRET:SCOPE,SCOPE"):
-        Client.parse(text)
+        OAuthClient.parse(text)
 
 
 def test_scopes_of_a_client_may_have_colons_and_either_separator() -> None:
-    assert Client.parse("a:b:load:read,invoice:update x") == Client(
+    assert OAuthClient.parse("a:b:load:read,invoice:update x") == OAuthClient(
         "a", "b", ("load:read", "invoice:update", "x")
     )

@@ -27,7 +27,7 @@ class Payer:
 
     def send(self, reference: str, number: str = NUMBER) -> Response:
         """Sends a payment once; ResponseLost."""
-        payment = payment_of(number, reference, 1250.10)
+        payment = payment_of(number, reference, 125.10)
         return self.post(self.mock.url + PAYMENTS, json.dumps(payment).encode())
 
     def pay(self, reference: str) -> Json:
@@ -72,7 +72,7 @@ def payer(request: pytest.FixtureRequest, mock: MockServer) -> Iterator[Payer]:
 def test_payment_is_recorded(payer: Payer) -> None:
     (payment,) = payer.pay("R-1")["CustomerPayments"]
     assert payment["ReferenceNumber"] == "R-1"
-    assert payment["Amount"] == {"Amount": Decimal("1250.10"), "Currency": 840}
+    assert payment["Amount"] == {"Amount": Decimal("125.10"), "Currency": 840}
     assert payer.recorded() == [payment]
 
 

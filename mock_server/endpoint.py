@@ -1,0 +1,205 @@
+"""Serves one operation: from the bytes of the request to those of the response."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from mock_server.decimal_json import NotJson, decode, encode
+from mock_server.handlers import Handler, ValidRequest
+from mock_server.problems import (
+    ContentTooLarge,
+    InvalidRequest,
+    UnsupportedMediaType,
+    header_list,
+    problem,
+)
+from mock_server.responses import compile_response
+from mock_server.schemas import WHOLE_BODY
+from mock_server.spec import FORM, Operation, Place, Spec
+from mock_server.trace import ClientGone, Headers, Response, Trace
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_MAX_BODY = 1024 * 1024
+
+_OK = HTTPStatus.OK.value
+
+Check = Callable[[Scope], None]
+"""Looks at a request before its body is read; raises what `problems` has a row for."""
+
+
+class Gate(Protocol):
+    """Something that requests must pass."""
+
+    def check_for(self, operation: Operation | None) -> Check | None:
+        """The check for one operation, None for no check; of None, for a request that has no operation."""
+
+
+def checks_of(gates: Sequence[Gate], operation: Operation | None) -> list[Check]:
+    """What a request must pass, in the order of the gates."""
+    return [check for gate in gates if (check := gate.check_for(operation)) is not None]
+
+
+async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send) -> None:
+    """Responds to a request. ClientGone."""
+    status, headers, body = await response_of(endpoint, trace, receive)
+    trace.status, trace.response = status, body
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def response_of(endpoint: "Endpoint", trace: Trace, receive: Receive) -> Response:
+    """The response to a request; whatever is raised on the way becomes a problem. ClientGone."""
+    try:
+        for check in endpoint.checks:
+            check(trace.scope)
+        return await endpoint.succeed(trace, receive)
+    except ClientGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost place: nothing may end as plain text
+        response = endpoint.refuse(error)
+        if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.exception("%s %s failed", trace.scope["method"], trace.scope["path"])
+        return response
+
+
+class NoOperation:
+    """Refuses requests whose path or method no operation has."""
+
+    operation = None
+    refuse = staticmethod(problem)
+
+    def __init__(self, why: Callable[[Trace], Exception], gates: Sequence[Gate] = ()) -> None:
+        self.checks = checks_of(gates, None)
+        self._why = why
+
+    async def succeed(self, trace: Trace, _receive: Receive) -> Response:
+        """Never: raises why not."""
+        raise self._why(trace)
+
+
+class OperationEndpoint:
+    """Serves one operation with its handler. SpecError if its response requires what nothing fills."""
+
+    def __init__(
+        self, spec: Spec, operation: Operation, handler: Handler[Any], max_body: int, gates: Sequence[Gate]
+    ) -> None:
+        self.operation = operation
+        self.checks = checks_of(gates, operation)
+        self.refuse = handler.refuse
+        self._handle: Callable[[ValidRequest], Awaitable[Any]] = handler.handle
+        self._write: Callable[[Any], object] = _as_it_is
+        if handler.fields is not None:
+            self._write = compile_response(spec, operation.success, handler.fields, operation.id)
+        self._headers = header_list({"content-type": "application/json", **handler.headers})
+        self._takes = operation.media_types.take
+        self._takes_forms = FORM in operation.media_types.names
+        self._subject = operation.subject
+        self._max_body = max_body
+
+    async def succeed(self, trace: Trace, receive: Receive) -> Response:
+        """A 200, or what is wrong with the request is raised."""
+        operation = self.operation
+        if operation.query_names:
+            self._parse_query(trace)
+            if errors := operation.query.errors(trace.query):
+                raise InvalidRequest(errors)
+        if operation.body is not None:
+            self._check_headers(trace.scope["headers"])
+            body = await self.read(trace, receive) if trace.body is None else trace.body
+            if len(body) > self._max_body:
+                raise ContentTooLarge(self._max_body)
+            if not trace.parsed:
+                self._parse_body(trace, body)
+            if not operation.body.accepts(trace.document):
+                raise InvalidRequest(operation.body.errors(trace.document))
+        result = await self._handle(ValidRequest(trace.document, trace.query, trace.path))
+        return Response(_OK, self._headers, encode(self._write(result)))
+
+    def _check_headers(self, headers: Headers) -> None:
+        known = dict(headers)
+        content_type = known.get(b"content-type")
+        if len(known) < len(headers) and [name for name, _ in headers].count(b"content-type") > 1:
+            content_type = b""
+        length = int(known.get(b"content-length", 0))
+        comes = length or content_type is not None or b"transfer-encoding" in known
+        if comes and not self._takes(content_type or b""):
+            raise UnsupportedMediaType(self.operation.media_types.names)
+        if length > self._max_body:
+            raise ContentTooLarge(self._max_body)
+
+    async def read(self, trace: Trace, receive: Receive) -> bytes:
+        """The body, which ends at the first piece beyond the longest that is taken. ClientGone."""
+        body, more = b"", True
+        while more and len(body) <= self._max_body:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body, more = body + message["body"] if body else message["body"], message["more_body"]
+        trace.body = body
+        return body
+
+    def parse(self, trace: Trace, body: bytes) -> None:
+        """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""
+        if self.operation.query_names:
+            self._parse_query(trace)
+        if self.operation.body is not None:
+            self._parse_body(trace, body)
+
+    def _parse_query(self, trace: Trace) -> None:
+        trace.query = self.operation.query_in(trace.scope["query_string"])
+        self._note_subject(trace)
+
+    def _parse_body(self, trace: Trace, body: bytes) -> None:
+        is_form = self._takes_forms and _is_form(trace.scope["headers"])
+        trace.document = _form_in(body) if is_form else _json_in(body)
+        trace.parsed = True
+        self._note_subject(trace)
+
+    def _note_subject(self, trace: Trace) -> None:
+        load, reference = self._subject
+        trace.load, trace.reference = _found(load, trace), _found(reference, trace)
+
+
+Endpoint = OperationEndpoint | NoOperation
+
+
+def _found(place: Place | None, trace: Trace) -> object:
+    if place is None:
+        return None
+    fields = trace.query if place.part == "query" else trace.document
+    return fields.get(place.name) if isinstance(fields, dict) else None
+
+
+def _as_it_is(thing: object) -> object:
+    return thing
+
+
+def _json_in(body: bytes) -> object:
+    try:
+        return decode(body)
+    except NotJson as error:
+        if not body.strip():
+            raise InvalidRequest({WHOLE_BODY: ["A request body is required."]}) from error
+        raise InvalidRequest({WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}) from error
+
+
+def _is_form(headers: Headers) -> bool:
+    content_type = next((value for name, value in headers if name == b"content-type"), b"")
+    return content_type.lower().startswith(FORM.encode())
+
+
+def _form_in(body: bytes) -> object:
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise InvalidRequest({WHOLE_BODY: ["The request body can't be read as a form."]}) from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise InvalidRequest({WHOLE_BODY: ["A field appears twice in the form."]})
+    return form

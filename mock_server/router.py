@@ -1,0 +1,156 @@
+"""Finds the endpoint of a request: by path, version and method, as the documents say."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
+
+from mock_server.clock import Clock
+from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
+from mock_server.faults import Faults
+from mock_server.handlers import Handlers
+from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
+from mock_server.schemas import Checker
+from mock_server.spec import Operation, Spec, SpecError
+from mock_server.trace import ClientGone, Trace
+
+ADMIN_PREFIX = "/_mock/"
+
+Watcher = Callable[[Trace], object]
+"""Is given each request when it is over."""
+
+
+class Routes:
+    """The endpoints of one document, by path and method.
+
+    SpecError if an operation has no handler, a handler no operation, or a response a field that nothing
+    fills.
+    """
+
+    def __init__(  # noqa: PLR0913 - one for each thing that can be switched on
+        self,
+        spec: Spec,
+        handlers: Handlers,
+        max_body: int = DEFAULT_MAX_BODY,
+        *,
+        gates: Sequence[Gate] = (),
+        faults: Faults | None = None,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        self.faults = faults
+        self.watchers = list(watchers)
+        check_rows()
+        _check_handlers(spec, handlers)
+        operations: dict[str, list[Operation]] = {}
+        for operation in spec.operations:
+            operations.setdefault(operation.path, []).append(operation)
+        with spec.in_use():
+            self._paths = [
+                _Path(
+                    path,
+                    {
+                        each.method: OperationEndpoint(spec, each, handlers[each.id], max_body, gates)
+                        for each in those
+                    },
+                    gates,
+                )
+                for path, those in operations.items()
+            ]
+        self._no_path = NoOperation(_unknown_path, gates)
+
+    def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
+        """The endpoint of a request, and the parameters in its path."""
+        for each in self._paths:
+            parameters = each.parameters_in(path)
+            if parameters is not None:
+                return each.endpoints.get(method, each.no_method), parameters
+        return self._no_path, {}
+
+
+def _check_handlers(spec: Spec, handlers: Handlers) -> None:
+    ids = {operation.id for operation in spec.operations}
+    if missing := ids - set(handlers):
+        raise SpecError(
+            f"{spec.name}: {', '.join(sorted(missing))} needs a handler in mock_server/handlers.py"
+        )
+    if needless := set(handlers) - ids:
+        raise SpecError(f"{spec.name}: {', '.join(sorted(needless))} has a handler, but is not an operation")
+
+
+def _unknown_path(_trace: Trace) -> UnknownPath:
+    return UnknownPath("There is no such path, or not in this version of the API.")
+
+
+class _Path:
+    """A path of the document, in any case (A5). It matches only with parameters that the document allows."""
+
+    def __init__(self, path: str, endpoints: Mapping[str, OperationEndpoint], gates: Sequence[Gate]) -> None:
+        self.endpoints: Mapping[str, Endpoint] = endpoints
+        operations = [endpoint.operation for endpoint in endpoints.values()]
+        # Without a token one may not even learn the methods of a path whose operations need one.
+        secured = any(operation.scopes is not None for operation in operations)
+        self.no_method = NoOperation(
+            lambda trace: MethodNotAllowed(trace.scope["method"], endpoints), gates if secured else ()
+        )
+        # A parameter at the end takes the rest of the path: a load number may have slashes.
+        pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
+        # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
+        self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
+        self._parameters: Checker = operations[0].path_parameters
+
+    def parameters_in(self, path: str) -> dict[str, str] | None:
+        """The parameters in the path; None if it is another."""
+        match = self._pattern.match(path)
+        if match is None:
+            return None
+        parameters = match.groupdict()
+        return parameters if self._parameters.accepts(parameters) else None
+
+
+class Router:
+    """The ASGI app: serves the API and, if there is one, the admin API beside it.
+
+    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own.
+    """
+
+    def __init__(
+        self, clock: Clock, api: Routes, admin: Routes | None = None, admin_port: int | None = None
+    ) -> None:
+        self._now = clock.seconds
+        self._api = api
+        self._admin = admin
+        self._admin_port = admin_port
+        # The same few paths come again and again.
+        self._found = lru_cache(maxsize=64)(self._find)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        routes, endpoint, path = self._found(scope["method"], scope["path"], scope["server"])
+        trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
+        faults = routes.faults
+        try:
+            if faults is not None and faults.rules and isinstance(endpoint, OperationEndpoint):
+                await faults.serve(endpoint, trace, receive, send)
+            else:
+                await serve(endpoint, trace, receive, send)
+        except ClientGone:
+            pass
+        finally:
+            trace.seconds = time.perf_counter() - trace.started
+            for watch in routes.watchers:
+                watch(trace)
+
+    def _find(
+        self, method: str, path: str, server: tuple[str, int]
+    ) -> tuple[Routes, Endpoint, Mapping[str, str]]:
+        routes = self._api
+        if self._admin is not None and self._is_admin(path, server):
+            routes = self._admin
+        return routes, *routes.find(method, path)
+
+    def _is_admin(self, path: str, server: tuple[str, int]) -> bool:
+        if self._admin_port is None:
+            return path.startswith(ADMIN_PREFIX)
+        return server[1] == self._admin_port

@@ -1,0 +1,59 @@
+"""What is learnt of one request on its way from the socket to the ledger and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from starlette.types import Scope
+
+from mock_server.spec import Operation
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+TRANSPORT = "mock.transport"
+"""Where the server puts the connection into the scope: ASGI itself has no way to drop one."""
+
+
+class Response(NamedTuple):
+    """A whole response, before it is sent."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class ClientGone(Exception):
+    """The client left before its request was whole: there is nobody to respond to."""
+
+
+@dataclass(slots=True, eq=False)
+class Trace:
+    """One request: made when it arrives, filled in on its way, and read by the journal at the end."""
+
+    scope: Scope
+    operation: Operation | None
+    """None for a path or a method that no operation has."""
+    path: Mapping[str, str]
+    """The parameters in the path."""
+    arrived: float
+    """By the mock's clock, in seconds since 1970."""
+    started: float
+    """By a clock that nobody can set; only differences count."""
+    seconds: float = 0
+    """How long it took until the response was sent."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The parameters in the query, by the names of the document."""
+    body: bytes | None = None
+    """None until it was read."""
+    document: Any = None
+    """What the body says, once `parsed`."""
+    parsed: bool = False
+    load: object = None
+    """The load number that the request names, of whatever type; None for none."""
+    reference: object = None
+    fault: str | None = None
+    """What the injected fault does, as the command line writes it."""
+    status: int | None = None
+    """The status that was sent; None if no response was."""
+    response: bytes = b""
+    """The body that was sent."""
