@@ -1,18 +1,18 @@
-# serve · test · check · contract · defects · mutants · bench. Needs Python 3.11 or newer, and make.
+# serve · test · check · contract · evaluate · bench. Needs Python 3.11 or newer, and make.
 
 PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format contract defects mutants bench
+.PHONY: help serve test check format contract evaluate bench
 
 help:
 	@echo "make serve     the sandbox on http://127.0.0.1:8080 (ARGS='--port 9000' and so on)"
 	@echo "make test      all tests, with coverage of the mock"
 	@echo "make check     formatter, linter and type checker"
 	@echo "make contract  the contract suite against the mock (ARGS='--target https://...')"
-	@echo "make defects   the contract suite against every seeded defect"
-	@echo "make mutants   the contract suite against generic mutants of the rules"
+	@echo "make evaluate  the suites against the reference implementation, every seeded defect and generic mutants"
+	@echo "               of the mock; about 8 minutes on two cores (ARGS='defects --suite smoke' and so on)"
 	@echo "make bench     the figures of the README"
 
 .venv/bin/python:
@@ -49,11 +49,9 @@ format: .venv/dev.stamp
 contract: .venv/dev.stamp
 	@.venv/bin/alvys-contract $(ARGS)
 
-defects: .venv/dev.stamp
-	.venv/bin/python -m evaluation.defects $(ARGS)
-
-mutants: .venv/dev.stamp
-	.venv/bin/python -m evaluation.mutants $(ARGS)
+evaluate: .venv/dev.stamp
+	.venv/bin/python -m pytest -q evaluation
+	.venv/bin/python -m evaluation $(ARGS)
 
 bench: .venv/dev.stamp
 	.venv/bin/python -m benchmarks $(ARGS)

@@ -19,7 +19,7 @@ import click
 import httpx2
 import psutil
 
-from benchmarks.load import requests_answered
+from benchmarks.load import responses_to
 from mock_server.testing import MockServer
 
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
@@ -49,12 +49,12 @@ def free_port() -> int:
 
 
 class Served:
-    """A running server, and how long it took until its first answer."""
+    """A running server, and how long it took until its first response."""
 
-    def __init__(self, process: psutil.Popen, url: str, first_answer: float) -> None:
+    def __init__(self, process: psutil.Popen, url: str, first_response: float) -> None:
         self.process = process
         self.url = url
-        self.first_answer = first_answer
+        self.first_response = first_response
 
     def cpu(self) -> float:
         """Seconds of CPU spent so far."""
@@ -66,7 +66,7 @@ class Served:
         return float(self.process.memory_info().rss) / 2**20
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     # Not by an HTTP client: to make one takes longer than to start the server.
     try:
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -78,12 +78,12 @@ def _answers(port: int) -> bool:
 
 @contextmanager
 def serving(module: str, port: int, *arguments: str) -> Iterator[Served]:
-    """Starts a server, waits for its first answer, and ends it."""
+    """Starts a server, waits for its first response, and ends it."""
     url = f"http://127.0.0.1:{port}"
     started = time.perf_counter()
     process = psutil.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.DEVNULL)
     try:
-        while not _answers(port):
+        while not _responds(port):
             if process.poll() is not None:
                 raise RuntimeError(f"{module} ended at once")
         yield Served(process, url, time.perf_counter() - started)
@@ -105,22 +105,22 @@ def mock(*arguments: str) -> Iterator[Served]:
 
 
 @contextmanager
-def bare(answer: bytes) -> Iterator[Served]:
-    """A bare ASGI function that answers with these bytes."""
+def bare(response: bytes) -> Iterator[Served]:
+    """A bare ASGI function that responds with these bytes."""
     port = free_port()
     with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).write_bytes(answer)
+        Path(file.name).write_bytes(response)
         with serving("benchmarks.bare", port, str(port), file.name) as served:
             yield served
 
 
 def micros_per_request(served: Served, body: bytes, connections: int, seconds: int, token: str = "") -> float:
-    """CPU time that the server spends per answered payment, in microseconds."""
+    """CPU time that the server spends per payment, in microseconds."""
     headers = {**JSON_PATCH, **({"Authorization": f"Bearer {token}"} if token else {})}
     request = httpx2.Request("POST", served.url + PAYMENTS, headers=headers, content=body)
     before = served.cpu()
-    answered = requests_answered(request, connections, seconds)
-    return (served.cpu() - before) / answered * 1e6
+    responses = responses_to(request, connections, seconds)
+    return (served.cpu() - before) / responses * 1e6
 
 
 def compare(what: str, ours: Served, theirs: Served, *, bodies: tuple[bytes, bytes], **load: int) -> None:
@@ -148,9 +148,9 @@ def switched_on(rounds: int, seconds: int) -> None:
     with ExitStack() as stack:
         off = stack.enter_context(mock(*OFF))
         for what, options in (
-            ("control plane", ("--journal", "0")),
-            ("control plane and journal, the default", ()),
-            ("tokens, control plane and journal", ("--require-token",)),
+            ("admin API", ("--journal", "0")),
+            ("admin API and journal, the default", ()),
+            ("tokens, admin API and journal", ("--require-token",)),
         ):
             served = stack.enter_context(mock(*options))
             token = token_of(served.url)
@@ -202,7 +202,7 @@ def in_tests(rounds: int) -> None:
 
 
 def journalled(count: int) -> None:
-    """Measures the memory of a mock after requests of 100 kB, of which it remembers what it has room for."""
+    """Measures the memory of a mock after requests of 100 kB, of which it keeps what it has room for."""
     body = payment("LD-1001", "BENCH-1")[:-1] + b" " * 100_000 + b"}"
     with mock("--journal", str(count)) as served, httpx2.Client() as client:
         for _ in range(count):
@@ -211,11 +211,11 @@ def journalled(count: int) -> None:
 
 
 def post(url: str, *bodies: bytes) -> bytes:
-    """Posts payments; the bytes of the last answer."""
+    """Posts payments; the bytes of the last response."""
     with httpx2.Client(base_url=url, headers=JSON_PATCH) as client:  # one: to make it takes longest
         for body in bodies:
-            answer = client.post(PAYMENTS, content=body).raise_for_status()
-    return answer.content
+            response = client.post(PAYMENTS, content=body).raise_for_status()
+    return response.content
 
 
 def many_loads(path: Path, count: int) -> None:
@@ -232,7 +232,7 @@ def main(*, rounds: int, seconds: int) -> None:
     usual = payment("LD-1001", "BENCH-1")
     with ExitStack() as stack:
         ours = stack.enter_context(mock(*OFF))
-        print(f"{'start to first answer':58} {ours.first_answer:7.2f} s", flush=True)
+        print(f"{'start to first response':58} {ours.first_response:7.2f} s", flush=True)
         print(f"{'resident memory, idle':58} {ours.memory():7.1f} MiB", flush=True)
         theirs = stack.enter_context(bare(post(ours.url, usual)))
         for connections in (16, 64):
@@ -240,11 +240,11 @@ def main(*, rounds: int, seconds: int) -> None:
             load = {"connections": connections, "seconds": seconds, "rounds": rounds}
             compare(what, ours, theirs, bodies=(usual, usual), **load)
 
-        answer = post(ours.url, *(payment("LD-1004", f"MANY-{number}") for number in range(2_000)))
+        response = post(ours.url, *(payment("LD-1004", f"MANY-{number}") for number in range(2_000)))
         many = payment("LD-1004", "MANY-0")
-        theirs = stack.enter_context(bare(answer))
+        theirs = stack.enter_context(bare(response))
         load = {"connections": 16, "seconds": seconds, "rounds": rounds}
-        what = f"on a load with 2,000 payments ({len(answer) // 1000} kB): mock : bare"
+        what = f"on a load with 2,000 payments ({len(response) // 1000} kB): mock : bare"
         compare(what, ours, theirs, bodies=(many, many), **load)
 
         with tempfile.TemporaryDirectory() as folder:
@@ -252,7 +252,7 @@ def main(*, rounds: int, seconds: int) -> None:
             many_loads(few, 10)
             many_loads(lots, 100_000)
             small, large = (stack.enter_context(mock(*OFF, "--fixtures", str(file))) for file in (few, lots))
-            print(f"{'100,000 loads: start to first answer':58} {large.first_answer:7.2f} s", flush=True)
+            print(f"{'100,000 loads: start to first response':58} {large.first_response:7.2f} s", flush=True)
             body = payment("B-7", "BENCH-1")
             what = "a replayed payment: 100,000 loads : 10 loads"
             compare(what, large, small, bodies=(body, body), **load)

@@ -11,16 +11,16 @@ from pathlib import Path
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-PORT, ANSWER = int(sys.argv[1]), Path(sys.argv[2]).read_bytes()
-HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
+PORT, RESPONSE = int(sys.argv[1]), Path(sys.argv[2]).read_bytes()
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(RESPONSE)).encode())]
 
 
 async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers every request with the same bytes."""
+    """Responds to every request with the same bytes."""
     while (await receive())["more_body"]:
         pass
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-    await send({"type": "http.response.body", "body": ANSWER})
+    await send({"type": "http.response.body", "body": RESPONSE})
 
 
 if __name__ == "__main__":

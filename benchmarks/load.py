@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx2
 
 
-def requests_answered(request: httpx2.Request, connections: int, seconds: int) -> int:
-    """How many answers came back in that many seconds."""
+def responses_to(request: httpx2.Request, connections: int, seconds: int) -> int:
+    """How many responses came back in that many seconds."""
     if shutil.which("wrk"):
         return _with_wrk(request, connections, seconds)
     headers = json.dumps(_own_headers(request))
@@ -49,17 +49,17 @@ def _own_headers(request: httpx2.Request) -> dict[str, str]:
 async def _one_connection(url: str, head: str, body: bytes, until: float) -> int:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    answered = 0
+    responses = 0
     while time.monotonic() < until:
         writer.write(head.encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if b" 200 " not in answer.split(b"\r\n", 1)[0]:
-            raise RuntimeError(answer)
-        length = re.search(rb"(?i)content-length: (\d+)", answer)
+        response = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in response.split(b"\r\n", 1)[0]:
+            raise RuntimeError(response)
+        length = re.search(rb"(?i)content-length: (\d+)", response)
         await reader.readexactly(int(length[1]) if length else 0)
-        answered += 1
+        responses += 1
     writer.close()
-    return answered
+    return responses
 
 
 async def _with_python(url: str, head: str, body: bytes, connections: int, seconds: int) -> int:

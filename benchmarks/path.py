@@ -55,9 +55,9 @@ async def _follow(steps: Steps) -> None:
         head += [f"{name}: {value}" for name, value in JSON_PATCH.items()]
         sys.setprofile(steps if followed else None)
         writer.write("\r\n".join([*head, "", ""]).encode() + body)
-        answer = await reader.read(65536)
+        response = await reader.read(65536)
         sys.setprofile(None)
-        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        assert response.startswith(b"HTTP/1.1 200 "), response
     writer.close()
     server.should_exit = True
     await serving
@@ -69,9 +69,9 @@ def main() -> None:
     asyncio.run(_follow(steps))
     for before, here, name in steps.taken:
         print(f"{here if here != before else '':14} {name}")
-    told = [(before, here) for before, here, _ in steps.taken if here != "clock"]
-    print(f"{len({here for _, here in told})} files")
-    print(f"{sum(before != here for before, here in told)} calls into another file")
+    visited = [(before, here) for before, here, _ in steps.taken if here != "clock"]
+    print(f"{len({here for _, here in visited})} files")
+    print(f"{sum(before != here for before, here in visited)} calls into another file")
 
 
 if __name__ == "__main__":

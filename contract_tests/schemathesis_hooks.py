@@ -13,11 +13,13 @@ import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, HookContext
 from schemathesis.core.transport import Response as Received
 
-from contract_tests.oracle.oracle import Oracle, Verdict
-from contract_tests.rules.attempt import attempt_of
+from contract_tests.oracle.expectation import LoadBefore
+from contract_tests.oracle.oracle import Oracle
+from contract_tests.oracle.verdict import Verdict
+from contract_tests.rules.attempt import attempt_of, is_payment
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.paths import LOADS_PATH
-from contract_tests.rules.responses import LoadView, UnexpectedFormError, document_of, load_of
+from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of
 from contract_tests.safety.credentials import Credentials
 from contract_tests.safety.payment_log import now
 
@@ -51,14 +53,15 @@ def alvys_contract(ctx: CheckContext, response: Received, case: Case[Any]) -> No
 
 def _judge(received: Received, case: Case[Any]) -> Verdict:
     exchange = _exchange_of(received)
-    attempt = attempt_of(exchange.request)
+    attempt = attempt_of(exchange.request) if is_payment(exchange.request) else None
     if attempt is None or attempt.load is None or not attempt.load.strip():
         return _oracle.judge(exchange)
     before, exists = _before.pop(case.id, (None, True))
     after = None
     if before is not None:
         after, _ = _read(before.number, str(received.request.url), exchange.request.headers)
-    return _oracle.judge_payment(exchange, before, after, exists=exists)
+    expected = _oracle.expect(attempt, LoadBefore(before, exists=exists))
+    return _oracle.judge_payment(expected, exchange, after)
 
 
 def _read(number: str, url: str, headers: Mapping[str, str]) -> tuple[LoadView | None, bool]:
@@ -70,7 +73,7 @@ def _read(number: str, url: str, headers: Mapping[str, str]) -> tuple[LoadView |
         headers={name: value for name, value in headers.items() if name.lower() == "authorization"},
     )
     try:
-        return load_of(document_of(Response(response.status_code, {}, response.content))), True
+        return load_of(Response(response.status_code, {}, response.content).document), True
     except UnexpectedFormError:
         return None, response.status_code != httpx2.codes.NOT_FOUND
 

@@ -11,13 +11,13 @@ from mock_server.decimal_json import encode
 from mock_server.documents import read_document
 from mock_server.domain import Load
 from mock_server.faults import Fault, Faults
-from mock_server.handlers import PAGE, FoundPage, Handler, Handlers
+from mock_server.handlers import Handler
 from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError
 from mock_server.problems import InvalidRequest, SwitchedOff
-from mock_server.responses import LOAD, Fields, T, many
+from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
@@ -221,8 +221,8 @@ CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen":
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 
 
-def admin_handlers(admin: Admin, spec: Spec) -> Handlers:
-    """The handlers of the admin API; `spec` is its document, as `admin_spec` made it."""
+def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it."""
     ledger, document = admin.ledger, Raw(encode(spec.document))
 
     async def get_document(_request: object) -> Raw:

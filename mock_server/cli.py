@@ -170,8 +170,8 @@ def main(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
 
-    Loads and payments are kept in memory: every start is from the fixtures. By default, requests need no
-    access token, and any token is accepted.
+    Loads and payments are kept in memory: every start loads the fixtures again. By default, requests need
+    no access token, and any token is accepted.
     """
     settings = Settings(
         max_body=max_body,

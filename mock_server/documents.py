@@ -53,7 +53,7 @@ _JsonLoader.add_constructor("tag:yaml.org,2002:number", _JsonLoader.construct_nu
 
 
 def read_document(path: Path) -> object:
-    """The value in a YAML or JSON file; UnreadableDocument if it holds none."""
+    """The value in a YAML or JSON file; UnreadableDocument if there is none."""
     text = _bytes(path)
     try:
         return decode(text) if path.suffix == ".json" else yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
@@ -62,7 +62,7 @@ def read_document(path: Path) -> object:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, object]]:
-    """The values in a JSON Lines file, each with its line number; blank lines are passed over."""
+    """The values in a JSON Lines file, each with its line number; blank lines are skipped."""
     for line_number, line in enumerate(_bytes(path).splitlines(), start=1):
         if line.strip():
             try:

@@ -4,72 +4,44 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple
 
 from mock_server.domain import Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import problem
-from mock_server.responses import LOAD, Fields, many
+from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T
 from mock_server.trace import Response
-
-JsonObject = Mapping[str, Any]
-"""An object that its schema has accepted."""
-
-Result = TypeVar("Result")
 
 
 class ValidRequest(NamedTuple):
     """A request that its schemas have accepted: the body, the query and the path's parameters."""
 
-    body: JsonObject
+    body: Mapping[str, Any]
     query: Mapping[str, str]
     path: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Handler(Generic[Result]):
+class Handler(Generic[T]):
     """What serves an operation, and the fields of what it returns; None if that is JSON already.
 
     `refuse` makes the response of what the function, or a check before it, raises; `headers` are what a
     success has besides its media type.
     """
 
-    handle: Callable[[ValidRequest], Awaitable[Result]]
-    fields: Fields[Result] | None
+    handle: Callable[[ValidRequest], Awaitable[T]]
+    fields: Fields[T] | None
     refuse: Callable[[Exception], Response] = problem
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handlers = Mapping[str, Handler[Any]]
-"""By operationId."""
-
-
-class FoundPage(NamedTuple):
-    """One page of a search, counted from 0, and the number of hits on all pages."""
-
-    page: int
-    size: int
-    total: int
-    loads: list[Load]
-
-
-PAGE = Fields[FoundPage](
-    {
-        "page": lambda found: found.page,
-        "pagesize": lambda found: found.size,
-        "total": lambda found: found.total,
-        "items": many(lambda found: found.loads, LOAD),
-    }
-)
-
-
-def money_in(money: JsonObject) -> Money:
+def money_in(money: Mapping[str, Any]) -> Money:
     """The money in `{Amount, Currency}`."""
     return Money(Decimal(money["Amount"]), int(money["Currency"]))
 
 
-def payment_in(body: JsonObject) -> Payment:
+def payment_in(body: Mapping[str, Any]) -> Payment:
     """The payment in a request body, or in a fixture; it has no id yet."""
     return Payment(
         body["ReferenceNumber"],
@@ -118,8 +90,8 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     return FoundPage(page, size, len(found), loads)
 
 
-def load_handlers(ledger: Ledger) -> Handlers:
-    """The handlers of the operations on loads and their payments."""
+def load_handlers(ledger: Ledger) -> Mapping[str, Handler[Any]]:
+    """The handlers of the operations on loads and their payments, by operationId."""
     return {
         "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), LOAD),
         "getLoad": Handler(partial(get_load, ledger), LOAD),
@@ -127,6 +99,6 @@ def load_handlers(ledger: Ledger) -> Handlers:
     }
 
 
-def with_load_number(example: JsonObject, number: str) -> dict[str, object]:
+def with_load_number(example: Mapping[str, Any], number: str) -> dict[str, object]:
     """A payment's example, for another load."""
     return {**example, "LoadNumber": number}

@@ -1,4 +1,4 @@
-"""What came of each request: remembered for tests and people, and printed as a line."""
+"""The requests that are over: kept for tests and people to look at, and printed a line each."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from mock_server.trace import Trace
 DEFAULT_ENTRIES = 1000
 DEFAULT_BODY_LIMIT = 16 * 1024
 MOST_BYTES = 32 * 1024 * 1024
-"""What all entries together may hold, whatever their number."""
+"""What all entries together may take, whatever their number."""
 
 _OVERHEAD = 1000
 """About what an entry takes besides the bytes that were sent."""
@@ -147,7 +147,7 @@ class Journal:
         self._bytes = 0
 
     def add(self, trace: Trace) -> None:
-        """Remembers a request that is over."""
+        """Keeps a request that is over."""
         self._count += 1
         scope, limit = trace.scope, self._body_limit
         headers = b"\n".join(chain.from_iterable(scope["headers"]))

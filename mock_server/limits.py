@@ -19,7 +19,7 @@ _MOST_CALLERS = 10_000
 class Limits:
     """Counts requests by operation and token, and those without a token by the client's address.
 
-    `rate` holds for every operation that wants a token; None for what the spec says of each.
+    `rate` holds for every operation that needs a token; None for what the spec says of each.
     """
 
     def __init__(self, clock: Clock, rate: Rate | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mock_server.documents import read_document, read_lines
 from mock_server.domain import Load
-from mock_server.handlers import JsonObject, money_in, payment_in
+from mock_server.handlers import money_in, payment_in
 from mock_server.instants import instant
 from mock_server.schemas import unknown_field
 from mock_server.spec import Spec
@@ -140,7 +140,7 @@ class Filler:
         return load
 
 
-def _load_in(document: JsonObject, details: Mapping[str, object]) -> Load:
+def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load:
     """A load, with its payments, from a document that has every field of a load.
 
     `details` are the fields that were stated, rather than filled in. `totalPaid` is not read: it follows

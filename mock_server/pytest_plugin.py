@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # imported when a test wants it: pytest loads this file for e
 
 @pytest.fixture(scope="session")
 def alvys_mock_settings() -> "Settings":
-    """What the mock is told at its start; override it in a conftest.py.
+    """The settings of the mock; override it in a conftest.py.
 
     @pytest.fixture(scope="session")
     def alvys_mock_settings():

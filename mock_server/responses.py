@@ -153,6 +153,15 @@ class _Kept(NamedTuple):
 _NOTHING = _Kept({}, None, Raw(b"[]"))
 
 
+class FoundPage(NamedTuple):
+    """One page of a search, counted from 0, and the number of hits on all pages."""
+
+    page: int
+    size: int
+    total: int
+    loads: list[Load]
+
+
 def _payments(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Load]:
     return PaymentsWriter(compile_response(spec, _items(spec, schema), PAYMENT, where))
 
@@ -185,3 +194,12 @@ LOAD = Fields[Load](
     details=lambda load: load.details,
 )
 """What is known of a load, for any schema that shows one."""
+
+PAGE = Fields[FoundPage](
+    {
+        "page": lambda found: found.page,
+        "pagesize": lambda found: found.size,
+        "total": lambda found: found.total,
+        "items": many(lambda found: found.loads, LOAD),
+    }
+)

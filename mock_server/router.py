@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.clock import Clock
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
-from mock_server.handlers import Handlers
+from mock_server.handlers import Handler
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.schemas import Checker
 from mock_server.spec import Operation, Spec, SpecError
@@ -33,7 +34,7 @@ class Routes:
     def __init__(  # noqa: PLR0913 - one for each thing that can be switched on
         self,
         spec: Spec,
-        handlers: Handlers,
+        handlers: Mapping[str, Handler[Any]],
         max_body: int = DEFAULT_MAX_BODY,
         *,
         gates: Sequence[Gate] = (),
@@ -70,7 +71,7 @@ class Routes:
         return self._no_path, {}
 
 
-def _check_handlers(spec: Spec, handlers: Handlers) -> None:
+def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
     ids = {operation.id for operation in spec.operations}
     if missing := ids - set(handlers):
         raise SpecError(

@@ -27,10 +27,10 @@ class UnusableSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a mock is to be.
+    """The settings of a mock.
 
     `max_body` and `journal_body` are bytes, `token_lifetime` is in seconds, `journal` is the number of
-    requests that are remembered, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
+    requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
     Without `admin` there is no admin API.
@@ -103,7 +103,7 @@ def _rate(text: str) -> Rate | None:
     try:
         return None if text == DOCUMENTED else Rate.parse(text)
     except NotARate as error:
-        raise UnusableSetting(f"{error}, or as documented or off") from error
+        raise UnusableSetting(f"rate limit: {error}, or as documented or off") from error
 
 
 def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:

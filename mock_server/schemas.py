@@ -114,7 +114,7 @@ def _dotted(path: list[str | int]) -> str:
 
 
 def _value_at(document: Any, path: list[str | int]) -> Any:
-    # Not `error.instance`: it tells neither null from a number that no double can hold.
+    # Not `error.instance`: in it, a number beyond a double looks like null.
     for step in path:
         document = document[step]
     return document

@@ -70,7 +70,7 @@ class Operation:
     subject: Subject
 
     def query_in(self, query_string: bytes) -> dict[str, str]:
-        """The parameters that a query string gives, by the document's names; others are passed over."""
+        """The parameters that a query string gives, by the document's names; others are ignored."""
         # Names are matched without case and the first of several counts, as ASP.NET does it. A
         # blank value counts as none.
         query: dict[str, str] = {}
@@ -264,7 +264,7 @@ class Spec:
         return next((tuple(*way.values()) for way in ways if way), None)
 
     def _refuse_unknown_keywords(self, schema: Mapping[str, Any], where: str, seen: frozenset[str]) -> None:
-        # A keyword that is passed over would be a rule that nobody checks.
+        # A keyword that is ignored would be a rule that nobody checks.
         if "$ref" in schema:
             if schema["$ref"] in seen:
                 raise SpecError(f"{self.name}: {where} contains itself")

@@ -3,12 +3,12 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
 from mock_server.clock import Clock
-from mock_server.handlers import Handler, Handlers, ValidRequest
+from mock_server.handlers import Handler, ValidRequest
 from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
 from mock_server.responses import Fields
 from mock_server.spec import Operation, TokenTerms
@@ -193,8 +193,8 @@ TOKEN = Fields[IssuedToken](
 )
 
 
-def token_handlers(tokens: Tokens) -> Handlers:
-    """The handlers of the token endpoints."""
+def token_handlers(tokens: Tokens) -> Mapping[str, Handler[Any]]:
+    """The handlers of the token endpoints, by operationId."""
 
     async def issue(request: ValidRequest) -> IssuedToken:
         return tokens.issue(request.body)

@@ -1,1 +1,1 @@
-"""To be written."""
+"""The only judge: whether responses are right, knowing the loads before and after; may import rules."""

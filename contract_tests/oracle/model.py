@@ -1,40 +1,36 @@
 """What is known of each load between two requests, in plain dicts: the oracle's memory."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from contract_tests.rules.responses import LoadView, Row
-
-
-def near(reference: str) -> str:
-    """What two references share that a target might take for one (A9): case, outer space, normal form."""
-    return unicodedata.normalize("NFKC", reference).casefold().strip()
+from contract_tests.rules.responses import LoadView, PaymentView
+from contract_tests.rules.values import near
 
 
 @dataclass(slots=True)
 class KnownLoad:
     """The payments that a load was seen to have, and the references that it refused."""
 
-    originals: dict[str, Row] = field(default_factory=dict)
+    originals: dict[str, PaymentView] = field(default_factory=dict)
     """Reference -> the payment as it was first returned."""
-    rows: dict[str, Row] = field(default_factory=dict)
+    payments: dict[str, PaymentView] = field(default_factory=dict)
     """Id -> the payment as it was first returned."""
     refused: set[str] = field(default_factory=set)
 
-    def remember(self, row: Row) -> None:
+    def remember(self, payment: PaymentView) -> None:
         """Keeps a payment; the first sight of it counts."""
-        known = self.rows.get(row.id)
-        if known is None or len(known.members) < len(row.members):
-            self.rows[row.id] = row
-        if row.reference is not None:
-            self.originals.setdefault(row.reference, row)
+        known = self.payments.get(payment.id)
+        if known is None or len(known.fields) < len(payment.fields):
+            self.payments[payment.id] = payment
+        if payment.reference is not None:
+            self.originals.setdefault(payment.reference, payment)
 
 
 @dataclass(slots=True)
 class Model:
-    """Load number -> what is known of it."""
+    """Load number -> what is known of it. A resumed run may meet payments that it has not seen."""
 
+    resumed: bool = False
     loads: dict[str, KnownLoad] = field(default_factory=dict)
 
     def load(self, number: str) -> KnownLoad:
@@ -45,12 +41,12 @@ class Model:
         """Learns from a read."""
         self.learn(view.number, view.payments.values())
 
-    def learn(self, number: str, rows: Iterable[Row]) -> None:
+    def learn(self, number: str, payments: Iterable[PaymentView]) -> None:
         """Learns the payments of a load."""
-        for row in rows:
-            self.load(number).remember(row)
+        for payment in payments:
+            self.load(number).remember(payment)
 
-    def original(self, number: str, reference: str) -> Row | None:
+    def original(self, number: str, reference: str) -> PaymentView | None:
         """The payment that this load is known to have under exactly this reference."""
         return self.load(number).originals.get(reference)
 

@@ -48,7 +48,7 @@ def _line(request: Request, permit: Permit) -> str:
             body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
         )
         parts.append("".join(char if char.isprintable() else "·" for char in shown))
-    if permit.is_repeat:
+    if permit.is_replay:
         parts.append("[replay]")
     elif permit.is_payment:
         parts.append(f"[payment of {permit.intent.amount}]")

@@ -27,11 +27,15 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the contract leaves open. `expected` is what the mock does, in the words of an observation."""
+    """What the contract leaves open. `expected` is what the mock does, in the words of an observation.
+
+    `needs` is what a run must have or do to find out; nothing where the shorter suites suffice.
+    """
 
     id: str
     question: str
     expected: str
+    needs: str = ""
 
 
 def _clauses(grade: Grade, sentences: dict[str, str]) -> dict[str, Clause]:
@@ -52,14 +56,14 @@ CLAUSES: dict[str, Clause] = {
             "no duplicate is created.",
             "R7": "A successful payment fills paidAt, totalPaid and payments of the load.",
             "R8": "Requests are application/json-patch+json; responses are application/json.",
-            "D1": "The answer has LoadNumber, Status and CustomerPayments; each payment has Id, Amount, "
+            "D1": "The response has LoadNumber, Status and CustomerPayments; each payment has Id, Amount, "
             "CheckNumber, InvoiceNumber, PaymentDate, PaymentMethod and ReferenceNumber.",
             "D2": "A payment is returned with the values that were sent.",
             "D3": "Status is the load's status after applying the payment.",
             "D4": "CustomerPayments are the payments recorded for the load: those before, and the new one.",
             "D5": "LoadNumber, Amount, Amount.Amount, Amount.Currency and PaymentDate are required.",
             "D6": "InvoiceNumber, PaymentMethod, CheckNumber and Note may be left out or null.",
-            "D7": "Every member has the type that the page gives it; any other value is refused.",
+            "D7": "Every field has the type that the page gives it; any other value is refused.",
             "D8": "A request is answered with 200 or refused; none makes the service fail.",
         },
     ),
@@ -69,7 +73,7 @@ CLAUSES: dict[str, Clause] = {
             "P1": "GET loads by id, loadNumber or orderNumber returns that one load.",
             "P2": "GET loads without any of the three keys is refused with 400.",
             "P3": "GET loads of an unknown load is refused with 404.",
-            "P4": "A load has the members of the load page, with its types and statuses.",
+            "P4": "A load has the fields of the load page, with its types and statuses.",
             "P5": "A search returns Page, PageSize, Total and the Items that match every filter.",
             "P6": "Every hit of a search is on exactly one page.",
             "P7": "A search needs a filter besides the dates, a PageSize above 0, a Page from 0 and at most "
@@ -88,10 +92,10 @@ PROBLEM_405 = _PROBLEM.format(f"{_URI}6", "Method Not Allowed")
 PROBLEM_415 = _PROBLEM.format(f"{_URI}16", "Unsupported Media Type")
 
 QUESTIONS: dict[str, Question] = {
-    key: Question(key, question, expected)
-    for key, question, expected in (
-        ("A1", "Names of the load's payment members", "paidAt, totalPaid, payments"),
-        ("A1b", "Members of a payment in the load", "those of the answer"),
+    row[0]: Question(*row)
+    for row in (
+        ("A1", "Names of the load's payment fields", "paidAt, totalPaid, payments"),
+        ("A1b", "Fields of a payment in the load", "those of the response"),
         ("A2a", "Where is the sentence about the reference?", "errors[ReferenceNumber], detail"),
         ("A2b", "Where is the sentence about the amount?", "errors[Amount.Amount], detail"),
         ("A2c", "Where is the sentence about the status?", "errors[Status], detail"),
@@ -99,7 +103,7 @@ QUESTIONS: dict[str, Question] = {
         ("A2e", "Problem document of a 404", PROBLEM_404),
         ("A2f", "Problem document of a 405", PROBLEM_405),
         ("A2g", "Problem document of a 415", PROBLEM_415),
-        ("A2h", "Where is a missing member named?", "errors, by its name"),
+        ("A2h", "Where is a missing field named?", "errors, by its name"),
         ("A2i", "traceId of two refusals", "differs"),
         ("A3", "Media type of errors", "application/problem+json"),
         ("A4a", "Media type application/json", "accepted"),
@@ -115,8 +119,8 @@ QUESTIONS: dict[str, Question] = {
         ("A5c", "Version 2.0", "accepted"),
         ("A5d", "Other versions", "404"),
         ("A5e", "Path in other case", "accepted"),
-        ("A6", "A repeat answers", "200, the original in the current list and status"),
-        ("A7", "A repeat with other values answers", "200, the original"),
+        ("A6", "Response to a replay", "200, the original in the current list and status"),
+        ("A7", "Response to a replay with other values", "200, the original"),
         ("A8", "The same reference on another load is", "an independent payment"),
         ("A9a", "A reference that differs in case is", "another payment"),
         ("A9b", "A reference that differs in outer white space is", "another payment"),
@@ -128,9 +132,9 @@ QUESTIONS: dict[str, Question] = {
         ("A10c", "Media type before body", "415"),
         ("A10d", "Body before unknown load", "400 about the body"),
         ("A10e", "Body before status", "400 about the body"),
-        ("A10f", "A repeat on a load that is no longer payable", "200, the original"),
-        ("A10g", "Body before repeat", "400"),
-        ("A11", "Several faults in one body", "all reported"),
+        ("A10f", "A replay on a load that is no longer payable", "200, the original"),
+        ("A10g", "Body before replay", "400"),
+        ("A11", "Several errors in one body", "all reported"),
         ("A12a", "Status after a part of what was invoiced", "unchanged"),
         ("A12b", "Status once what was invoiced is paid", "Completed"),
         ("A12c", "Status after a payment on a load without an amount", "unchanged"),
@@ -139,9 +143,9 @@ QUESTIONS: dict[str, Question] = {
         ("A14b", "In the total, a payment in another currency", "does not count"),
         ("A14c", "In the total, a payment in currency 0", "counts"),
         ("A14d", "Currency of a payment that was sent with 0", "0"),
-        ("A15", "PaymentDate in the answer", "as sent"),
+        ("A15", "PaymentDate in the response", "as sent"),
         ("A16a", "paidAt after a further payment", "the time of recording"),
-        ("A16b", "paidAt after a repeat", "unchanged"),
+        ("A16b", "paidAt after a replay", "unchanged"),
         ("A17a", "PaymentDate without an offset", "400"),
         ("A17b", "PaymentDate without a time", "400"),
         ("A17c", "PaymentDate with a space for the T", "400"),
@@ -152,8 +156,8 @@ QUESTIONS: dict[str, Question] = {
         ("A17h", "PaymentDate as seconds since 1970, in a string", "400"),
         ("A17i", "PaymentDate with an offset of 24 hours", "400"),
         ("A17j", "PaymentDate with white space around", "400"),
-        ("A18a", "Unknown members", "ignored"),
-        ("A18b", "Member names in other case", "400"),
+        ("A18a", "Unknown fields", "ignored"),
+        ("A18b", "Field names in other case", "400"),
         ("A19", "InvoiceNumber of another load", "stored unchecked"),
         ("A20a", "A total that doubles cannot add, such as 0.1 and 0.2", "exact"),
         ("A20b", "An amount beyond the range of a double", "400"),
@@ -170,12 +174,12 @@ QUESTIONS: dict[str, Question] = {
         ("Q1", "Order of CustomerPayments", "oldest first"),
         ("Q2", "A number in a string", "400"),
         ("Q3", "A currency with a fraction of zero (840.0)", "accepted"),
-        ("Q4", "A member that stands twice", "400"),
+        ("Q4", "A field that appears twice", "400"),
         ("Q5", "A body that is not JSON", "400"),
-        ("Q6", "A body that is JSON, but no object", "400"),
+        ("Q6", "A body that is JSON, but not an object", "400"),
         ("Q7", "No body", "400"),
         ("Q8", "Another method", "405"),
-        ("Q9", "A required member of the wrong type", "400"),
+        ("Q9", "A required field of the wrong type", "400"),
         ("Q10", "The character U+0000 in a text", "400"),
         ("Q11", "A LoadNumber in other case", "404"),
         ("Q12", "A LoadNumber with white space around", "404"),
@@ -193,11 +197,11 @@ QUESTIONS: dict[str, Question] = {
         ("Q24", "Invalid UTF-8", "400"),
         ("Q25", "A lone surrogate", "400"),
         ("Q26", "A negative currency", "accepted"),
-        ("Q27", "WWW-Authenticate of a 401", "Bearer"),
+        ("Q27", "WWW-Authenticate of a 401", "Bearer", "credentials"),
         ("Q28", "A search with an unknown status", "400"),
         ("Q29", "NaN or Infinity", "400"),
         ("Q30", "Allow of a 405", "POST"),
-        ("Q31", "A generated request that openapi.yaml forbids", "refused"),
+        ("Q31", "A generated request that openapi.yaml forbids", "refused", "the suite fuzz"),
         ("Q32", "A load by a DateRange that starts and ends when it was created", "found"),
         ("Q33", "A search without Page and PageSize", "Page 0, PageSize 20"),
     )

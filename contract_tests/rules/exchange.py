@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from contract_tests.rules.values import Json, NotJsonError, Parsed, parse_json
+
+_LONGEST_SUMMARY = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +28,66 @@ class Request:
     """The contract says that this request records nothing; the guard stops the run if it does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
-    """The answer to a request. Header names are in lowercase."""
+    """What came back. Header names are in lowercase. The body is parsed once, when it is first asked for."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
 
+    @cached_property
+    def _parsed(self) -> Parsed | None:
+        try:
+            return parse_json(self.content)
+        except NotJsonError:
+            return None
+
+    def __reduce__(self) -> tuple[type["Response"], tuple[int, dict[str, str], bytes]]:
+        """Is stored without what was parsed."""
+        return Response, (self.status, dict(self.headers), self.content)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is a JSON document."""
+        return self._parsed is not None
+
+    @property
+    def document(self) -> Json:
+        """The body's JSON, or its text where it is not JSON."""
+        return self._parsed.document if self._parsed else self.content.decode(errors="replace")
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """The fields of the body's JSON object; none where it is something else."""
+        return self.document if isinstance(self.document, dict) else {}
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the status is a 4xx."""
+        return 400 <= self.status < 500
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the body, as `media_type_of` gives it."""
+        return media_type_of(self.headers)
+
+    @property
+    def summary(self) -> str:
+        """The status and the beginning of the body."""
+        return f"{self.status} {self.content.decode(errors='replace')[:_LONGEST_SUMMARY]}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer. `started` is an RFC 3339 instant in UTC, `seconds` the duration."""
+    """A request and its response. `started` is an RFC 3339 instant in UTC, `seconds` the duration."""
 
     request: Request
     response: Response
     started: str
     seconds: float
+
+
+def media_type_of(headers: Mapping[str, str]) -> str:
+    """The media type of a message in lowercase, without parameters; empty if there is none."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""What a run found out: clauses that held, were violated or not tested, and observations."""
+"""What a run found out: clauses that passed, failed or were not tested, and observations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from contract_tests.rules.exchange import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A clause that an answer broke. The last exchange shows it, the ones before led there."""
+    """A clause that a response broke. The last exchange shows it, the ones before led there."""
 
     clause: str
     expected: str
@@ -17,7 +17,7 @@ class Failure:
 
 
 class ClauseFailedError(AssertionError):
-    """Answers broke clauses."""
+    """Responses broke clauses."""
 
     def __init__(self, failures: Iterable[Failure]) -> None:
         """Keeps them, and words for people."""
@@ -37,7 +37,7 @@ class Findings:
     observed: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def passes(self, clause: str) -> None:
-        """Counts one answer in which the clause could have been broken, and was not."""
+        """Counts one response in which the clause could have been broken, and was not."""
         self.passed[clause] = self.passed.get(clause, 0) + 1
 
     def fails(self, clause: str, expected: str, got: str, *exchanges: Exchange) -> None:
@@ -55,7 +55,7 @@ class Findings:
         """Says why a clause was not tested; tested elsewhere in the run, it counts as tested."""
         self.untested[clause] = reason
 
-    def observes(self, question: str, answer: str) -> None:
+    def observes(self, question: str, behaviour: str) -> None:
         """Counts what the target does about a question that the contract leaves open."""
-        answers = self.observed.setdefault(question, {})
-        answers[answer] = answers.get(answer, 0) + 1
+        seen = self.observed.setdefault(question, {})
+        seen[behaviour] = seen.get(behaviour, 0) + 1

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
@@ -18,38 +19,46 @@ EXACT = Context(prec=4000)
 
 
 class NotJsonError(ValueError):
-    """The bytes are no JSON document."""
+    """The bytes are not a JSON document."""
 
 
-def _refuse(constant: str) -> Json:
-    raise NotJsonError(f"{constant} is no JSON number")
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON document. Of a field that appears twice in an object the last counts, and `repeats` is set."""
+
+    document: Json
+    repeats: bool
 
 
-def parse_json(content: bytes) -> Json:
-    """The document in `content`; NotJsonError if there is none. Of repeated members the last counts."""
+def parse_json(content: bytes) -> Parsed:
+    """The document in `content`; NotJsonError if it is not one."""
+    repeats = False
+
+    def fields(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal repeats
+        found = dict(pairs)
+        repeats = repeats or len(found) < len(pairs)
+        return found
+
     try:
         document: Json = json.loads(
-            content.decode(), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
+            content.decode(),
+            object_pairs_hook=fields,
+            parse_float=Decimal,
+            parse_int=Decimal,
+            parse_constant=_refuse,
         )
     except (ValueError, RecursionError) as error:
         raise NotJsonError(str(error)) from error
-    return document
+    return Parsed(document, repeats)
 
 
-def has_repeated_members(content: bytes) -> bool:
-    """Whether an object of the document in `content` has a member twice."""
-    repeated = False
-
-    def members(pairs: list[tuple[str, object]]) -> None:
-        nonlocal repeated
-        repeated = repeated or len({name for name, _ in pairs}) < len(pairs)
-
-    json.loads(content, object_pairs_hook=members, parse_int=str, parse_float=str)
-    return repeated
+def _refuse(constant: str) -> Json:
+    raise NotJsonError(f"{constant} is not a JSON number")
 
 
 def strings_in(document: Json) -> list[str]:
-    """Every string value of the document, in order, member names left out."""
+    """Every string value of the document, in order, field names left out."""
     if isinstance(document, str):
         return [document]
     if isinstance(document, dict):
@@ -59,13 +68,18 @@ def strings_in(document: Json) -> list[str]:
     return []
 
 
+def near(text: str) -> str:
+    """What two references share that a target might take for one (A9): case, outer space, normal form."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
 
 
 def instant(text: str) -> Decimal | None:
-    """The seconds since the first of January of year 1 in UTC, exactly; None if `text` is no RFC 3339."""
+    """The seconds since the first of January of year 1 in UTC, exactly; None if `text` is not RFC 3339."""
     match = _DATE_TIME.fullmatch(text)
     if not match:
         return None
@@ -91,7 +105,7 @@ class Money:
 
     @staticmethod
     def of(value: Json) -> "Money | None":
-        """What `{Amount, Currency}` says, extra members allowed; None if it is something else."""
+        """What `{Amount, Currency}` says, extra fields allowed; None if it is something else."""
         if not isinstance(value, dict):
             return None
         amount, currency = value.get("Amount"), value.get("Currency")

@@ -8,7 +8,7 @@ from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.run.target import Target
-from contract_tests.safety.client import NO_ANSWER
+from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
 
 _OK: Final = 200
@@ -33,7 +33,7 @@ def probe(send: Callable[[Request], Exchange], target: Target) -> None:
 
 
 def _check_response(status: int, target: Target) -> None:
-    if status == NO_ANSWER:
+    if status == NO_RESPONSE:
         raise CannotRun(f"{target.base_url} cannot be reached.", ExitStatus.COULD_NOT_TEST)
     if status in _REFUSED:
         why = "refuses the credentials" if target.wants_token else "wants a token: set ALVYS_TOKEN"

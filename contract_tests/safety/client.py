@@ -1,6 +1,5 @@
 """The client: the only thing that opens a socket to the target."""
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from urllib.parse import urlencode
 import httpx2
 
 from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.values import Json
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
 from contract_tests.safety.guard import Guard, Permit, Refused
 from contract_tests.safety.intent import Action, intent_of
@@ -31,8 +32,8 @@ from contract_tests.safety.payment_log import (
 )
 from contract_tests.safety.rate import Pace
 
-NO_ANSWER: Final = 0
-"""The status of an answer that never came. No contract allows it, so an oracle reports it."""
+NO_RESPONSE: Final = 0
+"""The status of a response that never came. No contract allows it, so an oracle reports it."""
 
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -41,7 +42,6 @@ _RESENDS_AFTER_429: Final = 3
 _LONGEST_WAIT_SECONDS: Final = 300.0
 _DEFAULT_WAIT_SECONDS: Final = 60.0
 _SILENCES_BEFORE_STOP: Final = 5
-_COULD_NOT_TEST: Final = 3
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """In a header, what the HTTP library refuses only after the record says that the payment is sent."""
 
@@ -97,7 +97,7 @@ class GuardedClient:
         self._pace.close()
 
     def send(self, request: Request) -> Exchange:
-        """Sends a request and returns what came back; a lost answer has the status NO_ANSWER.
+        """Sends a request and returns what came back; a lost response has the status NO_RESPONSE.
 
         Raises guard.Refused when the request may not be sent, and guard.Stop when the run must end.
         """
@@ -133,9 +133,9 @@ class GuardedClient:
         return wire
 
     def _send_harmless(self, sent: _Sent) -> Exchange:
-        """Sends what records nothing; a lost answer is asked for once more."""
-        for attempt in range(2):
-            if attempt:
+        """Sends what records nothing; a lost response is asked for once more."""
+        for repeated in (False, True):
+            if repeated:
                 self._guard.admit_again(sent.permit)
             try:
                 exchange = self._answered(sent)
@@ -145,70 +145,74 @@ class GuardedClient:
             return exchange
         self._silences += 1
         if self._silences >= _SILENCES_BEFORE_STOP:
-            raise self._guard.stop("the target does not answer any more", _COULD_NOT_TEST)
-        return Exchange(sent.request, Response(NO_ANSWER, {}, b""), now(), 0.0)
+            raise self._guard.stop("the target does not respond any more", ExitStatus.COULD_NOT_TEST)
+        return Exchange(sent.request, Response(NO_RESPONSE, {}, b""), now(), 0.0)
 
     def _check_nothing_accepted(self, permit: Permit, response: Response) -> None:
-        """Stops the run when a payment was accepted that names no load that can exist."""
+        """Stops the run when a payment was accepted whose load cannot exist."""
         wrong = permit.intent.action is Action.PAYMENT or (permit.must_be_refused and not permit.is_read)
         if wrong and _succeeded(response) and not self._guard.is_mock:
-            attempt = _attempt(permit)
-            for identity, _ in _booked(response.content, attempt.reference) or [(None, None)]:
-                self._record.write(settled(attempt, RECORDED, response.status, identity))
+            self._write_booked(_logged(permit), response)
             raise self._guard.stop("the target accepted a payment on a load that does not exist")
 
     def _send_write(self, sent: _Sent) -> Exchange:
-        """Sends what may record, with its lines in the record; a lost answer is resolved by a repeat."""
-        attempt = _attempt(sent.permit)
-        self._record.write(attempt)
+        """Sends what may record, with its lines in the record; a lost response is resolved by a replay."""
+        payment = _logged(sent.permit)
+        self._record.write(payment)
         try:
             exchange = self._answered(sent)
         except httpx2.ConnectError:
-            self._record.write(settled(attempt, REFUSED, None))
-            raise self._guard.stop("the target cannot be reached any more", _COULD_NOT_TEST) from None
+            self._record.write(settled(payment, REFUSED, None))
+            raise self._guard.stop(
+                "the target cannot be reached any more", ExitStatus.COULD_NOT_TEST
+            ) from None
         except httpx2.TransportError:
-            exchange = self._resolve(sent, attempt)
-        self._settle(sent, attempt, exchange.response)
+            exchange = self._resolve(sent, payment)
+        self._settle(sent, payment, exchange.response)
         return exchange
 
-    def _resolve(self, sent: _Sent, attempt: LoggedPayment) -> Exchange:
-        """Repeats the same reference once, to learn what became of the first request."""
-        self._record.write(settled(attempt, UNKNOWN, None))
-        if attempt.reference is not None and attempt.reference.strip():
+    def _resolve(self, sent: _Sent, payment: LoggedPayment) -> Exchange:
+        """Sends the same reference once again, to learn what became of the first request."""
+        self._record.write(settled(payment, UNKNOWN, None))
+        if payment.reference is not None and payment.reference.strip():
             self._guard.admit_again(sent.permit)
             try:
                 return self._answered(sent)
             except httpx2.TransportError:
                 pass
         raise self._guard.stop(
-            f"no answer came for the payment {attempt.reference} on load {attempt.load}; "
+            f"no response came for the payment {payment.reference} on load {payment.load}; "
             "whether it was recorded is unknown",
-            _COULD_NOT_TEST,
+            ExitStatus.COULD_NOT_TEST,
         ) from None
 
-    def _settle(self, sent: _Sent, attempt: LoggedPayment, response: Response) -> None:
+    def _settle(self, sent: _Sent, payment: LoggedPayment, response: Response) -> None:
         if not _succeeded(response):
-            outcome = REFUSED if 400 <= response.status < 500 else UNKNOWN
+            outcome = REFUSED if response.is_refusal else UNKNOWN
             if outcome == UNKNOWN and sent.permit.must_be_refused:
-                self._guard.count_unplanned(attempt.money)
-            self._record.write(settled(attempt, outcome, response.status))
+                self._guard.count_unplanned(payment.money)
+            self._record.write(settled(payment, outcome, response.status))
             return
-        booked = _booked(response.content, attempt.reference)
+        booked = _booked(response, payment.reference)
         if booked:
             self._guard.confirm(sent.permit)
-        for number, (identity, amount) in enumerate(booked or [(None, None)]):
-            payment = settled(attempt, RECORDED, response.status, identity)
-            if amount is not None and number:
+        for _, amount in booked[1:]:
+            if amount is not None:
                 self._guard.count_unplanned(amount)
-            self._record.write(payment)
+        self._write_booked(payment, response)
         if sent.permit.must_be_refused and not self._guard.is_mock:
             raise self._guard.stop(
-                f"the target accepted a payment that it must refuse (reference {attempt.reference}, "
-                f"load {attempt.load}, {attempt.amount})"
+                f"the target accepted a payment that it must refuse (reference {payment.reference}, "
+                f"load {payment.load}, {payment.amount})"
             )
 
+    def _write_booked(self, payment: LoggedPayment, response: Response) -> None:
+        """A line for each payment under the reference that a 2xx shows; one without an id if none."""
+        for identity, _ in _booked(response, payment.reference) or [(None, None)]:
+            self._record.write(settled(payment, RECORDED, response.status, identity))
+
     def _answered(self, sent: _Sent) -> Exchange:
-        """Sends until there is an answer that is neither a rate limit nor a token that ran out."""
+        """Sends until the response is neither a rate limit nor a token that ran out."""
         token = self._token(sent.request)
         exchange = self._transmit(sent, token)
         if exchange.response.status in {_UNAUTHORIZED, _FORBIDDEN} and self._may_refresh(sent.request):
@@ -224,7 +228,7 @@ class GuardedClient:
             self._guard.admit_again(sent.permit)
             exchange = self._transmit(sent, self._token(sent.request))
         if exchange.response.status == _TOO_MANY:
-            raise self._guard.stop("the target answers nothing but 429", _COULD_NOT_TEST)
+            raise self._guard.stop("the target responds with nothing but 429", ExitStatus.COULD_NOT_TEST)
         return exchange
 
     def _transmit(self, sent: _Sent, token: Secret | str | None) -> Exchange:
@@ -237,16 +241,16 @@ class GuardedClient:
             wire.headers["Authorization"] = _bearer(token)
         started, clock = now(), time.perf_counter()
         try:
-            answer = self._http.send(wire)
+            got = self._http.send(wire)
         except httpx2.TransportError:
             raise
         except (httpx2.HTTPError, httpx2.StreamError, ValueError, TypeError) as error:
-            # An answer came, or the request could not be written; neither can be judged.
+            # A response came, or the request could not be written; neither can be judged.
             raise httpx2.RemoteProtocolError(type(error).__name__) from None
         seconds = time.perf_counter() - clock
         redact = self._credentials.redact
-        headers = {name.lower(): redact(value.encode()).decode() for name, value in answer.headers.items()}
-        response = Response(answer.status_code, headers, redact(answer.content))
+        headers = {name.lower(): redact(value.encode()).decode() for name, value in got.headers.items()}
+        response = Response(got.status_code, headers, redact(got.content))
         return Exchange(sent.request, response, started, seconds)
 
     def _token(self, request: Request) -> Secret | str | None:
@@ -263,12 +267,14 @@ class GuardedClient:
         try:
             return ask()
         except CredentialsError as error:
-            raise self._guard.stop(str(error), _COULD_NOT_TEST) from None
+            raise self._guard.stop(str(error), ExitStatus.COULD_NOT_TEST) from None
 
     def _wait(self, response: Response) -> None:
         seconds = _retry_after(response.headers.get("retry-after", ""))
         if seconds > _LONGEST_WAIT_SECONDS:
-            raise self._guard.stop(f"the target asks to wait {seconds:.0f} seconds", _COULD_NOT_TEST)
+            raise self._guard.stop(
+                f"the target asks to wait {seconds:.0f} seconds", ExitStatus.COULD_NOT_TEST
+            )
         self._sleep(seconds)
 
 
@@ -281,7 +287,7 @@ def _succeeded(response: Response) -> bool:
     return 200 <= response.status < 300
 
 
-def _attempt(permit: Permit) -> LoggedPayment:
+def _logged(permit: Permit) -> LoggedPayment:
     intent = permit.intent
     load = ", ".join(sorted(intent.possible_loads or intent.loads))
     return LoggedPayment(now(), load, intent.reference, str(intent.amount), intent.currency, SENDING)
@@ -301,22 +307,20 @@ def _retry_after(text: str) -> float:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _booked(content: bytes, reference: str | None) -> list[tuple[str | None, Decimal | None]]:
-    """Id and amount of every payment in an answer that has our reference, the first one first."""
-    try:
-        tree = json.loads(content, parse_float=Decimal, parse_int=Decimal)
-    except (ValueError, RecursionError):
-        return []
-    payments = tree.get("CustomerPayments") if isinstance(tree, dict) else None
-    found: list[tuple[str | None, Decimal | None]] = []
-    for payment in payments if isinstance(payments, list) else []:
-        if isinstance(payment, dict) and payment.get("ReferenceNumber") == reference:
-            identity, money = payment.get("Id"), payment.get("Amount")
-            amount = money.get("Amount") if isinstance(money, dict) else None
-            found.append(
-                (
-                    identity if isinstance(identity, str) else None,
-                    amount if isinstance(amount, Decimal) else None,
-                )
-            )
-    return found
+def _booked(response: Response, reference: str | None) -> list[tuple[str | None, Decimal | None]]:
+    """Id and amount of every payment in a response that has our reference, the first one first."""
+    payments = response.fields.get("CustomerPayments")
+    return [
+        (_text(payment.get("Id")), _amount(payment.get("Amount")))
+        for payment in (payments if isinstance(payments, list) else [])
+        if isinstance(payment, dict) and payment.get("ReferenceNumber") == reference
+    ]
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _amount(money: Json) -> Decimal | None:
+    amount = money.get("Amount") if isinstance(money, dict) else None
+    return amount if isinstance(amount, Decimal) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent
 
 _SMUGGLED: Final = frozenset(
@@ -33,7 +34,7 @@ class Stop(BaseException):
     Not an Exception, because neither Hypothesis nor a test's `except` may carry on after it.
     """
 
-    def __init__(self, reason: str, status: int = 1) -> None:
+    def __init__(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         """Keeps the reason."""
         super().__init__(reason)
         self.reason = reason
@@ -65,13 +66,13 @@ class Permit:
     """The guard's leave to send one request.
 
     `may_record`: the target could record something for it, whatever the contract says. `is_payment`: it
-    should, or repeats what was sent before; then `is_repeat` holds too, and it was not counted again.
+    should, or it was sent before; then it `is_replay` too, and was not counted again.
     """
 
     intent: Intent
     may_record: bool = False
     is_payment: bool = False
-    is_repeat: bool = False
+    is_replay: bool = False
     must_be_refused: bool = False
 
     @property
@@ -118,7 +119,7 @@ class Guard:
             self._open = True
 
     def resume(self, load: str, reference: str | None, amount: Decimal) -> None:
-        """Counts a payment of an earlier run of this id: sent again, it is a repeat."""
+        """Counts a payment of an earlier run of this id: sent again, it is a replay."""
         with self._lock:
             self._count(amount)
             if reference is not None:
@@ -146,8 +147,8 @@ class Guard:
         resolution = 1 if permit.may_record and not self._policy.is_mock else 0
         self._check_requests(1 + resolution)
         if permit.is_payment:
-            permit = replace(permit, is_repeat=self._is_repeat(intent))
-        if permit.is_payment and not permit.is_repeat:
+            permit = replace(permit, is_replay=self._is_replay(intent))
+        if permit.is_payment and not permit.is_replay:
             self._reserve(intent)
         self.requests += 1
         return permit
@@ -164,7 +165,7 @@ class Guard:
                 self._check_requests(1)
             self.requests += 1
 
-    def stop(self, reason: str, status: int = 1) -> Stop:
+    def stop(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> Stop:
         """Lets nothing more through; returns what to raise. The first reason counts."""
         with self._lock:
             if self._stopped is None:
@@ -212,7 +213,7 @@ class Guard:
     def _check_payment(self, intent: Intent, *, must_be_refused: bool) -> None:
         """Raises Refused unless the payment is one that the user consented to."""
         if intent.action is not Action.PAYMENT or intent.method != "POST":
-            raise Refused("a write that is no customer payment may change something")
+            raise Refused("a write that is not a customer payment may change something")
         if not self._policy.consent:
             raise Refused("no consent to record payments (--record-payments)")
         if intent.opaque:
@@ -236,7 +237,7 @@ class Guard:
         """Whether a target that cuts the number to one that exists can only mean a nominated load."""
         return any(number.startswith(f"{known}-{IMPOSSIBLE_PREFIX}") for known in self._policy.nominated)
 
-    def _is_repeat(self, intent: Intent) -> bool:
+    def _is_replay(self, intent: Intent) -> bool:
         """Whether it was counted; with a larger amount only if the target has recorded the first."""
         counted = self._counted.get(_key(intent))
         return counted is not None and intent.amount <= counted

@@ -1,7 +1,7 @@
 """What a request would do at a lenient server, read from its bytes and from nothing else.
 
 The reader errs on the side of money: whatever some server might take for a load number or an amount
-counts, in every encoding, under every repeated member, in a query, and in text that is no JSON at all.
+counts, in every encoding, under every repeated field, in a query, and in text that is not JSON at all.
 """
 
 import html
@@ -143,7 +143,7 @@ def _in_query(query: bytes) -> set[str]:
     return {value.strip() for name, value in pairs if _LOAD_KEY.search(_folded(name)) and value.strip()}
 
 
-def _is_member(name: str, wanted: str) -> bool:
+def _is_field(name: str, wanted: str) -> bool:
     """Compares the way forgiving readers do: no case, and no punctuation (`load_number`)."""
     return re.sub(r"[\W_]", "", _folded(name)) == wanted
 
@@ -161,8 +161,8 @@ class _Body:
     opaque: bool = False
 
 
-class _Members:
-    """A JSON object with every member it was written with, repeated ones too."""
+class _Fields:
+    """A JSON object with every field it was written with, repeated ones too."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         self.pairs = pairs
@@ -175,20 +175,20 @@ def _read_body(content: bytes, media_type: str) -> _Body:
     texts, body.opaque = _decodings(content, media_type)
     for text in texts:
         tree = _parsed(text)
-        if tree is _NO_JSON:
+        if tree is _NOT_JSON:
             _read_text(text, body)
         else:
             _read_tree(tree, body)
     return body
 
 
-_NO_JSON: Final = object()
+_NOT_JSON: Final = object()
 
 
 def _parsed(text: str) -> object:
-    """The tree that a lenient JSON reader makes of the text, or _NO_JSON."""
+    """The tree that a lenient JSON reader makes of the text, or _NOT_JSON."""
     decoder: Callable[[str], object] = json.JSONDecoder(
-        object_pairs_hook=_Members,
+        object_pairs_hook=_Fields,
         parse_float=_decimal,
         parse_int=_decimal,
         parse_constant=lambda _name: _ENDLESS,
@@ -197,8 +197,8 @@ def _parsed(text: str) -> object:
     try:
         tree = decoder(text.lstrip("\ufeff").strip("\x00 \t\r\n"))
     except (ValueError, RecursionError):
-        return _NO_JSON
-    return _NO_JSON if isinstance(tree, str) else tree
+        return _NOT_JSON
+    return _NOT_JSON if isinstance(tree, str) else tree
 
 
 def _decimal(text: str) -> Decimal:
@@ -231,22 +231,22 @@ def _read_tree(tree: object, body: _Body) -> None:
         node = pending.pop()
         if isinstance(node, list):
             pending.extend(node)
-        elif isinstance(node, _Members):
-            _read_members(node, body)
+        elif isinstance(node, _Fields):
+            _read_fields(node, body)
             pending.extend(value for _, value in node.pairs)
 
 
-def _read_members(members: _Members, body: _Body) -> None:
-    patches = any(_is_member(str(v), "loadnumber") for n, v in members.pairs if _is_member(n, "path"))
-    for name, value in members.pairs:
-        if _is_member(name, "loadnumber") or (patches and _is_member(name, "value")):
+def _read_fields(fields: _Fields, body: _Body) -> None:
+    patches = any(_is_field(str(v), "loadnumber") for n, v in fields.pairs if _is_field(n, "path"))
+    for name, value in fields.pairs:
+        if _is_field(name, "loadnumber") or (patches and _is_field(name, "value")):
             body.loads.update(filter(None, (text.strip(" \t\r\n") for text in _scalars(value))))
-        elif _is_member(name, "amount"):
-            if not isinstance(value, _Members):
+        elif _is_field(name, "amount"):
+            if not isinstance(value, _Fields):
                 body.amounts.extend(_numbers(value))
-        elif _is_member(name, "currency") and isinstance(value, Decimal) and value.adjusted() < _DIGITS:
+        elif _is_field(name, "currency") and isinstance(value, Decimal) and value.adjusted() < _DIGITS:
             body.currencies.append(int(value))
-        elif _is_member(name, "referencenumber"):
+        elif _is_field(name, "referencenumber"):
             body.references.extend(_scalars(value))
 
 
@@ -257,7 +257,7 @@ def _scalars(value: object) -> Iterator[str]:
         node = pending.pop()
         if isinstance(node, list):
             pending.extend(node)
-        elif isinstance(node, _Members):
+        elif isinstance(node, _Fields):
             pending.extend(inner for _, inner in node.pairs)
         elif isinstance(node, str):
             yield node

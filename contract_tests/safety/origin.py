@@ -20,14 +20,14 @@ class Origin:
 
     @classmethod
     def parse(cls, text: str) -> "Origin":
-        """Reads a base URL; raises ValueError with a sentence when it is none.
+        """Reads a base URL; raises ValueError with a sentence when it is not one.
 
         A user, a password, a query or a fragment in it is an error: a secret there would be printed.
         """
         try:
             url = httpx2.URL(text)
         except (httpx2.InvalidURL, UnicodeError):
-            message = "that is no URL."
+            message = "that is not a URL."
             raise ValueError(message) from None
         if url.scheme not in _PORTS or not url.host:
             message = "it must be 'mock' or a URL that starts with https:// or http://."

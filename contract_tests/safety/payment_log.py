@@ -22,8 +22,8 @@ _MOST_DIGITS: Final = 40
 class LoggedPayment:
     """One payment, or the attempt at one.
 
-    `outcome` is sending (no answer yet), recorded, refused (the target said no) or unknown (it may have
-    been recorded: no answer came, twice). `status` is that of the answer, `id` the target's own.
+    `outcome` is sending (no response yet), recorded, refused (the target said no) or unknown (it may have
+    been recorded: no response came, twice). `status` is that of the response, `id` the target's own.
     """
 
     time: str
@@ -108,7 +108,7 @@ def _read(path: Path) -> Iterator[LoggedPayment]:
             payment = LoggedPayment(**json.loads(line))
             Decimal(payment.amount)
         except (ValueError, TypeError, InvalidOperation):
-            message = f"{path}, line {number}, is no line of a record of payments."
+            message = f"{path}, line {number}, is not a line of a record of payments."
             raise ValueError(message) from None
         yield payment
 

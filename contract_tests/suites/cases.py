@@ -16,7 +16,7 @@ USD = 840
 CENT = Decimal("0.01")
 DATE = "2026-07-01T15:30:00Z"
 OMITTED = object()
-"""A member with this value is left out."""
+"""A field with this value is left out."""
 UNKNOWN_LOAD = f"{IMPOSSIBLE_PREFIX}1"
 
 Body: TypeAlias = Mapping[str, object] | bytes
@@ -28,7 +28,7 @@ def currency_of(load: LoadView | None) -> int:
 
 
 def payment(load: LoadView | str, reference: object, **changes: object) -> dict[str, object]:
-    """A payment of one cent with only what is required; `changes` are members, `Sum` and `Currency` too."""
+    """A payment of one cent with only what is required; `changes` are fields, `Sum` and `Currency` too."""
     view = load if isinstance(load, LoadView) else None
     money = {
         "Amount": changes.pop("Sum", CENT),
@@ -43,8 +43,8 @@ def payment(load: LoadView | str, reference: object, **changes: object) -> dict[
     return _present(body | changes)
 
 
-def _present(members: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in members.items() if value is not OMITTED}
+def _present(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not OMITTED}
 
 
 def with_text(body: Mapping[str, object], old: str, new: str) -> bytes:
@@ -59,7 +59,7 @@ def with_text(body: Mapping[str, object], old: str, new: str) -> bytes:
 class Case:
     """A row of a table. `make` builds the body for a load and a fresh reference.
 
-    Where the answer is open, `question` is what it tells about: `accepted` in these words, or else the
+    Where the response is open, `question` is what it tells about: `accepted` in these words, or else the
     status. `large` marks amounts that must not land on a load whose rest is still needed.
     """
 
@@ -112,9 +112,9 @@ _WRONG: dict[str, object] = {"a number": 7, "a boolean": True, "an array": ["x"]
 
 def _wrong_types() -> list[Case]:
     cases = []
-    for member in ("LoadNumber", "ReferenceNumber", "PaymentDate", *_OPTIONAL):
+    for name in ("LoadNumber", "ReferenceNumber", "PaymentDate", *_OPTIONAL):
         for kind, value in _WRONG.items():
-            cases.append(_documented(f"{member} is {kind}", "D7", **{member: value}))
+            cases.append(_documented(f"{name} is {kind}", "D7", **{name: value}))
     for kind, value in {
         "a text": "ten",
         "a boolean": True,
@@ -135,12 +135,12 @@ def _wrong_types() -> list[Case]:
 
 def _missing() -> list[Case]:
     cases = []
-    for member in ("LoadNumber", "Amount", "PaymentDate"):
-        cases.append(_documented(f"{member} is omitted", "D5", **{member: OMITTED}))
-        cases.append(_documented(f"{member} is null", "D5", **{member: None}))
-    for member, name in (("Sum", "Amount.Amount"), ("Currency", "Amount.Currency")):
-        cases.append(_documented(f"{name} is omitted", "D5", **{member: OMITTED}))
-        cases.append(_documented(f"{name} is null", "D5", **{member: None}))
+    for name in ("LoadNumber", "Amount", "PaymentDate"):
+        cases.append(_documented(f"{name} is omitted", "D5", **{name: OMITTED}))
+        cases.append(_documented(f"{name} is null", "D5", **{name: None}))
+    for key, name in (("Sum", "Amount.Amount"), ("Currency", "Amount.Currency")):
+        cases.append(_documented(f"{name} is omitted", "D5", **{key: OMITTED}))
+        cases.append(_documented(f"{name} is null", "D5", **{key: None}))
     cases.append(_documented("Amount is empty", "D5", Amount={}))
     return cases
 
@@ -154,18 +154,12 @@ def _amounts_refused() -> list[Case]:
 
 
 def _references_refused() -> list[Case]:
+    given = {"CheckNumber": "1", "InvoiceNumber": "I", "PaymentMethod": "ACH", "Note": "n"}
     return [
-        Case("no reference", "documented", ("R5",), lambda load, _: payment(load, OMITTED)),
-        Case("an empty reference", "documented", ("R5",), lambda load, _: payment(load, "")),
-        Case("a null reference", "documented", ("R5",), lambda load, _: payment(load, None)),
-        Case(
-            "no reference, all else given",
-            "documented",
-            ("R5",),
-            lambda load, _: payment(
-                load, OMITTED, CheckNumber="1", InvoiceNumber="I", PaymentMethod="ACH", Note="n"
-            ),
-        ),
+        _documented("no reference", "R5", ReferenceNumber=OMITTED),
+        _documented("an empty reference", "R5", ReferenceNumber=""),
+        _documented("a null reference", "R5", ReferenceNumber=None),
+        _documented("no reference, all else given", "R5", ReferenceNumber=OMITTED, **given),
     ]
 
 
@@ -173,14 +167,11 @@ def _bodies_refused() -> list[Case]:
     def literally(name: str, question: str, content: bytes) -> Case:
         return Case(f"a body that is {name}", "documented", ("D7",), lambda _load, _ref: content, question)
 
-    def broken(name: str, damage: Callable[[bytes], bytes]) -> Case:
-        return Case(
-            f"a body that {name}",
-            "documented",
-            ("D7",),
-            lambda load, ref: damage(encode_json(payment(load, ref))),
-            "Q5",
-        )
+    def broken(name: str, damage: Callable[[bytes], bytes], question: str = "Q5") -> Case:
+        def make(load: LoadView, ref: str) -> Body:
+            return damage(encode_json(payment(load, ref)))
+
+        return Case(f"a body that {name}", "documented", ("D7",), make, question)
 
     def nowhere(name: str, amount: bytes) -> Case:
         """For no load that exists: to a lenient reader the amount is endless, and no budget allows it."""
@@ -202,20 +193,8 @@ def _bodies_refused() -> list[Case]:
         literally("nested deeply in objects", "Q23", b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
         literally("a word", "Q5", b"payment"),
         literally("invalid UTF-8", "Q24", b'{"LoadNumber": "\xff\xfe"}'),
-        Case(
-            "a payment in an array",
-            "documented",
-            ("D7",),
-            lambda load, ref: b"[" + encode_json(payment(load, ref)) + b"]",
-            "Q6",
-        ),
-        Case(
-            "a JSON Patch",
-            "documented",
-            ("D7",),
-            lambda _load, _ref: b'[{"op": "add", "path": "/Note", "value": "x"}]',
-            "Q6",
-        ),
+        literally("a JSON Patch", "Q6", b'[{"op": "add", "path": "/Note", "value": "x"}]'),
+        broken("is an array with a payment", lambda text: b"[" + text + b"]", "Q6"),
         broken("ends early", lambda text: text[:-1]),
         broken("goes on after its end", lambda text: text + b"}"),
         broken("has a comma too many", lambda text: text[:-1] + b",}"),
@@ -254,13 +233,11 @@ DOUBTFUL: list[Case] = [
     *(_open(f"PaymentDate {date!r}", question, PaymentDate=date) for question, date in _BAD_DATES.items()),
     _open("the amount in a string", "Q2", Sum="0.01"),
     _open("the currency in a string", "Q2", Currency="840"),
-    Case(
-        "a blank reference", "assumed", ("A9c",), lambda load, _: payment(load, "  \t"), "A9c",
-    ),
+    _open("a blank reference", "A9c", ReferenceNumber="  \t"),
     _raw("the reference in other case", "A18b", '"ReferenceNumber"', '"referenceNumber"'),
     _raw("the load number in other case", "A18b", '"LoadNumber"', '"loadNumber"'),
     _raw("the amount in other case", "A18b", '{"Amount":', '{"amount":'),
-    _raw("a member twice", "Q4", '"PaymentDate"', '"PaymentDate":"2026-07-01T00:00:00Z","PaymentDate"'),
+    _raw("a field twice", "Q4", '"PaymentDate"', '"PaymentDate":"2026-07-01T00:00:00Z","PaymentDate"'),
     _raw("the load number twice", "Q4", '"PaymentDate"', f'"LoadNumber":"{UNKNOWN_LOAD}","PaymentDate"'),
     _raw("an amount of 1e400", "A20b", ":0.01", ":1e400"),
     _raw("an amount with 400 digits", "A20b", ":0.01", ":" + "9" * 400),
@@ -348,8 +325,8 @@ def _amount(text: str, grade: Grade, *ids: str, large: bool = False) -> Case:
 
 def _text(name: str, text: str) -> Case:
     def make(load: LoadView, ref: str) -> Body:
-        members = dict.fromkeys(("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note"), text)
-        return payment(load, f"{ref} {text}"[:100].rstrip(), **members)
+        fields = dict.fromkeys(_OPTIONAL, text)
+        return payment(load, f"{ref} {text}"[:100].rstrip(), **fields)
 
     return Case(f"texts in {name}", "documented", ("D2",), make)
 
@@ -359,35 +336,18 @@ ACCEPTED: list[Case] = [
     *(_documented(f"PaymentDate {text}", "D2", PaymentDate=text) for text in DATES),
     *(_amount(text, "documented", "D2", "R7") for text in (*AMOUNTS, *NUMBERS_WRITTEN_OTHERWISE)),
     *(_amount(text, "documented", "D2", "R7", large=True) for text in LARGE_AMOUNTS),
-    *(
-        _documented(f"only {member} of the optional members", "D6", **{member: "given"})
-        for member in ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
-    ),
-    _documented("no optional member", "D6"),
-    _documented(
-        "every optional member null",
-        "D6",
-        InvoiceNumber=None,
-        PaymentMethod=None,
-        CheckNumber=None,
-        Note=None,
-    ),
-    _documented(
-        "every optional member different",
-        "D2",
-        InvoiceNumber="I-1",
-        PaymentMethod="Check",
-        CheckNumber="C-2",
-        Note="N",
-    ),
+    *(_documented(f"only {name} of the optional fields", "D6", **{name: "given"}) for name in _OPTIONAL),
+    _documented("no optional field", "D6"),
+    _documented("every optional field null", "D6", **dict.fromkeys(_OPTIONAL)),
+    _documented("every optional field different", "D2", **dict(zip(_OPTIONAL, "ABCD", strict=True))),
     Case(
-        "members in another order",
+        "fields in another order",
         "documented",
         ("D2",),
         lambda load, ref: dict(reversed(payment(load, ref, CheckNumber="9", Note="n").items())),
     ),
     Case(
-        "members escaped and spread over lines",
+        "fields escaped and spread over lines",
         "documented",
         ("D2",),
         lambda load, ref: with_text(
@@ -398,9 +358,9 @@ ACCEPTED: list[Case] = [
 
 UNUSUAL: list[Case] = [
     *(_amount(text, "assumed", "A20c", large=True) for text in PRECISE_AMOUNTS),
-    _open("an unknown member", "A18a", "ignored", Comment="x"),
-    _open("unknown members that are nested", "A18a", "ignored", Extra={"LoadNumber": ["x"], "Amount": None}),
-    _open("members of the answer", "A18a", "ignored", Id="my-own-id", Status="Paid"),
+    _open("an unknown field", "A18a", "ignored", Comment="x"),
+    _open("unknown fields that are nested", "A18a", "ignored", Extra={"LoadNumber": ["x"], "Amount": None}),
+    _open("fields of the response", "A18a", "ignored", Id="my-own-id", Status="Paid"),
     _open("currency 840.0", "Q3", Currency=Decimal("840.0")),
     _open("a negative currency", "Q26", Currency=-1),
     _open("currency 124", "A14a", Currency=124),

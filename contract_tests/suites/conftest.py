@@ -12,7 +12,7 @@ from contract_tests.suites.api import Api
 
 @pytest.fixture(scope="session")
 def oracle(settings: Settings) -> Oracle:
-    """The judge of every answer of the run."""
+    """The judge of every response of the run."""
     return Oracle(resumed=settings.resumed)
 
 

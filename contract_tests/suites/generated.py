@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
 )
 
-from contract_tests.rules.attempt import PAYMENT_PATH
+from contract_tests.rules.attempt import is_payment
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.run.settings import Settings
@@ -45,7 +45,7 @@ Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float 
 
 
 def document() -> dict[str, Document]:
-    """The contract, with what a correct target may do otherwise left open: the rows of a load's payments.
+    """The contract, with what a correct target may do otherwise left open: what a load shows of its payments.
 
     Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
     """
@@ -127,13 +127,11 @@ def request_of(case: Case[Any]) -> Request:
 
 def send(api: Api, request: Request) -> Exchange:
     """Sends what was generated; a payment is judged with its load before and after."""
-    if request.method == "POST" and PAYMENT_PATH.fullmatch(request.path):
-        return api.post(request)
-    return api.send(request)
+    return api.post(request) if is_payment(request) else api.send(request)
 
 
 def validate(api: Api, case: Case[Any], exchange: Exchange) -> None:
-    """Schemathesis' checks of an answer that was judged; raises its failures.
+    """Schemathesis' checks of a response that was judged; raises its failures.
 
     That something was accepted which the document forbids is observed: the document is stricter than
     the page, and what the page forbids the oracle has asserted.
@@ -151,13 +149,13 @@ def validate(api: Api, case: Case[Any], exchange: Exchange) -> None:
 
 
 def response_of(exchange: Exchange) -> Response:
-    """The answer, in the form that Schemathesis validates."""
+    """The response, in the form that Schemathesis validates."""
     request = exchange.request
     sent = httpx2.Request(
         request.method, f"http://target.invalid{request.path}", headers=dict(request.headers)
     )
     got = exchange.response
     headers = {name: value for name, value in got.headers.items() if name != "content-encoding"}
-    answer = httpx2.Response(got.status, headers=headers, content=got.content, request=sent)
-    answer.elapsed = timedelta(seconds=exchange.seconds)
-    return Response.from_any(answer)
+    response = httpx2.Response(got.status, headers=headers, content=got.content, request=sent)
+    response.elapsed = timedelta(seconds=exchange.seconds)
+    return Response.from_any(response)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from contract_tests.oracle.bursts import TimedExchange
 from contract_tests.run.settings import Settings
 from contract_tests.suites.api import Api
-from contract_tests.suites.bursts import TimedExchange, pay_at_once, require_answers
+from contract_tests.suites.bursts import pay_at_once, require_accepted
 from contract_tests.suites.cases import CENT, payment
 from contract_tests.suites.needs import References, need_payable
 
@@ -19,40 +20,40 @@ TIMES = 3
 
 
 def ids_of(calls: list[TimedExchange]) -> set[str]:
-    """The ids that the answers give to the payments that they were asked for."""
+    """The ids that the responses give to the payments that they were asked for."""
     return {key for call in calls for key in call.own}
 
 
 @documented("R6")
 def test_one_reference_at_once_is_one_payment(api: Api, reference: References) -> None:
-    load = need_payable(api, ("R6",))
+    load = need_payable(api)
     body = payment(load, reference())
     calls = pay_at_once(api, load, [[body]] * MANY)
-    require_answers(api, calls)
+    require_accepted(api, calls)
     assert len(ids_of(calls)) == 1
 
 
 @documented("R6")
 def test_one_reference_with_other_values_at_once_is_one_payment(api: Api, reference: References) -> None:
-    load, ref = need_payable(api, ("R6",)), reference()
+    load, ref = need_payable(api), reference()
     calls = pay_at_once(api, load, [[payment(load, ref, Sum=n * CENT)] for n in range(1, 9)])
-    require_answers(api, calls)
+    require_accepted(api, calls)
     assert len(ids_of(calls)) == 1
 
 
 @documented("D4", "R7")
 def test_different_references_at_once_are_all_recorded(api: Api, reference: References) -> None:
-    load = need_payable(api, ("D4", "R7"))
+    load = need_payable(api)
     bodies = [[payment(load, reference(), Sum=Decimal("0.07"))] for _ in range(MANY)]
     calls = pay_at_once(api, load, bodies)
     for call in calls:
-        require_answers(api, [call])
+        require_accepted(api, [call])
     assert len(ids_of(calls)) == MANY
 
 
 @documented("R6", "R7")
 def test_pairs_of_references_at_once(api: Api, reference: References) -> None:
-    load = need_payable(api, ("R6", "R7"))
+    load = need_payable(api)
     references = [reference() for _ in range(MANY // 2)]
     calls = pay_at_once(api, load, [[payment(load, ref)] for ref in references * 2])
     assert len(ids_of(calls)) == len(references)
@@ -71,7 +72,7 @@ def test_short_histories_have_an_order(api: Api, reference: References, settings
 
 
 def _play(api: Api, reference: References, prefix: int, schedule: list[list[int]]) -> None:
-    load = need_payable(api, ("D4", "R6"))
+    load = need_payable(api)
     references = [reference() for _ in range(3)]
     for ref in references[:prefix]:
         api.pay(payment(load, ref))

@@ -84,7 +84,7 @@ def test_links(contract: BaseSchema, api: Api, settings: Settings) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    # Which links can be followed depends on answers, and these on all that was paid before. Hypothesis
+    # Which links can be followed depends on responses, and these on all that was paid before. Hypothesis
     # takes that for a flaky generator and gives up; nothing that was judged until then is lost.
     with contextlib.suppress(FlakyStrategyDefinition):
         Links.run(settings=limits)

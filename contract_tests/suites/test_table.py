@@ -7,11 +7,13 @@ import pytest
 
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import PAYABLE_STATUSES
-from contract_tests.rules.responses import LoadView
+from contract_tests.rules.paths import PAYMENTS_PATH
+from contract_tests.rules.refusals import Doubt
 from contract_tests.rules.values import encode_json
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import ACCEPTED, CENT, DOUBTFUL, UNUSUAL, Case, parametrize, payment
 from contract_tests.suites.needs import References, give_up, need_payable, need_sink
+from contract_tests.suites.requests import payment_request
 
 pytestmark = pytest.mark.suite("table")
 documented = pytest.mark.documented
@@ -20,31 +22,23 @@ assumed = pytest.mark.assumed
 
 @assumed("A14b")
 def test_a_first_payment_in_another_currency(api: Api, reference: References) -> None:
-    """Stands first, while a load without payments is left."""
-    load = need_payable(api, ("A14b",))
+    """Comes first, while a load without payments is left."""
+    load = need_payable(api)
     if load.billed is None or load.payments:
-        give_up(api, ("A14b",), "no nominated load has an amount and no payments")
+        give_up("no nominated load has an amount and no payments")
     other = 978 if load.currency != 978 else 840
     api.pay(payment(load, reference(), Currency=other, Sum=Decimal("0.03")))
 
 
 @parametrize(ACCEPTED)
 def test_it_is_recorded_as_sent(api: Api, reference: References, case: Case) -> None:
-    load = need_sink(api, case.ids) if case.large else need_payable(api, case.ids)
+    load = need_sink(api) if case.large else need_payable(api)
     api.pay(case.make(load, reference()))
 
 
-@parametrize(UNUSUAL)
-def test_unusual_values(api: Api, reference: References, case: Case) -> None:
-    load = need_sink(api, case.ids) if case.large else need_payable(api, case.ids)
-    exchange = api.pay(case.make(load, reference()))
-    if case.question:
-        api.observe(case.question, exchange, case.accepted)
-
-
-@parametrize(DOUBTFUL)
-def test_doubtful_bodies(api: Api, reference: References, case: Case) -> None:
-    load = need_payable(api, case.ids)
+@parametrize([*UNUSUAL, *DOUBTFUL])
+def test_what_is_open_is_recorded_or_refused(api: Api, reference: References, case: Case) -> None:
+    load = need_sink(api) if case.large else need_payable(api)
     exchange = api.pay(case.make(load, reference()))
     if case.question:
         api.observe(case.question, exchange, case.accepted)
@@ -53,13 +47,13 @@ def test_doubtful_bodies(api: Api, reference: References, case: Case) -> None:
 @documented("R1")
 @pytest.mark.parametrize("status", PAYABLE_STATUSES)
 def test_each_payable_status_takes_a_payment(api: Api, reference: References, status: str) -> None:
-    load = need_payable(api, ("R1",), status)
+    load = need_payable(api, status)
     api.pay(payment(load, reference()))
 
 
 @documented("R6")
-def test_repeat_returns_the_original(api: Api, reference: References) -> None:
-    load, ref = need_payable(api, ("R6",)), reference()
+def test_replay_returns_the_original(api: Api, reference: References) -> None:
+    load, ref = need_payable(api), reference()
     body = payment(load, ref, InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n")
     for _ in range(3):
         api.pay(body)
@@ -79,10 +73,10 @@ def test_repeat_returns_the_original(api: Api, reference: References) -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_repeat_with_another_value_returns_the_original(
+def test_replay_with_another_value_returns_the_original(
     api: Api, reference: References, changes: dict[str, object]
 ) -> None:
-    load, ref = need_payable(api, ("R6",)), reference()
+    load, ref = need_payable(api), reference()
     original = payment(load, ref, InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n")
     api.pay(original)
     money = {name: changes[name] for name in ("Sum", "Currency") if name in changes}
@@ -95,27 +89,27 @@ def test_repeat_with_another_value_returns_the_original(
 
 
 @documented("R6")
-def test_repeat_after_other_payments_returns_the_original(api: Api, reference: References) -> None:
-    load, first, second = need_payable(api, ("R6",)), reference(), reference()
+def test_replay_after_other_payments_returns_the_original(api: Api, reference: References) -> None:
+    load, first, second = need_payable(api), reference(), reference()
     for ref in (first, second, first, second, first):
         api.pay(payment(load, ref))
 
 
 @documented("R6")
-def test_repeat_in_another_media_type_or_version_returns_the_original(
+def test_replay_in_another_media_type_or_version_returns_the_original(
     api: Api, reference: References
 ) -> None:
-    load = need_payable(api, ("R6",))
+    load = need_payable(api)
     body = payment(load, reference())
     api.pay(body)
-    api.pay(body, headers={"Content-Type": "application/json"})
-    api.pay(body, headers={"Content-Type": f"{MEDIA_TYPE}; charset=utf-8"})
-    api.pay(body, path="/api/p/v1/invoices/customer-payments")
+    api.post(payment_request(body, "application/json"))
+    api.post(payment_request(body, f"{MEDIA_TYPE}; charset=utf-8"))
+    api.post(payment_request(body, path=PAYMENTS_PATH.replace("v1.0", "v1")))
 
 
 @assumed("A10g")
-def test_repeat_with_a_fault(api: Api, reference: References) -> None:
-    load = need_payable(api, ("A10g",))
+def test_replay_with_an_error(api: Api, reference: References) -> None:
+    load = need_payable(api)
     ref = reference()
     api.pay(payment(load, ref))
     api.observe("A10g", api.pay(payment(load, ref, Sum=0)), "200, the original")
@@ -138,7 +132,7 @@ def test_repeat_with_a_fault(api: Api, reference: References) -> None:
 def test_references_that_are_nearly_the_same(
     api: Api, reference: References, first: str, second: str
 ) -> None:
-    load, ref = need_payable(api, ("A9a",)), reference()
+    load, ref = need_payable(api), reference()
     for form in (first, second, first, second):
         api.pay(payment(load, form.format(ref)))
 
@@ -159,15 +153,15 @@ def test_references_that_are_nearly_the_same(
 def test_references_that_differ_are_different_payments(
     api: Api, reference: References, first: str, second: str
 ) -> None:
-    load, ref = need_payable(api, ("D2",)), reference()
+    load, ref = need_payable(api), reference()
     for form in (first, second, first):
         api.pay(payment(load, form.format(ref)))
 
 
 @assumed("A8")
 def test_the_same_reference_on_another_load(api: Api, reference: References) -> None:
-    one, ref = need_payable(api, ("A8",)), reference()
-    other = need_payable(api, ("A8",), but=[one.number])
+    one, ref = need_payable(api), reference()
+    other = need_payable(api, but=[one.number])
     api.pay(payment(one, ref))
     api.pay(payment(other, ref, Sum=Decimal("0.02")))
     api.read(one.number)
@@ -177,17 +171,17 @@ def test_the_same_reference_on_another_load(api: Api, reference: References) -> 
 
 @assumed("A21")
 def test_a_refused_attempt_does_not_use_up_its_reference(api: Api, reference: References) -> None:
-    load = need_payable(api, ("A21",))
-    for fault in ({"Sum": 0}, {"Sum": -1}, {"PaymentDate": None}, {"Currency": None}, {"Amount": None}):
+    load = need_payable(api)
+    for error in ({"Sum": 0}, {"Sum": -1}, {"PaymentDate": None}, {"Currency": None}, {"Amount": None}):
         ref = reference()
-        api.pay(payment(load, ref, **fault))
+        api.pay(payment(load, ref, **error))
         api.pay(payment(load, ref))
 
 
 @documented("R7")
 def test_a_payment_leaves_other_loads_alone(api: Api, reference: References) -> None:
-    one = need_payable(api, ("R7",))
-    other = need_payable(api, ("R7",), but=[one.number])
+    one = need_payable(api)
+    other = need_payable(api, but=[one.number])
     api.pay(payment(one, reference()))
     api.read(other.number)
     for view in api.not_payable():
@@ -196,26 +190,26 @@ def test_a_payment_leaves_other_loads_alone(api: Api, reference: References) -> 
 
 @assumed("A19")
 def test_an_invoice_number_of_another_load(api: Api, reference: References) -> None:
-    one = need_payable(api, ("A19",))
-    other = need_payable(api, ("A19",), but=[one.number])
+    one = need_payable(api)
+    other = need_payable(api, but=[one.number])
     number = f"INV-{reference()}"
     api.pay(payment(other, reference(), InvoiceNumber=number))
     exchange = api.pay(
-        payment(one, reference(), InvoiceNumber=number), doubts=["the invoice is another load's"]
+        payment(one, reference(), InvoiceNumber=number), doubts=[Doubt.INVOICE_OF_ANOTHER_LOAD]
     )
     api.observe("A19", exchange, "stored unchecked")
 
 
 @assumed("A20a")
 def test_a_tenth_and_two_tenths_are_three_tenths(api: Api, reference: References) -> None:
-    load = need_payable(api, ("A20a",))
+    load = need_payable(api)
     for amount in ("0.1", "0.2", "0.7", "0.1", "0.2"):
         api.pay(payment(load, reference(), Sum=Decimal(amount)))
 
 
 @assumed("A14b")
 def test_currencies_on_one_load(api: Api, reference: References) -> None:
-    load = need_payable(api, ("A14b",))
+    load = need_payable(api)
     own = load.currency or 840
     for currency in (own, 978, own, 484):
         api.pay(payment(load, reference(), Currency=currency, Sum=Decimal("0.03")))
@@ -223,22 +217,19 @@ def test_currencies_on_one_load(api: Api, reference: References) -> None:
 
 @documented("R7")
 def test_many_payments_add_up(api: Api, reference: References) -> None:
-    load = need_payable(api, ("R7",))
+    load = need_payable(api)
     for cents in range(1, 13):
         api.pay(payment(load, reference(), Sum=cents * CENT))
 
 
 @assumed("A12b", "A13")
 def test_the_rest_and_more_than_the_rest(api: Api, reference: References) -> None:
-    open_loads = [view for view in _with_rest(api) if view.status != "Completed"]
-    if len(open_loads) < 2:
-        give_up(api, ("A12b", "A13"), "too few nominated loads have an amount to pay in full")
-    load = open_loads[-1]
-    billed = load.billed
-    if billed is None:
-        return
-    paid = load.total.amount if load.total else Decimal(0)
-    api.pay(payment(load, reference(), Sum=billed.amount - paid))
+    rests = [(load, load.billed.amount - load.paid) for load in api.all_payable() if load.billed]
+    rests = [(load, rest) for load, rest in rests if rest > 0 and load.status != "Completed"]
+    if len(rests) < 2:
+        give_up("too few nominated loads have an amount to pay in full")
+    load, rest = rests[-1]
+    api.pay(payment(load, reference(), Sum=rest))
     after = api.load(load.number)
     if after.status in PAYABLE_STATUSES:
         exchange = api.pay(payment(after, reference()))
@@ -248,28 +239,16 @@ def test_the_rest_and_more_than_the_rest(api: Api, reference: References) -> Non
 
 @documented("D6")
 def test_a_payment_encoded_as_ascii(api: Api, reference: References) -> None:
-    load = need_payable(api, ("D6",))
+    load = need_payable(api)
     body = encode_json(payment(load, reference(), PaymentMethod="é中"))
     api.pay(body.replace("é中".encode(), b"\\u00e9\\u4E2D"))
-
-
-def _with_rest(api: Api) -> list[LoadView]:
-    views = [api.view(number) for status in PAYABLE_STATUSES for number in api.loads.get(status, [])]
-    return [
-        view
-        for view in views
-        if view
-        and view.status in PAYABLE_STATUSES
-        and view.billed
-        and (view.total.amount if view.total else Decimal(0)) < view.billed.amount
-    ]
 
 
 @documented("R3")
 @pytest.mark.parametrize("form", ["{}-x", "{}0", "order", "id", "beginning"])
 def test_only_the_load_number_names_a_load(api: Api, reference: References, form: str) -> None:
-    load = need_payable(api, ("R3",))
-    order = str(load.members["OrderNumber"])
+    load = need_payable(api)
+    order = str(load.fields["OrderNumber"])
     number = {"order": order, "id": load.id, "beginning": load.number[:-1]}.get(
         form, form.format(load.number)
     )
@@ -281,7 +260,7 @@ def test_only_the_load_number_names_a_load(api: Api, reference: References, form
 
 @documented("D2")
 def test_a_reference_of_digits_keeps_its_zeros(api: Api, reference: References) -> None:
-    load = need_payable(api, ("D2",))
+    load = need_payable(api)
     digits = f"00{zlib.crc32(reference().encode())}"
     for form in (digits, digits[1:], f"{digits}0", digits):
         api.pay(payment(load, form))

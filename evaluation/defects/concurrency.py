@@ -11,12 +11,13 @@ from decimal import Decimal
 
 from typing_extensions import override
 
-from evaluation.defects.asking import INVOICED, INVOICED_CAD, Together, pay, read
-from evaluation.defects.defect import defect, witness
+from evaluation.defects.defect import Table, witness
+from evaluation.reference.messages import INVOICED, INVOICED_CAD, Together, pay, read
 from evaluation.reference.service import Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 ROUND_TRIP_SECONDS = 0.02
+row = Table("concurrency")
 TWENTY_ALIKE = Together((pay(),) * 20)
 TWENTY = Together(tuple(pay(ReferenceNumber=f"R-{n:02}") for n in range(20)))
 
@@ -26,17 +27,16 @@ async def round_trip() -> None:
     await asyncio.sleep(ROUND_TRIP_SECONDS)
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "R6",
-    shown=witness(TWENTY_ALIKE, read(), sees=lambda a: a[20].count("payments"), correct=1),
+    shown=witness(TWENTY_ALIKE, read(), sees=lambda r: r[20].count("payments"), correct=1),
 )
 class RepeatsRace(Service):
-    """Between the look for a repeat and the recording another request may record."""
+    """Between the look for a replay and the recording another request may record."""
 
     @override
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
-        original = self.find_repeat(load, posted)
+        original = self.find_original(load, posted)
         if original is not None:
             return original, True
         self.check_gate(load)
@@ -46,9 +46,7 @@ class RepeatsRace(Service):
         return payment, False
 
 
-@defect(
-    "concurrency", "R7", shown=witness(TWENTY, read(), sees=lambda a: a[20].count("payments"), correct=20)
-)
+@row.defect("R7", shown=witness(TWENTY, read(), sees=lambda r: r[20].count("payments"), correct=20))
 class PaymentsOverwriteEachOther(Service):
     """The list of payments is read, extended and written back, so that payments get lost."""
 
@@ -56,7 +54,7 @@ class PaymentsOverwriteEachOther(Service):
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
         before = list(load.payments)
         await round_trip()
-        original = self.find_repeat(load, posted)
+        original = self.find_original(load, posted)
         if original is not None:
             return original, True
         self.check_gate(load)
@@ -66,10 +64,9 @@ class PaymentsOverwriteEachOther(Service):
         return payment, False
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "R7",
-    shown=witness(TWENTY, read(), sees=lambda a: a[20].at("totalPaid", "Amount"), correct=Decimal("210.00")),
+    shown=witness(TWENTY, read(), sees=lambda r: r[20].at("totalPaid", "Amount"), correct=Decimal("210.00")),
 )
 class TotalsOverwriteEachOther(Service):
     """The total is kept beside the payments; it is read, added to and written back."""
@@ -79,24 +76,23 @@ class TotalsOverwriteEachOther(Service):
     @override
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
         before = self.total(load)
-        payment, repeated = await super().record(load, posted)
-        if not repeated:
+        payment, replayed = await super().record(load, posted)
+        if not replayed:
             await round_trip()
             self.totals = {**self.totals, load.number: before + payment.amount}
-        return payment, repeated
+        return payment, replayed
 
     @override
     def total(self, load: Load) -> Decimal:
         return self.totals.get(load.number, Decimal(0))
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "A22",
-    shown=witness(TWENTY_ALIKE, sees=lambda a: {one.status for one in a}, correct={200}),
+    shown=witness(TWENTY_ALIKE, sees=lambda r: {one.status for one in r}, correct={200}),
 )
 class RepeatAtOnceIsConflict(Service):
-    """A repeat that arrives while the original is being recorded is answered with 409."""
+    """A replay that arrives while the original is being recorded is answered with 409."""
 
     pending: frozenset[tuple[str, str]] = frozenset()
 
@@ -113,29 +109,26 @@ class RepeatAtOnceIsConflict(Service):
             self.pending -= {key}
 
 
-@defect(
-    "concurrency",
-    "A22",
-    "R6",
-    shown=witness(TWENTY_ALIKE, sees=lambda a: {one.status for one in a}, correct={200}),
+@row.defect(
+    "A22 R6",
+    shown=witness(TWENTY_ALIKE, sees=lambda r: {one.status for one in r}, correct={200}),
 )
 class RepeatAtOnceIsServerError(Service):
-    """The unique key of the database turns a repeat at the same time into 500."""
+    """The unique key of the database turns a replay at the same time into 500."""
 
     @override
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
-        known = self.find_repeat(load, posted)
+        known = self.find_original(load, posted)
         await round_trip()
-        if known is None and self.find_repeat(load, posted) is not None:
+        if known is None and self.find_original(load, posted) is not None:
             raise RuntimeError
         return await super().record(load, posted)
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "D4",
     shown=witness(
-        TWENTY, read(), sees=lambda a: len(set(map(str, a[20].each("Id", member="payments")))), correct=20
+        TWENTY, read(), sees=lambda r: len(set(map(str, r[20].each("Id", of="payments")))), correct=20
     ),
 )
 class IdsAreCountedApart(Service):
@@ -145,20 +138,19 @@ class IdsAreCountedApart(Service):
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
         number = len(load.payments)
         await round_trip()
-        payment, repeated = await super().record(load, posted)
-        if repeated:
+        payment, replayed = await super().record(load, posted)
+        if replayed:
             return payment, True
         numbered = replace(payment, id=f"{load.id}-{number}")
         load.payments[load.payments.index(payment)] = numbered
         return numbered, False
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "D1",
     shown=witness(
         Together((pay(), pay(LoadNumber=INVOICED_CAD, ReferenceNumber="R-2"))),
-        sees=lambda a: [one.at("LoadNumber") for one in a],
+        sees=lambda r: [one.at("LoadNumber") for one in r],
         correct=[INVOICED, INVOICED_CAD],
     ),
 )
@@ -175,23 +167,22 @@ class RequestsShareTheirLoad(Service):
         return recorded
 
     @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    def response_fields(
+        self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
-        return super().answer_members(self.current or load, payment, posted, repeated=repeated)
+        return super().response_fields(self.current or load, payment, posted, replayed=replayed)
 
 
-@defect(
-    "concurrency",
+@row.defect(
     "D4",
     shown=witness(
         TWENTY,
-        sees=lambda a: all(f"R-{n:02}" in one.text for n, one in enumerate(a)),
+        sees=lambda r: all(f"R-{n:02}" in one.text for n, one in enumerate(r)),
         correct=True,
     ),
 )
 class AnswerIsReadBeforeRecording(Service):
-    """The payments of the answer are read from a replica that lags behind when writes come at once."""
+    """The payments of the response are read from a replica that lags behind when writes come at once."""
 
     writing = 0
 
@@ -208,11 +199,11 @@ class AnswerIsReadBeforeRecording(Service):
     replica: Mapping[str, list[Payment]] = {}
 
     @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    def response_fields(
+        self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
-        members = super().answer_members(load, payment, posted, repeated=repeated)
+        fields = super().response_fields(load, payment, posted, replayed=replayed)
         behind = self.replica.get(posted.reference)
-        if behind is None or repeated:
-            return members
-        return {**members, "CustomerPayments": [self.payment_members(one) for one in behind]}
+        if behind is None or replayed:
+            return fields
+        return {**fields, "CustomerPayments": [self.payment_fields(one) for one in behind]}

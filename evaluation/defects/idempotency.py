@@ -1,342 +1,191 @@
-"""Defects of repeats: the same reference again on the same load."""
+"""Defects of replays: the same reference again on the same load."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from starlette.responses import Response
 from typing_extensions import override
 
-from evaluation.defects.asking import INVOICED_CAD, pay, read
-from evaluation.defects.defect import defect, witness
+from evaluation.defects.defect import Table, Then, given, lists, refuse, responds, shows, then, witness
+from evaluation.reference.messages import INVOICED_CAD, pay, read
 from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 TWICE = (pay(), pay())
+OTHER_AMOUNT = (pay(), pay(Number=Decimal("11.00")))
+OTHER_CURRENCY = (pay(), pay(Currency=124))
+OTHER_LOAD = (pay(), pay(LoadNumber=INVOICED_CAD, Currency=124))
+TWO_AND_REPLAY = (pay(), pay(ReferenceNumber="R-2"), pay())
+row = Table("idempotency")
 
 
-@defect("idempotency", "R6", shown=witness(*TWICE, sees=lambda a: a[1].count(), correct=1))
-class RepeatRecordsAgain(Service):
-    """A repeat records a second payment."""
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        return None
+def among(payments: Iterable[Payment], posted: Posted) -> Payment | None:
+    """The payment with the reference of the request."""
+    return next((one for one in payments if one.reference == posted.reference), None)
 
 
-@defect("idempotency", "R6", shown=witness(*TWICE, sees=lambda a: a[1].status, correct=200))
-class RepeatIsConflict(Service):
-    """A repeat is answered with 409."""
-
-    @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        raise Refusal(409, {"ReferenceNumber": ["The payment exists."]})
+def all_payments(service: Service) -> list[Payment]:
+    """The payments of all loads."""
+    return [payment for load in service.loads.values() for payment in load.payments]
 
 
-@defect("idempotency", "R6", shown=witness(*TWICE, sees=lambda a: a[1].status, correct=200))
-class RepeatIsBadRequest(Service):
-    """A repeat is answered with 400, as a duplicate."""
-
-    @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        raise Refusal(400, {"ReferenceNumber": ["The ReferenceNumber field must be unique."]})
-
-
-@defect("idempotency", "R6", shown=witness(*TWICE, sees=lambda a: a[1].count(), correct=1))
-class RepeatHasNoBody(Service):
-    """A repeat is answered with 204 and no body."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        return {} if repeated else super().answer_members(load, payment, posted, repeated=repeated)
-
-    @override
-    def ok(self, members: Json) -> Response:
-        return super().ok(members) if members else Response(status_code=204)
+row("repeat-records-again", "R6", "A replay records a second payment.")(
+    lists(1, *TWICE), find_original=lambda *_: None
+)
+row("repeat-is-conflict", "R6", "A replay is answered with 409.")(
+    responds(200, *TWICE), on_replay=lambda *_: refuse(409, "ReferenceNumber", "The payment exists.")
+)
+row("repeat-is-bad-request", "R6", "A replay is answered with 400, as a duplicate.")(
+    responds(200, *TWICE),
+    on_replay=lambda *_: refuse(400, "ReferenceNumber", "The ReferenceNumber field must be unique."),
+)
+row("repeat-has-no-body", "R6", "A replay is answered with 204 and no body.")(
+    lists(1, *TWICE),
+    response_fields=then(lambda _s, fields, _load, _payment, _posted, replayed: {} if replayed else fields),
+    ok=lambda s, fields: Service.ok(s, fields) if fields else Response(status_code=204),
+)
 
 
 class Overwriting(Service):
-    """Replaces the original of a repeat by another payment."""
+    """Replaces the original of a replay by another payment."""
 
     def overwritten(self, original: Payment, posted: Posted) -> Payment:
         """What takes the original's place."""
         raise NotImplementedError
 
     @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
         other = self.overwritten(original, posted)
         load.payments[load.payments.index(original)] = other
         return other
 
 
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(
-        pay(),
-        pay(Number=Decimal("11.00")),
-        sees=lambda a: a[1].paid(0, "Amount", "Amount"),
-        correct=Decimal("10.50"),
-    ),
+row("repeat-overwrites-amount", "R6", "A replay with another amount replaces the amount of the original.")(
+    shows(Decimal("10.50"), *OTHER_AMOUNT, at="CustomerPayments/0/Amount/Amount"),
+    parent=Overwriting,
+    overwritten=lambda _s, original, posted: replace(original, amount=posted.amount),
 )
-class RepeatOverwritesAmount(Overwriting):
-    """A repeat with another amount replaces the amount of the original."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(original, amount=posted.amount)
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(Currency=124), sees=lambda a: a[1].paid(0, "Amount", "Currency"), correct=840),
+row(
+    "repeat-overwrites-currency", "R6", "A replay in another currency replaces the currency of the original."
+)(
+    shows(840, *OTHER_CURRENCY, at="CustomerPayments/0/Amount/Currency"),
+    parent=Overwriting,
+    overwritten=lambda _s, original, posted: replace(original, currency=posted.currency),
 )
-class RepeatOverwritesCurrency(Overwriting):
-    """A repeat in another currency replaces the currency of the original."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(original, currency=posted.currency)
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(
+row("repeat-updates-payment-date", "R6", "A replay with another date replaces the date of the original.")(
+    shows(
+        "2026-07-01T15:30:00Z",
         pay(),
         pay(PaymentDate="2026-07-09T00:00:00Z"),
-        sees=lambda a: a[1].paid(0, "PaymentDate"),
-        correct="2026-07-01T15:30:00Z",
+        at="CustomerPayments/0/PaymentDate",
+    ),
+    parent=Overwriting,
+    overwritten=lambda _s, original, posted: replace(original, date=posted.date),
+)
+row("repeat-fills-gaps", "R6", "A replay fills the optional fields that the original had left out.")(
+    shows(None, pay(), pay(CheckNumber="77"), at="CustomerPayments/0/CheckNumber"),
+    parent=Overwriting,
+    overwritten=lambda _s, original, posted: replace(
+        original,
+        check=original.check or posted.check,
+        invoice=original.invoice or posted.invoice,
+        method=original.method or posted.method,
     ),
 )
-class RepeatUpdatesPaymentDate(Overwriting):
-    """A repeat with another date replaces the date of the original."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(original, date=posted.date)
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(CheckNumber="77"), sees=lambda a: a[1].paid(0, "CheckNumber"), correct=None),
-)
-class RepeatFillsGaps(Overwriting):
-    """A repeat fills the optional members that the original had left out."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(
-            original,
-            check=original.check or posted.check,
-            invoice=original.invoice or posted.invoice,
-            method=original.method or posted.method,
-        )
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(
-        pay(PaymentMethod="ACH"),
-        pay(PaymentMethod="Wire"),
-        sees=lambda a: a[1].paid(0, "PaymentMethod"),
-        correct="ACH",
+row("repeat-updates-texts", "R6", "A replay replaces the optional texts of the original.")(
+    shows("ACH", pay(PaymentMethod="ACH"), pay(PaymentMethod="Wire"), at="CustomerPayments/0/PaymentMethod"),
+    parent=Overwriting,
+    overwritten=lambda _s, original, posted: replace(
+        original, check=posted.check, invoice=posted.invoice, method=posted.method
     ),
 )
-class RepeatUpdatesTexts(Overwriting):
-    """A repeat replaces the optional texts of the original."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(original, check=posted.check, invoice=posted.invoice, method=posted.method)
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(*TWICE, sees=lambda a: a[0].paid(0, "Id") == a[1].paid(0, "Id"), correct=True),
+row("repeat-gives-new-id", "R6", "A replay gives the original a new id.")(
+    witness(*TWICE, sees=lambda r: r[0].paid(0, "Id") == r[1].paid(0, "Id"), correct=True),
+    parent=Overwriting,
+    overwritten=lambda _s, original, _posted: replace(original, id=f"{original.id}-2"),
 )
-class RepeatGivesNewId(Overwriting):
-    """A repeat gives the original a new id."""
-
-    @override
-    def overwritten(self, original: Payment, posted: Posted) -> Payment:
-        return replace(original, id=f"{original.id}-2")
 
 
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(), pay(), sees=lambda a: a[2].count(), correct=1),
-)
+@row.defect("R6", shown=lists(1, pay(), pay(), pay()))
 class SecondRepeatRecords(Service):
-    """The first repeat is recognised, the second one records a payment."""
+    """The first replay is recognised, the second one records a payment."""
 
-    repeated: frozenset[str] = frozenset()
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        return None if posted.reference in self.repeated else super().find_repeat(load, posted)
+    replayed: frozenset[str] = frozenset()
 
     @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        self.repeated |= {posted.reference}
+    def find_original(self, load: Load, posted: Posted) -> Payment | None:
+        return None if posted.reference in self.replayed else super().find_original(load, posted)
+
+    @override
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
+        self.replayed |= {posted.reference}
         return original
 
 
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(ReferenceNumber="R-2"), pay(), sees=lambda a: a[2].count(), correct=2),
+row("only-latest-reference-is-known", "R6", "Only the latest payment of a load is compared with a replay.")(
+    lists(2, *TWO_AND_REPLAY), find_original=lambda _s, load, posted: among(load.payments[-1:], posted)
 )
-class OnlyLatestReferenceIsKnown(Service):
-    """Only the latest payment of a load is compared with a repeat."""
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        return next((one for one in load.payments[-1:] if one.reference == posted.reference), None)
+row("references-are-forgotten", "R6", "References are kept in a cache of three entries.")(
+    lists(4, *(pay(ReferenceNumber=f"R-{n}") for n in range(4)), pay(ReferenceNumber="R-0")),
+    find_original=lambda _s, load, posted: among(load.payments[-3:], posted),
+)
 
 
-@defect(
-    "idempotency",
+def comparing(name: str) -> Then:
+    """Finds an original only if this is the same, too."""
+    return then(
+        lambda _s, found, _load, posted: (
+            found if found and getattr(found, name) == getattr(posted, name) else None
+        )
+    )
+
+
+row("key-includes-amount", "R6", "The same reference with another amount is another payment.")(
+    lists(1, *OTHER_AMOUNT), find_original=comparing("amount")
+)
+row("key-includes-currency", "R6", "The same reference in another currency is another payment.")(
+    lists(1, *OTHER_CURRENCY), find_original=comparing("currency")
+)
+row("key-includes-date", "R6", "The same reference with another date is another payment.")(
+    lists(1, pay(), pay(PaymentDate="2026-07-02T00:00:00Z")), find_original=comparing("date")
+)
+row("key-includes-method", "R6", "The same reference with another payment method is another payment.")(
+    lists(1, pay(), pay(PaymentMethod="Wire")), find_original=comparing("method")
+)
+row(
+    "key-includes-note",
     "R6",
-    shown=witness(
-        *(pay(ReferenceNumber=f"R-{n}") for n in range(4)),
-        pay(ReferenceNumber="R-0"),
-        sees=lambda a: a[4].count(),
-        correct=4,
+    "The key is a hash of the whole body, so that another note makes another payment.",
+)(lists(1, pay(), pay(Note="again")), find_original=comparing("note"))
+row("reference-is-unique-everywhere", "A8", "The same reference on another load is refused.")(
+    responds(200, *OTHER_LOAD),
+    check_payment=lambda s, _load, posted: (
+        refuse(409, "ReferenceNumber", "The payment exists.") if among(all_payments(s), posted) else None
     ),
 )
-class ReferencesAreForgotten(Service):
-    """References are kept in a cache of three entries."""
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        return next((one for one in load.payments[-3:] if one.reference == posted.reference), None)
-
-
-class Comparing(Service):
-    """Compares more than the reference."""
-
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        """Whether the rest is the same too."""
-        raise NotImplementedError
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        found = super().find_repeat(load, posted)
-        return found if found and self.same(found, posted) else None
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(Number=Decimal("11.00")), sees=lambda a: a[1].count(), correct=1),
-)
-class KeyIncludesAmount(Comparing):
-    """The same reference with another amount is another payment."""
-
-    @override
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        return payment.amount == posted.amount
-
-
-@defect("idempotency", "R6", shown=witness(pay(), pay(Currency=124), sees=lambda a: a[1].count(), correct=1))
-class KeyIncludesCurrency(Comparing):
-    """The same reference in another currency is another payment."""
-
-    @override
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        return payment.currency == posted.currency
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(PaymentDate="2026-07-02T00:00:00Z"), sees=lambda a: a[1].count(), correct=1),
-)
-class KeyIncludesDate(Comparing):
-    """The same reference with another date is another payment."""
-
-    @override
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        return payment.date == posted.date
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(pay(), pay(PaymentMethod="Wire"), sees=lambda a: a[1].count(), correct=1),
-)
-class KeyIncludesMethod(Comparing):
-    """The same reference with another payment method is another payment."""
-
-    @override
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        return payment.method == posted.method
-
-
-@defect("idempotency", "R6", shown=witness(pay(), pay(Note="again"), sees=lambda a: a[1].count(), correct=1))
-class KeyIncludesNote(Comparing):
-    """The key is a hash of the whole body, so that another note makes another payment."""
-
-    @override
-    def same(self, payment: Payment, posted: Posted) -> bool:
-        return payment.note == posted.note
-
-
-ACROSS = (pay(), pay(LoadNumber=INVOICED_CAD, Currency=124))
-
-
-@defect("idempotency", "A8", shown=witness(*ACROSS, sees=lambda a: a[1].status, correct=200))
-class ReferenceIsUniqueEverywhere(Service):
-    """The same reference on another load is refused."""
-
-    @override
-    def check_payment(self, load: Load, posted: Posted) -> None:
-        if any(one.reference == posted.reference for other in self.loads.values() for one in other.payments):
-            raise Refusal(409, {"ReferenceNumber": ["The payment exists."]})
-
-
-@defect(
-    "idempotency",
+row(
+    "repeat-is-found-on-other-loads",
     "A8",
-    shown=witness(*ACROSS, sees=lambda a: a[0].paid(0, "Id") == a[1].paid(0, "Id"), correct=False),
+    "The same reference on another load returns that load's payment, and records nothing.",
+)(
+    witness(*OTHER_LOAD, sees=lambda r: r[0].paid(0, "Id") == r[1].paid(0, "Id"), correct=False),
+    find_original=lambda s, _load, posted: among(all_payments(s), posted),
+    response_fields=given(
+        lambda s, _load, payment, _posted: next(one for one in s.loads.values() if payment in one.payments)
+    ),
 )
-class RepeatIsFoundOnOtherLoads(Service):
-    """The same reference on another load returns that load's payment, and records nothing."""
-
-    @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
-        payments = (one for other in self.loads.values() for one in other.payments)
-        return next((one for one in payments if one.reference == posted.reference), None)
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        home = next(other for other in self.loads.values() if payment in other.payments)
-        return super().answer_members(home, payment, posted, repeated=repeated)
 
 
-@defect(
-    "idempotency",
-    "A21",
-    shown=witness(pay(Number=-1), pay(), sees=lambda a: a[1].status, correct=200),
-)
+@row.defect("A21", shown=responds(200, pay(Number=-1), pay()))
 class RefusedAttemptUsesReference(Service):
     """A reference that was sent with an amount of zero or less cannot be used any more."""
 
     used: frozenset[str] = frozenset()
 
     @override
-    def on_faults(self, posted: Posted, faults: Errors) -> None:
-        if "Amount.Amount" in faults:
+    def on_errors(self, posted: Posted, errors: Errors) -> None:
+        if "Amount.Amount" in errors:
             self.used |= {posted.reference}
 
     @override
@@ -345,150 +194,115 @@ class RefusedAttemptUsesReference(Service):
             raise Refusal(409, {"ReferenceNumber": ["The reference was used."]})
 
 
-@defect(
-    "idempotency",
+row(
+    "changed-repeat-is-refused",
     "A7",
-    shown=witness(pay(), pay(Number=Decimal("11.00")), sees=lambda a: a[1].status, correct=200),
+    "A replay with another amount is answered with 409 instead of the original.",
+)(
+    responds(200, *OTHER_AMOUNT),
+    on_replay=lambda _s, _load, original, posted: (
+        original
+        if original.amount == posted.amount
+        else refuse(409, "ReferenceNumber", "The payment exists.")
+    ),
 )
-class ChangedRepeatIsRefused(Service):
-    """A repeat with another amount is answered with 409 instead of the original."""
-
-    @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        if original.amount != posted.amount:
-            raise Refusal(409, {"ReferenceNumber": ["The payment exists."]})
-        return original
 
 
-TWO_AND_REPEAT = (pay(), pay(ReferenceNumber="R-2"), pay())
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(*TWO_AND_REPEAT, sees=lambda a: a[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
-)
-class RepeatReturnsLatest(Service):
-    """A repeat returns the latest payment of the load instead of the one it repeats."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        members = super().answer_members(load, payment, posted, repeated=repeated)
-        return (
-            {**members, "CustomerPayments": [self.payment_members(load.payments[-1])]}
-            if repeated
-            else members
+def listing(chosen: Callable[[Load, Payment, Posted], Sequence[Payment]]) -> Then:
+    """Lists other payments in the response to a replay."""
+    return then(
+        lambda s, fields, load, payment, posted, replayed: (
+            {**fields, "CustomerPayments": [s.payment_fields(one) for one in chosen(load, payment, posted)]}
+            if replayed
+            else fields
         )
+    )
 
 
-@defect(
-    "idempotency",
-    "A6",
-    shown=witness(*TWO_AND_REPEAT, sees=lambda a: a[2].count(), correct=2),
+def echoed(load: Load, payment: Payment, posted: Posted) -> list[Payment]:
+    """The load's payments, the original with what the request says."""
+    echo = replace(payment, amount=posted.amount, date=posted.date, method=posted.method)
+    return [echo if one.id == payment.id else one for one in load.payments]
+
+
+row(
+    "repeat-returns-latest", "R6", "A replay returns the latest payment of the load instead of its original."
+)(
+    witness(*TWO_AND_REPLAY, sees=lambda r: r[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
+    response_fields=listing(lambda load, _payment, _posted: load.payments[-1:]),
 )
-class RepeatReturnsOnlyOriginal(Service):
-    """A repeat returns the original alone, without the other payments of the load."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        members = super().answer_members(load, payment, posted, repeated=repeated)
-        return {**members, "CustomerPayments": [self.payment_members(payment)]} if repeated else members
-
-
-@defect(
-    "idempotency",
+row(
+    "repeat-returns-only-original",
     "A6",
-    shown=witness(*TWO_AND_REPEAT, sees=lambda a: a[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
+    "A replay returns the original alone, without the other payments of the load.",
+)(lists(2, *TWO_AND_REPLAY), response_fields=listing(lambda _load, payment, _posted: [payment]))
+row(
+    "repeat-echoes-request", "R6", "A replay shows the values of the request, although the original is kept."
+)(
+    shows(Decimal("10.50"), *OTHER_AMOUNT, at="CustomerPayments/0/Amount/Amount"),
+    response_fields=listing(echoed),
+)
+
+
+@row.defect(
+    "A6",
+    shown=witness(*TWO_AND_REPLAY, sees=lambda r: r[2].each("ReferenceNumber"), correct=["R-1", "R-2"]),
 )
 class RepeatMovesOriginalToEnd(Service):
-    """A repeat moves the original to the end of the list."""
+    """A replay moves the original to the end of the list."""
 
     @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
         load.payments.remove(original)
         load.payments.append(original)
         return original
 
 
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(
-        pay(),
-        pay(Number=Decimal("11.00")),
-        sees=lambda a: a[1].paid(0, "Amount", "Amount"),
-        correct=Decimal("10.50"),
-    ),
-)
-class RepeatEchoesRequest(Service):
-    """A repeat shows the values of the request, although the original is kept."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        members = super().answer_members(load, payment, posted, repeated=repeated)
-        if not repeated:
-            return members
-        echo = replace(payment, amount=posted.amount, date=posted.date, method=posted.method)
-        listed = [echo if one.id == payment.id else one for one in load.payments]
-        return {**members, "CustomerPayments": [self.payment_members(one) for one in listed]}
-
-
-@defect(
-    "idempotency",
-    "R6",
-    shown=witness(*TWICE, read(), sees=lambda a: a[2].at("totalPaid", "Amount"), correct=Decimal("10.50")),
-)
+@row.defect("R6", shown=shows(Decimal("10.50"), *TWICE, read(), at="totalPaid/Amount"))
 class RepeatAddsToTotal(Service):
-    """A repeat is added to the total, although it is not listed."""
+    """A replay is added to the total, although it is not listed."""
 
-    repeats: tuple[tuple[str, Decimal], ...] = ()
+    replays: tuple[tuple[str, Decimal], ...] = ()
 
     @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        self.repeats += ((load.number, original.amount),)
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
+        self.replays += ((load.number, original.amount),)
         return original
 
     @override
     def total(self, load: Load) -> Decimal:
-        return super().total(load) + sum(amount for number, amount in self.repeats if number == load.number)
+        return super().total(load) + sum(amount for number, amount in self.replays if number == load.number)
 
 
-@defect(
-    "idempotency",
+@row.defect(
     "A16",
     shown=witness(
-        pay(), read(), pay(), read(), sees=lambda a: a[1].at("paidAt") == a[3].at("paidAt"), correct=True
+        pay(), read(), pay(), read(), sees=lambda r: r[1].at("paidAt") == r[3].at("paidAt"), correct=True
     ),
 )
 class RepeatMovesPaidAt(Service):
-    """A repeat moves the load's `paidAt`."""
+    """A replay moves the load's `paidAt`."""
 
     @override
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
         load.paid_at = self.now()
         return original
 
 
-@defect("idempotency", "A6", shown=witness(*TWICE, sees=lambda a: a[1].status, correct=200))
+@row.defect("A6", shown=responds(200, *TWICE))
 class RepeatIsAccepted(Service):
-    """A repeat is answered with 202 instead of 200."""
+    """A replay is answered with 202 instead of 200."""
 
-    repeating = False
+    replaying = False
 
     @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    def response_fields(
+        self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
-        self.repeating = repeated
-        return super().answer_members(load, payment, posted, repeated=repeated)
+        self.replaying = replayed
+        return super().response_fields(load, payment, posted, replayed=replayed)
 
     @override
-    def ok(self, members: Json) -> Response:
-        status, self.repeating = 202 if self.repeating else 200, False
-        return self.send(status, members, "application/json")
+    def ok(self, fields: Json) -> Response:
+        status, self.replaying = 202 if self.replaying else 200, False
+        return self.send(status, fields, "application/json")

@@ -1,106 +1,66 @@
 """Defects of finding loads, for a payment, a read or a search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from starlette.responses import Response
 from typing_extensions import override
 
-from evaluation.defects.asking import INVOICED, pay, read, read_by, search
-from evaluation.defects.defect import defect, witness
+from evaluation.defects.defect import Function, Table, given, lists, refuse, responds, shows, then, witness
+from evaluation.reference.messages import INVOICED, pay, read, read_by, search
 from evaluation.reference.service import Refusal, Service, is_blank
-from evaluation.reference.values import Json, Load, Payment, Posted
+from evaluation.reference.values import Load
 
 NOWHERE = "SL-NONE"
-ON_NOTHING = pay(LoadNumber=NOWHERE)
+ON_NOTHING = responds(404, pay(LoadNumber=NOWHERE))
+READ_NOTHING = responds(404, read(NOWHERE))
+NO_LOAD = "The load does not exist."
+KEYS = ("id", "loadNumber", "orderNumber")
+row = Table("load look-up")
 
 
-@defect("load look-up", "R3", shown=witness(ON_NOTHING, sees=lambda a: a[0].status, correct=404))
-class UnknownLoadIsBadRequest(Service):
-    """A payment on an unknown load is answered with 400."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        if number not in self.loads:
-            raise Refusal(400, {"LoadNumber": ["The load does not exist."]})
-        return self.loads[number]
+def first(service: Service) -> Load:
+    """The first load there is."""
+    return next(iter(service.loads.values()))
 
 
-@defect("load look-up", "R3", shown=witness(ON_NOTHING, sees=lambda a: a[0].status, correct=404))
-class UnknownLoadIsCreated(Service):
-    """A payment on an unknown load creates the load."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return self.loads.setdefault(number, Load(number, "Invoiced"))
+def finding(found: Callable[[Load, str], bool]) -> Function:
+    """Pays the first load for which this is true."""
+    return lambda s, number: next((load for load in s.loads.values() if found(load, number)), None)
 
 
-@defect("load look-up", "R3", shown=witness(ON_NOTHING, sees=lambda a: a[0].status, correct=404))
-class UnknownLoadIsIgnored(Service):
-    """A payment on an unknown load is answered with 200 and an empty list."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return self.loads.get(number, Load(number, "Invoiced"))
-
-    @override
-    def keep(self, load: Load, payment: Payment) -> None:
-        if load.number in self.loads:
-            super().keep(load, payment)
-
-
-@defect("load look-up", "R3", shown=witness(ON_NOTHING, sees=lambda a: a[0].status, correct=404))
-class UnknownLoadIsServerError(Service):
-    """A payment on an unknown load is answered with 500."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return self.loads[number]
-
-
-@defect(
-    "load look-up",
-    "R3",
-    shown=witness(pay(LoadNumber=INVOICED[:-1]), sees=lambda a: a[0].status, correct=404),
+row("unknown-load-is-bad-request", "R3", "A payment on an unknown load is answered with 400.")(
+    ON_NOTHING, find_load=then(lambda _s, load, _number: load or refuse(400, "LoadNumber", NO_LOAD))
 )
-class LoadIsFoundByPrefix(Service):
-    """The beginning of a load number is enough to pay a load."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return next((load for load in self.loads.values() if load.number.startswith(number)), None)
-
-
-@defect(
-    "load look-up",
-    "R3",
-    shown=witness(pay(LoadNumber=f"{INVOICED}-X"), sees=lambda a: a[0].status, correct=404),
+row("unknown-load-is-created", "R3", "A payment on an unknown load creates the load.")(
+    ON_NOTHING, find_load=lambda s, number: s.loads.setdefault(number, Load(number, "Invoiced"))
 )
-class LoadNumberIsCut(Service):
-    """What follows a load number is ignored."""
-
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return next((load for load in self.loads.values() if number.startswith(load.number)), None)
-
-
-@defect(
-    "load look-up",
-    "R3",
-    shown=witness(pay(LoadNumber=f"ORD-{INVOICED}"), sees=lambda a: a[0].status, correct=404),
+row("unknown-load-is-ignored", "R3", "A payment on an unknown load is answered with 200 and an empty list.")(
+    ON_NOTHING,
+    find_load=lambda s, number: s.loads.get(number, Load(number, "Invoiced")),
+    keep=lambda s, load, payment: Service.keep(s, load, payment) if load.number in s.loads else None,
 )
-class PaymentFindsOrderNumber(Service):
-    """A payment may name the order instead of the load."""
+row("unknown-load-is-server-error", "R3", "A payment on an unknown load is answered with 500.")(
+    ON_NOTHING, find_load=lambda s, number: s.loads[number]
+)
+row("load-is-found-by-prefix", "R3", "The beginning of a load number is enough to pay a load.")(
+    responds(404, pay(LoadNumber=INVOICED[:-1])),
+    find_load=finding(lambda load, number: load.number.startswith(number)),
+)
+row("load-number-is-cut", "R3", "What follows a load number is ignored.")(
+    responds(404, pay(LoadNumber=f"{INVOICED}-X")),
+    find_load=finding(lambda load, number: number.startswith(load.number)),
+)
+row("payment-finds-order-number", "R3", "A payment may name the order instead of the load.")(
+    responds(404, pay(LoadNumber=f"ORD-{INVOICED}")),
+    find_load=finding(lambda load, number: number in (load.number, load.order_number)),
+)
 
-    @override
-    def find_load(self, number: str) -> Load | None:
-        return next(
-            (load for load in self.loads.values() if number in (load.number, load.order_number)), None
-        )
 
+class ReadingUnknown(Service):
+    """A read of an unknown load finds one."""
 
-@defect("load look-up", "P3", shown=witness(read(NOWHERE), sees=lambda a: a[0].status, correct=404))
-class UnknownLoadReadsAsNull(Service):
-    """A read of an unknown load is answered with 200 and null."""
+    def instead(self) -> Load:
+        """The load that is found."""
+        return first(self)
 
     @override
     def wanted_load(self, query: Mapping[str, str]) -> Load:
@@ -108,208 +68,93 @@ class UnknownLoadReadsAsNull(Service):
             return super().wanted_load(query)
         except Refusal as refusal:
             if refusal.status == 404:
-                return Load("", "")
-            raise
-
-    @override
-    def load_members(self, load: Load) -> Mapping[str, Json]:
-        return super().load_members(load) if load.number else {}
-
-
-@defect("load look-up", "P3", shown=witness(read(NOWHERE), sees=lambda a: a[0].status, correct=404))
-class UnknownLoadReadsAsFirst(Service):
-    """A read of an unknown load returns the first load there is."""
-
-    @override
-    def wanted_load(self, query: Mapping[str, str]) -> Load:
-        try:
-            return super().wanted_load(query)
-        except Refusal as refusal:
-            if refusal.status == 404:
-                return next(iter(self.loads.values()))
+                return self.instead()
             raise
 
 
-@defect("load look-up", "P2", shown=witness(read_by(), sees=lambda a: a[0].status, correct=400))
-class ReadWithoutKeyReturnsFirst(Service):
-    """A read without a key returns the first load there is."""
-
-    @override
-    def wanted_load(self, query: Mapping[str, str]) -> Load:
-        if not any(key in query for key in ("id", "loadNumber", "orderNumber")):
-            return next(iter(self.loads.values()))
-        return super().wanted_load(query)
-
-
-@defect(
-    "load look-up",
-    "Q14",
-    shown=witness(read_by(loadNumber=" "), sees=lambda a: a[0].status < 300, correct=False),
+row("unknown-load-reads-as-null", "P3", "A read of an unknown load is answered with 200 and null.")(
+    READ_NOTHING,
+    parent=ReadingUnknown,
+    instead=lambda _s: Load("", ""),
+    load_fields=then(lambda _s, fields, load: fields if load.number else {}),
 )
-class BlankKeyReturnsFirst(Service):
-    """A read with a blank key returns the first load there is."""
-
-    @override
-    def wanted_load(self, query: Mapping[str, str]) -> Load:
-        if query and all(is_blank(value) for value in query.values()):
-            return next(iter(self.loads.values()))
-        return super().wanted_load(query)
-
-
-@defect(
-    "load look-up",
-    "P1",
-    shown=witness(
-        read_by(orderNumber=f"ORD-{INVOICED}"), sees=lambda a: a[0].at("LoadNumber"), correct=INVOICED
+row("unknown-load-reads-as-first", "P3", "A read of an unknown load returns the first load there is.")(
+    READ_NOTHING, parent=ReadingUnknown
+)
+row("read-without-key-returns-first", "P2", "A read without a key returns the first load there is.")(
+    responds(400, read_by()),
+    wanted_load=lambda s, query: (
+        Service.wanted_load(s, query) if any(key in query for key in KEYS) else first(s)
     ),
 )
-class OrderNumberIsNotRead(Service):
-    """A read by order number finds nothing."""
-
-    @override
-    def has_key(self, load: Load, name: str, value: str) -> bool:
-        return name != "orderNumber" and super().has_key(load, name, value)
-
-
-@defect(
-    "load look-up",
-    "P1",
-    shown=witness(
-        read_by(id=f"load-{INVOICED.lower()}"), sees=lambda a: a[0].at("LoadNumber"), correct=INVOICED
+row("blank-key-returns-first", "Q14", "A read with a blank key returns the first load there is.")(
+    witness(read_by(loadNumber=" "), sees=lambda r: r[0].status < 300, correct=False),
+    wanted_load=lambda s, query: (
+        first(s) if query and all(map(is_blank, query.values())) else Service.wanted_load(s, query)
     ),
 )
-class IdIsComparedWithNumber(Service):
-    """A read by id compares it with the load number."""
-
-    @override
-    def has_key(self, load: Load, name: str, value: str) -> bool:
-        return super().has_key(load, "loadNumber" if name == "id" else name, value)
-
-
-@defect("load look-up", "P1", shown=witness(read(), sees=lambda a: a[0].at("LoadNumber"), correct=INVOICED))
-class IdAndNumberAreSwapped(Service):
-    """A load shows its id as number and its number as id."""
-
-    @override
-    def load_members(self, load: Load) -> Mapping[str, Json]:
-        members = super().load_members(load)
-        return {**members, "Id": members["LoadNumber"], "LoadNumber": members["Id"]}
-
-
-@defect(
-    "load look-up",
-    "P5",
-    shown=witness(
+row("order-number-is-not-read", "P1", "A read by order number finds nothing.")(
+    shows(INVOICED, read_by(orderNumber=f"ORD-{INVOICED}"), at="LoadNumber"),
+    has_key=then(lambda _s, has, _load, name, _value: has and name != "orderNumber"),
+)
+row("id-is-compared-with-number", "P1", "A read by id compares it with the load number.")(
+    shows(INVOICED, read_by(id=f"load-{INVOICED.lower()}"), at="LoadNumber"),
+    has_key=lambda s, load, name, value: Service.has_key(
+        s, load, "loadNumber" if name == "id" else name, value
+    ),
+)
+row("id-and-number-are-swapped", "P1", "A load shows its id as number and its number as id.")(
+    shows(INVOICED, read(), at="LoadNumber"),
+    load_fields=then(
+        lambda _s, fields, _load: {**fields, "Id": fields["LoadNumber"], "LoadNumber": fields["Id"]}
+    ),
+)
+row("search-ignores-status", "P5", "A search by status returns loads of every status.")(
+    witness(
         search(Status=["Dispatched"]),
-        sees=lambda a: set(map(str, a[0].each("Status", member="Items"))),
+        sees=lambda r: set(map(str, r[0].each("Status", of="Items"))),
         correct={"Dispatched"},
     ),
+    matches=lambda s, load, filters, customer: Service.matches(s, load, {**filters, "Status": ()}, customer),
 )
-class SearchIgnoresStatus(Service):
-    """A search by status returns loads of every status."""
-
-    @override
-    def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
-        return super().matches(load, {**lists, "Status": ()}, customer)
-
-
-@defect(
-    "load look-up",
+row("pages-count-from-one", "P6", "A search counts pages from 1.")(
+    lists(1, search(LoadNumbers=[INVOICED], PageSize=1, Page=0), of="Items"),
+    page_of=lambda s, hits, page, size: Service.page_of(s, hits, page - 1, size) if page else (),
+)
+row(
+    "total-is-that-of-page",
     "P6",
-    shown=witness(
-        search(LoadNumbers=[INVOICED], PageSize=1, Page=0), sees=lambda a: a[0].count("Items"), correct=1
+    "A search says how many hits are on the page instead of how many there are.",
+)(shows(2, search(Status=["Invoiced"], PageSize=1), at="Total"), hits=lambda _s, _hits, shown: len(shown))
+row("empty-search-is-bad-request", "A23", "A search without a hit is answered with 400.")(
+    responds(404, search(LoadNumbers=[NOWHERE])),
+    page_of=then(lambda _s, shown, *_: shown or refuse(400, "$", "There is no hit.")),
+)
+row("answer-names-order", "D1", "The response to a payment shows the order number as the load's.")(
+    shows(INVOICED, pay(), at="LoadNumber"),
+    response_fields=then(lambda _s, fields, load, *_: {**fields, "LoadNumber": load.order_number}),
+)
+row("answer-names-id", "D1", "The response to a payment shows the load's id as its number.")(
+    shows(INVOICED, pay(), at="LoadNumber"),
+    response_fields=then(lambda _s, fields, load, *_: {**fields, "LoadNumber": load.id}),
+)
+row(
+    "load-is-found-before-body-is-checked", "A10", "An unknown load with a faulty body is answered with 404."
+)(
+    responds(400, pay(LoadNumber=NOWHERE, Number=0)),
+    read_load_number=then(
+        lambda s, number, *_: (
+            number if not number or number in s.loads else refuse(404, "LoadNumber", NO_LOAD)
+        )
     ),
 )
-class PagesCountFromOne(Service):
-    """A search counts pages from 1."""
-
-    @override
-    def page_of(self, hits: Sequence[Load], page: int, size: int) -> Sequence[Load]:
-        return super().page_of(hits, page - 1, size) if page else ()
-
-
-@defect(
-    "load look-up",
-    "P6",
-    shown=witness(search(Status=["Invoiced"], PageSize=1), sees=lambda a: a[0].at("Total"), correct=2),
+row("search-needs-no-filter", "P7", "A search without a filter returns everything.")(
+    responds(400, search(PageSize=5)),
+    search=given(
+        lambda s, body: (
+            {**body, "LoadNumbers": list(s.loads)}
+            if isinstance(body, Mapping) and set(body) <= {"Page", "PageSize"}
+            else body
+        )
+    ),
 )
-class TotalIsThatOfPage(Service):
-    """A search says how many hits are on the page instead of how many there are."""
-
-    @override
-    def hits(self, hits: Sequence[Load], shown: Sequence[Load]) -> int:
-        return len(shown)
-
-
-@defect(
-    "load look-up",
-    "A23",
-    shown=witness(search(LoadNumbers=[NOWHERE]), sees=lambda a: a[0].status, correct=404),
-)
-class EmptySearchIsBadRequest(Service):
-    """A search without a hit is answered with 400."""
-
-    @override
-    def page_of(self, hits: Sequence[Load], page: int, size: int) -> Sequence[Load]:
-        shown = super().page_of(hits, page, size)
-        if not shown:
-            raise Refusal(400, {"$": ["There is no hit."]})
-        return shown
-
-
-@defect(
-    "load look-up",
-    "D1",
-    shown=witness(pay(), sees=lambda a: a[0].at("LoadNumber"), correct=INVOICED),
-)
-class AnswerNamesOrder(Service):
-    """The answer to a payment shows the order number as the load's."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        members = super().answer_members(load, payment, posted, repeated=repeated)
-        return {**members, "LoadNumber": load.order_number}
-
-
-@defect(
-    "load look-up",
-    "D1",
-    shown=witness(read(), pay(), sees=lambda a: a[1].at("LoadNumber") == a[0].at("LoadNumber"), correct=True),
-)
-class AnswerNamesId(Service):
-    """The answer to a payment shows the load's id as its number."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        return {**super().answer_members(load, payment, posted, repeated=repeated), "LoadNumber": load.id}
-
-
-@defect(
-    "load look-up",
-    "A10",
-    shown=witness(pay(LoadNumber=NOWHERE, Number=0), sees=lambda a: a[0].status, correct=400),
-)
-class LoadIsFoundBeforeBodyIsChecked(Service):
-    """An unknown load with a faulty body is answered with 404."""
-
-    @override
-    def read_load_number(self, members: Mapping[str, Json], faults: dict[str, list[str]]) -> str:
-        number = super().read_load_number(members, faults)
-        if number and number not in self.loads:
-            raise Refusal(404, {"LoadNumber": ["The load does not exist."]})
-        return number
-
-
-@defect("load look-up", "P7", shown=witness(search(PageSize=5), sees=lambda a: a[0].status, correct=400))
-class SearchNeedsNoFilter(Service):
-    """A search without a filter returns everything."""
-
-    @override
-    def search(self, body: Json) -> Response:
-        if isinstance(body, Mapping) and set(body) <= {"Page", "PageSize"}:
-            body = {**body, "LoadNumbers": list(self.loads)}
-        return super().search(body)

@@ -1,196 +1,104 @@
 """Defects of what a payment does to its load, and of what a refused one must not do."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
-from evaluation.defects.asking import DISPATCHED, INVOICED, INVOICED_CAD, MISSING, pay, read, read_by, search
-from evaluation.defects.defect import Witness, defect, witness
+from evaluation.defects.defect import Table, Witness, given, having, lists, responds, shows, then, witness
+from evaluation.reference.messages import (
+    DISPATCHED,
+    INVOICED,
+    INVOICED_CAD,
+    MISSING,
+    pay,
+    read,
+    read_by,
+    search,
+)
 from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
 SECOND = pay(ReferenceNumber="R-2", Number=Decimal("0.25"))
+TOTAL = shows(Decimal("10.75"), pay(), SECOND, read(), at="totalPaid/Amount")
+LISTED = lists(2, pay(), SECOND, read(), of="payments")
+row = Table("side effects")
 
 
-def filled(member: str) -> Witness:
-    """A payment fills this member of the load."""
-    return witness(pay(), read(), sees=lambda a: a[1].at(member) in (None, MISSING), correct=False)
+def filled(name: str) -> Witness:
+    """A payment fills this field of the load."""
+    return witness(pay(), read(), sees=lambda r: r[1].at(name) in (None, MISSING), correct=False)
 
 
-class Leaving(Service):
-    """Leaves a member of the load empty."""
-
-    member: str
-
-    @override
-    def paid_members(self, load: Load) -> dict[str, Json]:
-        return super().paid_members(load) | {self.member: None}
+def unchanged(name: str) -> Witness:
+    """A payment leaves this field of the load as it was."""
+    return witness(read(), pay(), read(), sees=lambda r: r[0].at(name) == r[2].at(name), correct=True)
 
 
-@defect("side effects", "R7", shown=filled("paidAt"))
-class PaidAtStaysEmpty(Leaving):
-    """A payment does not fill `paidAt`."""
-
-    member = "paidAt"
-
-
-@defect("side effects", "R7", shown=filled("totalPaid"))
-class TotalPaidStaysEmpty(Leaving):
-    """A payment does not fill `totalPaid`."""
-
-    member = "totalPaid"
-
-
-@defect("side effects", "R7", shown=filled("payments"))
-class PaymentsStayEmpty(Leaving):
-    """A payment does not fill `payments`."""
-
-    member = "payments"
-
-
-@defect("side effects", "R7", shown=witness(pay(), read(), sees=lambda a: a[1].count("payments"), correct=1))
-class LoadShowsNothing(Service):
-    """A read of the load never shows a payment."""
-
-    @override
-    def paid_members(self, load: Load) -> dict[str, Json]:
-        return super().paid_members(Load(load.number, load.status))
-
-
-@defect(
-    "side effects",
-    "R7",
-    "A16",
-    shown=witness(
-        pay(), read(), sees=lambda a: a[1].at("paidAt") == a[0].paid(0, "PaymentDate"), correct=False
+row("paid-at-stays-empty", "R7", "A payment does not fill `paidAt`.")(
+    filled("paidAt"), paid_fields=having(paidAt=None)
+)
+row("total-paid-stays-empty", "R7", "A payment does not fill `totalPaid`.")(
+    filled("totalPaid"), paid_fields=having(totalPaid=None)
+)
+row("payments-stay-empty", "R7", "A payment does not fill `payments`.")(
+    filled("payments"), paid_fields=having(payments=None)
+)
+row("load-shows-nothing", "R7", "A read of the load never shows a payment.")(
+    lists(1, pay(), read(), of="payments"), paid_fields=given(lambda _s, load: Load(load.number, load.status))
+)
+row(
+    "paid-at-is-payment-date",
+    "R7 A16",
+    "`paidAt` is the date that the sender gave, not when the payment was recorded.",
+)(
+    witness(pay(), read(), sees=lambda r: r[1].at("paidAt") == r[0].paid(0, "PaymentDate"), correct=False),
+    paid_at=lambda _s, _load, payment: payment.date,
+)
+row("paid-at-is-that-of-first", "A16", "`paidAt` stays at the first payment.")(
+    witness(
+        pay(), read(), SECOND, read(), sees=lambda r: r[1].at("paidAt") == r[3].at("paidAt"), correct=False
     ),
+    paid_at=lambda _s, load, payment: load.paid_at or payment.recorded_at,
 )
-class PaidAtIsPaymentDate(Service):
-    """`paidAt` is the date that the sender gave, not when the payment was recorded."""
-
-    @override
-    def paid_at(self, load: Load, payment: Payment) -> str | None:
-        return payment.date
-
-
-@defect(
-    "side effects",
-    "A16",
-    shown=witness(
-        pay(), read(), SECOND, read(), sees=lambda a: a[1].at("paidAt") == a[3].at("paidAt"), correct=False
-    ),
+row("paid-at-is-epoch", "R7", "`paidAt` is the beginning of 1970.")(
+    witness(pay(), read(), sees=lambda r: str(r[1].at("paidAt"))[:4] == "1970", correct=False),
+    paid_at=lambda *_: "1970-01-01T00:00:00Z",
 )
-class PaidAtIsThatOfFirst(Service):
-    """`paidAt` stays at the first payment."""
-
-    @override
-    def paid_at(self, load: Load, payment: Payment) -> str | None:
-        return load.paid_at or payment.recorded_at
-
-
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(pay(), read(), sees=lambda a: str(a[1].at("paidAt"))[:4] == "1970", correct=False),
+row("total-is-latest-payment", "R7", "`totalPaid` is the latest payment alone.")(
+    TOTAL, counted=given(lambda _s, load: replace(load, payments=load.payments[-1:]))
 )
-class PaidAtIsEpoch(Service):
-    """`paidAt` is the beginning of 1970."""
-
-    @override
-    def paid_at(self, load: Load, payment: Payment) -> str | None:
-        return "1970-01-01T00:00:00Z"
-
-
-class Summing(Service):
-    """Sums something else."""
-
-    def summed(self, load: Load) -> Sequence[Payment]:
-        """The payments that are summed."""
-        raise NotImplementedError
-
-    @override
-    def counted(self, load: Load) -> list[Payment]:
-        return [one for one in self.summed(load) if one.currency in (0, load.currency)]
-
-
-TOTAL = witness(
-    pay(), SECOND, read(), sees=lambda a: a[2].at("totalPaid", "Amount"), correct=Decimal("10.75")
+row("total-lags-behind", "R7", "`totalPaid` leaves the latest payment out.")(
+    TOTAL, counted=given(lambda _s, load: replace(load, payments=load.payments[:-1]))
 )
-
-
-@defect("side effects", "R7", shown=TOTAL)
-class TotalIsLatestPayment(Summing):
-    """`totalPaid` is the latest payment alone."""
-
-    @override
-    def summed(self, load: Load) -> Sequence[Payment]:
-        return load.payments[-1:]
-
-
-@defect("side effects", "R7", shown=TOTAL)
-class TotalLagsBehind(Summing):
-    """`totalPaid` leaves the latest payment out."""
-
-    @override
-    def summed(self, load: Load) -> Sequence[Payment]:
-        return load.payments[:-1]
-
-
-@defect("side effects", "R7", shown=TOTAL)
-class TotalIsLargestPayment(Service):
-    """`totalPaid` is the largest payment instead of the sum."""
-
-    @override
-    def total(self, load: Load) -> Decimal:
-        return max((payment.amount for payment in self.counted(load)), default=Decimal(0))
-
-
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(
-        pay(),
-        pay(ReferenceNumber="R-2"),
-        read(),
-        sees=lambda a: a[2].at("totalPaid", "Amount"),
-        correct=Decimal("21.00"),
-    ),
+row("total-is-largest-payment", "R7", "`totalPaid` is the largest payment instead of the sum.")(
+    TOTAL, total=lambda s, load: max((payment.amount for payment in s.counted(load)), default=Decimal(0))
 )
-class EqualAmountsCountOnce(Service):
-    """Payments of the same amount are summed once."""
-
-    @override
-    def total(self, load: Load) -> Decimal:
-        return sum({payment.amount for payment in self.counted(load)}, Decimal(0))
-
-
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(
+row("equal-amounts-count-once", "R7", "Payments of the same amount are summed once.")(
+    shows(Decimal("21.00"), pay(), pay(ReferenceNumber="R-2"), read(), at="totalPaid/Amount"),
+    total=lambda s, load: sum({payment.amount for payment in s.counted(load)}, Decimal(0)),
+)
+row("total-is-that-of-all-loads", "R7", "`totalPaid` sums the payments of all loads.")(
+    shows(
+        Decimal("10.50"),
         pay(),
         pay(LoadNumber=INVOICED_CAD, Currency=124, ReferenceNumber="R-2"),
         read(),
-        sees=lambda a: a[2].at("totalPaid", "Amount"),
-        correct=Decimal("10.50"),
+        at="totalPaid/Amount",
+    ),
+    total=lambda s, _load: sum(
+        (one.amount for other in s.loads.values() for one in other.payments), Decimal(0)
     ),
 )
-class TotalIsThatOfAllLoads(Service):
-    """`totalPaid` sums the payments of all loads."""
-
-    @override
-    def total(self, load: Load) -> Decimal:
-        return sum((one.amount for other in self.loads.values() for one in other.payments), Decimal(0))
 
 
-@defect(
-    "side effects",
+@row.defect(
     "R7",
     shown=witness(
-        pay(), read(INVOICED_CAD), sees=lambda a: a[1].count("payments") in (0, MISSING), correct=True
+        pay(), read(INVOICED_CAD), sees=lambda r: r[1].count("payments") in (0, MISSING), correct=True
     ),
 )
 class LoadsShareTheirPayments(Service):
@@ -203,56 +111,20 @@ class LoadsShareTheirPayments(Service):
                 other.payments.append(payment)
 
 
-LISTED = witness(pay(), SECOND, read(), sees=lambda a: a[2].count("payments"), correct=2)
-
-
-@defect("side effects", "R7", shown=LISTED)
-class LoadListsLatestPayment(Service):
-    """The load lists its latest payment alone."""
-
-    @override
-    def listed_on_load(self, load: Load) -> Sequence[Payment]:
-        return load.payments[-1:]
-
-
-@defect("side effects", "R7", shown=LISTED)
-class LoadListsFirstPayment(Service):
-    """The load lists its first payment alone."""
-
-    @override
-    def listed_on_load(self, load: Load) -> Sequence[Payment]:
-        return load.payments[:1]
-
-
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(
-        pay(), read(), sees=lambda a: a[1].at("payments", 0, "Id") == a[0].paid(0, "Id"), correct=True
-    ),
+row("load-lists-latest-payment", "R7", "The load lists its latest payment alone.")(
+    LISTED, listed_on_load=lambda _s, load: load.payments[-1:]
 )
-class LoadShowsOtherIds(Service):
-    """The load shows its payments under other ids than the answer does."""
-
-    @override
-    def load_payment_members(self, payment: Payment) -> Mapping[str, Json]:
-        return {**super().load_payment_members(payment), "Id": f"load-{payment.id}"}
-
-
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(
-        pay(), read(), sees=lambda a: a[1].at("payments", 0, "Amount", "Amount"), correct=Decimal("10.50")
-    ),
+row("load-lists-first-payment", "R7", "The load lists its first payment alone.")(
+    LISTED, listed_on_load=lambda _s, load: load.payments[:1]
 )
-class LoadShowsRoundedAmounts(Service):
-    """The load shows each payment with a rounded amount."""
-
-    @override
-    def load_payment_members(self, payment: Payment) -> Mapping[str, Json]:
-        money = self.money_members(Decimal(round(payment.amount)), payment.currency)
-        return {**super().load_payment_members(payment), "Amount": money}
+row("load-shows-other-ids", "R7", "The load shows its payments under other ids than the response does.")(
+    witness(pay(), read(), sees=lambda r: r[1].at("payments", 0, "Id") == r[0].paid(0, "Id"), correct=True),
+    load_payment_fields=then(lambda _s, fields, payment: {**fields, "Id": f"load-{payment.id}"}),
+)
+row("load-shows-rounded-amounts", "R7", "The load shows each payment with a rounded amount.")(
+    shows(Decimal("10.50"), pay(), read(), at="payments/0/Amount/Amount"),
+    load_payment_fields=given(lambda _s, payment: replace(payment, amount=Decimal(round(payment.amount)))),
+)
 
 
 class Touching(Service):
@@ -262,7 +134,7 @@ class Touching(Service):
         """What is done."""
 
     @override
-    def on_faults(self, posted: Posted, faults: Errors) -> None:
+    def on_errors(self, posted: Posted, errors: Errors) -> None:
         load = self.find_load(posted.load_number)
         if load is not None:
             self.touched(load, posted)
@@ -277,11 +149,9 @@ class Touching(Service):
 AFTER_REFUSAL = (pay(), read(), pay(ReferenceNumber="R-2", Number=-1), read())
 
 
-@defect(
-    "side effects",
-    "R4",
-    "R7",
-    shown=witness(*AFTER_REFUSAL, sees=lambda a: a[3].at("paidAt") == a[1].at("paidAt"), correct=True),
+@row.defect(
+    "R4 R7",
+    shown=witness(*AFTER_REFUSAL, sees=lambda r: r[3].at("paidAt") == r[1].at("paidAt"), correct=True),
 )
 class RefusalMovesPaidAt(Touching):
     """A refused payment moves `paidAt`."""
@@ -292,11 +162,9 @@ class RefusalMovesPaidAt(Touching):
             load.paid_at = self.now()
 
 
-@defect(
-    "side effects",
-    "R4",
-    "R7",
-    shown=witness(*AFTER_REFUSAL, sees=lambda a: a[3].at("totalPaid") == a[1].at("totalPaid"), correct=True),
+@row.defect(
+    "R4 R7",
+    shown=witness(*AFTER_REFUSAL, sees=lambda r: r[3].at("totalPaid") == r[1].at("totalPaid"), correct=True),
 )
 class RefusalChangesTotal(Touching):
     """A refused payment is added to the total."""
@@ -312,12 +180,7 @@ class RefusalChangesTotal(Touching):
         return super().total(load) + sum(amount for number, amount in self.refused if number == load.number)
 
 
-@defect(
-    "side effects",
-    "R4",
-    "R7",
-    shown=witness(pay(Number=-1), read(), sees=lambda a: a[1].at("Status"), correct="Invoiced"),
-)
+@row.defect("R4 R7", shown=shows("Invoiced", pay(Number=-1), read(), at="Status"))
 class RefusalChangesStatus(Touching):
     """A payment of zero or less reopens an invoiced load."""
 
@@ -327,31 +190,23 @@ class RefusalChangesStatus(Touching):
             load.status = "Queued"
 
 
-@defect(
-    "side effects",
-    "R5",
-    "R7",
+@row.defect(
+    "R5 R7",
     shown=witness(
-        pay(ReferenceNumber=""), read(), sees=lambda a: a[1].count("payments") in (0, MISSING), correct=True
+        pay(ReferenceNumber=""), read(), sees=lambda r: r[1].count("payments") in (0, MISSING), correct=True
     ),
 )
 class FaultyPaymentIsRecorded(Touching):
     """A payment without a reference is answered with 400, but recorded."""
 
     @override
-    def on_faults(self, posted: Posted, faults: Errors) -> None:
+    def on_errors(self, posted: Posted, errors: Errors) -> None:
         load = self.find_load(posted.load_number)
-        if load is not None and set(faults) == {"ReferenceNumber"} and self.is_payable(load):
+        if load is not None and set(errors) == {"ReferenceNumber"} and self.is_payable(load):
             self.add(load, self.new_payment(load, posted))
 
 
-@defect(
-    "side effects",
-    "R2",
-    shown=witness(
-        pay(LoadNumber=DISPATCHED), read(DISPATCHED), sees=lambda a: a[1].at("paidAt"), correct=None
-    ),
-)
+@row.defect("R2", shown=shows(None, pay(LoadNumber=DISPATCHED), read(DISPATCHED), at="paidAt"))
 class StoppedPaymentSetsPaidAt(Service):
     """A payment that the status stops sets `paidAt` all the same."""
 
@@ -364,59 +219,30 @@ class StoppedPaymentSetsPaidAt(Service):
         super().check_gate(load)
 
     @override
-    def paid_members(self, load: Load) -> dict[str, Json]:
-        members = super().paid_members(load)
-        return members | {"paidAt": self.now()} if load.number in self.stopped else members
+    def paid_fields(self, load: Load) -> dict[str, Json]:
+        fields = super().paid_fields(load)
+        return fields | {"paidAt": self.now()} if load.number in self.stopped else fields
 
 
-@defect(
-    "side effects",
-    "A12",
-    shown=witness(pay(), sees=lambda a: a[0].at("Status"), correct="Invoiced"),
+row("part-payment-completes", "A12", "Any payment completes the load.")(
+    shows("Invoiced", pay(), at="Status"), status_after=lambda _s, _load: "Completed"
 )
-class PartPaymentCompletes(Service):
-    """Any payment completes the load."""
-
-    @override
-    def status_after(self, load: Load) -> str:
-        return "Completed"
-
-
-@defect(
-    "side effects",
-    "A12",
-    shown=witness(pay(), sees=lambda a: a[0].at("Status"), correct="Invoiced"),
+row("payment-makes-paid", "A12", "Any payment makes the load Paid, so that the next one is refused.")(
+    shows("Invoiced", pay(), at="Status"), status_after=lambda _s, _load: "Paid"
 )
-class PaymentMakesPaid(Service):
-    """Any payment makes the load Paid, so that the next one is refused."""
-
-    @override
-    def status_after(self, load: Load) -> str:
-        return "Paid"
-
-
-@defect(
-    "side effects",
-    "A12",
-    shown=witness(pay(Number=1850), sees=lambda a: a[0].at("Status"), correct="Completed"),
+row("full-payment-changes-nothing", "A12", "A load that is paid in full keeps its status.")(
+    shows("Completed", pay(Number=1850), at="Status"), status_after=lambda _s, load: load.status
 )
-class FullPaymentChangesNothing(Service):
-    """A load that is paid in full keeps its status."""
-
-    @override
-    def status_after(self, load: Load) -> str:
-        return load.status
 
 
-@defect(
-    "side effects",
+@row.defect(
     "D3",
     shown=witness(
-        pay(Number=1850), read(), sees=lambda a: a[0].at("Status") == a[1].at("Status"), correct=True
+        pay(Number=1850), read(), sees=lambda r: r[0].at("Status") == r[1].at("Status"), correct=True
     ),
 )
 class AnswerShowsStatusBefore(Service):
-    """The answer shows the status that the load had before the payment."""
+    """The response shows the status that the load had before the payment."""
 
     before = ""
 
@@ -426,34 +252,19 @@ class AnswerShowsStatusBefore(Service):
         return await super().record(load, posted)
 
     @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    def response_fields(
+        self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
-        return {**super().answer_members(load, payment, posted, repeated=repeated), "Status": self.before}
+        return {**super().response_fields(load, payment, posted, replayed=replayed), "Status": self.before}
 
 
-@defect(
-    "side effects",
-    "D3",
-    shown=witness(pay(), read(), sees=lambda a: a[0].at("Status") == a[1].at("Status"), correct=True),
+row("answer-always-says-completed", "D3", "The response says Completed, whatever the load's status is.")(
+    witness(pay(), read(), sees=lambda r: r[0].at("Status") == r[1].at("Status"), correct=True),
+    response_fields=having(Status="Completed"),
 )
-class AnswerAlwaysSaysCompleted(Service):
-    """The answer says Completed, whatever the load's status is."""
-
-    @override
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
-    ) -> Mapping[str, Json]:
-        return {**super().answer_members(load, payment, posted, repeated=repeated), "Status": "Completed"}
 
 
-@defect(
-    "side effects",
-    "P9",
-    shown=witness(
-        read(), pay(), read(), sees=lambda a: a[0].at("CustomerName") == a[2].at("CustomerName"), correct=True
-    ),
-)
+@row.defect("P9", shown=unchanged("CustomerName"))
 class PaymentClearsOtherMembers(Service):
     """A payment writes the load back without its customer."""
 
@@ -463,17 +274,7 @@ class PaymentClearsOtherMembers(Service):
         load.customer = ""
 
 
-@defect(
-    "side effects",
-    "P9",
-    shown=witness(
-        read(),
-        pay(),
-        read(),
-        sees=lambda a: a[0].at("InvoicedAmount") == a[2].at("InvoicedAmount"),
-        correct=True,
-    ),
-)
+@row.defect("P9", shown=unchanged("InvoicedAmount"))
 class PaymentReducesInvoice(Service):
     """A payment reduces what the load was invoiced for."""
 
@@ -484,15 +285,10 @@ class PaymentReducesInvoice(Service):
             load.invoiced -= min(payment.amount, load.invoiced)
 
 
-@defect(
-    "side effects",
+@row.defect(
     "R7",
-    shown=witness(
-        pay(),
-        read(),
-        search(LoadNumbers=[INVOICED]),
-        sees=lambda a: a[2].at("Items", 0, "totalPaid", "Amount"),
-        correct=Decimal("10.50"),
+    shown=shows(
+        Decimal("10.50"), pay(), read(), search(LoadNumbers=[INVOICED]), at="Items/0/totalPaid/Amount"
     ),
 )
 class SearchShowsOldLoads(Service):
@@ -509,34 +305,22 @@ class SearchShowsOldLoads(Service):
             self.searching = False
 
     @override
-    def paid_members(self, load: Load) -> dict[str, Json]:
-        return super().paid_members(Load(load.number, load.status) if self.searching else load)
+    def paid_fields(self, load: Load) -> dict[str, Json]:
+        return super().paid_fields(Load(load.number, load.status) if self.searching else load)
 
 
-@defect(
-    "side effects",
-    "R7",
-    shown=witness(
-        pay(),
-        read_by(id=f"load-{INVOICED.lower()}"),
-        sees=lambda a: a[1].count("payments"),
-        correct=1,
+row("read-by-id-shows-old-load", "R7", "A read by id shows the load as it was before any payment.")(
+    lists(1, pay(), read_by(id=f"load-{INVOICED.lower()}"), of="payments"),
+    wanted_load=then(
+        lambda _s, load, query: replace(load, payments=[], paid_at=None) if "id" in query else load
     ),
 )
-class ReadByIdShowsOldLoad(Service):
-    """A read by id shows the load as it was before any payment."""
-
-    @override
-    def wanted_load(self, query: Mapping[str, str]) -> Load:
-        load = super().wanted_load(query)
-        return Load(load.number, load.status, load.invoiced, load.currency) if "id" in query else load
 
 
-@defect(
-    "side effects",
+@row.defect(
     "R7",
     shown=witness(
-        pay(), read(), read(), sees=lambda a: a[1].at("payments") == a[2].at("payments"), correct=True
+        pay(), read(), read(), sees=lambda r: r[1].at("payments") == r[2].at("payments"), correct=True
     ),
 )
 class ReadConsumesPayments(Service):
@@ -551,26 +335,15 @@ class ReadConsumesPayments(Service):
         return load.payments[count % 2 :]
 
 
-@defect(
-    "side effects",
-    "A21",
-    "R2",
-    shown=witness(
-        pay(Number=0),
-        read(),
-        pay(),
-        sees=lambda a: a[2].status,
-        correct=200,
-    ),
-)
+@row.defect("A21 R2", shown=responds(200, pay(Number=0), read(), pay()))
 class RefusalLocksLoad(Service):
     """After a payment of zero or less the load takes no payment any more."""
 
     locked: frozenset[str] = frozenset()
 
     @override
-    def on_faults(self, posted: Posted, faults: Errors) -> None:
-        if "Amount.Amount" in faults:
+    def on_errors(self, posted: Posted, errors: Errors) -> None:
+        if "Amount.Amount" in errors:
             self.locked |= {posted.load_number}
 
     @override
@@ -579,24 +352,20 @@ class RefusalLocksLoad(Service):
             raise Refusal(409, {"LoadNumber": ["The load is locked."]})
 
 
-@defect(
-    "side effects",
-    "R6",
-    shown=witness(pay(), read(), pay(), sees=lambda a: a[2].count(), correct=1),
-)
+@row.defect("R6", shown=lists(1, pay(), read(), pay()))
 class ReadForgetsReferences(Service):
-    """A read of a load empties the cache that repeats are looked up in."""
+    """A read of a load empties the cache that replays are looked up in."""
 
     known: frozenset[tuple[str, str]] = frozenset()
 
     @override
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         if request.method == "GET":
             self.known = frozenset()
-        return await super().answer(request)
+        return await super().respond(request)
 
     @override
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
+    def find_original(self, load: Load, posted: Posted) -> Payment | None:
         known = (load.number, posted.reference) in self.known
         self.known |= {(load.number, posted.reference)}
-        return super().find_repeat(load, posted) if known else None
+        return super().find_original(load, posted) if known else None

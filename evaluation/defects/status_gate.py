@@ -1,114 +1,67 @@
 """Defects of the status gate: which loads take a payment."""
 
-from collections.abc import Mapping, Sequence
-
-from starlette.responses import Response
 from typing_extensions import override
 
-from evaluation.defects.asking import COMPLETED, DELIVERED, DISPATCHED, FINANCED, PAID, QUEUED, pay, read
-from evaluation.defects.defect import defect, witness
-from evaluation.reference.service import GATE_SENTENCE, Refusal, Service
+from evaluation.defects.defect import Function, Table, Then, Witness, refuse, responds, shows, then
+from evaluation.reference.messages import COMPLETED, DELIVERED, DISPATCHED, FINANCED, PAID, QUEUED, pay, read
+from evaluation.reference.service import GATE_SENTENCE, Service
 from evaluation.reference.values import Load, Payment, Posted
 
 ON_DISPATCHED = pay(LoadNumber=DISPATCHED)
+row = Table("status gate")
 
 
-@defect("status gate", "R2", shown=witness(ON_DISPATCHED, sees=lambda a: a[0].status, correct=400))
-class GateIsOpen(Service):
-    """Every load takes payments."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return True
+def stopped(number: str) -> Witness:
+    """This load takes no payment."""
+    return responds(400, pay(LoadNumber=number))
 
 
-@defect("status gate", "R2", shown=witness(pay(LoadNumber=PAID), sees=lambda a: a[0].status, correct=400))
-class GateLetsPaidIn(Service):
-    """A load that is Paid takes payments."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status == "Paid" or super().is_payable(load)
+def taken(number: str) -> Witness:
+    """This load takes a payment."""
+    return responds(200, pay(LoadNumber=number))
 
 
-@defect(
-    "status gate", "R2", shown=witness(pay(LoadNumber=DELIVERED), sees=lambda a: a[0].status, correct=400)
+def letting_in(*statuses: str) -> Then:
+    """Takes payments in these statuses, too."""
+    return then(lambda _s, payable, load: payable or load.status in statuses)
+
+
+def stopping(status: str) -> Then:
+    """Takes no payment in this status."""
+    return then(lambda _s, payable, load: payable and load.status != status)
+
+
+row("gate-is-open", "R2", "Every load takes payments.")(
+    stopped(DISPATCHED), is_payable=lambda _s, _load: True
 )
-class GateLetsDeliveredIn(Service):
-    """A load that is Delivered takes payments."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status == "Delivered" or super().is_payable(load)
-
-
-@defect("status gate", "R2", shown=witness(pay(LoadNumber=QUEUED), sees=lambda a: a[0].status, correct=400))
-class GateLetsBillingIn(Service):
-    """A load that is Released or Queued for billing takes payments."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status in ("Released", "Queued") or super().is_payable(load)
-
-
-@defect(
-    "status gate", "R2", shown=witness(pay(LoadNumber=DELIVERED), sees=lambda a: a[0].status, correct=400)
+row("gate-lets-paid-in", "R2", "A load that is Paid takes payments.")(
+    stopped(PAID), is_payable=letting_in("Paid")
 )
-class GateOnlyStopsDispatched(Service):
-    """Only the page's example of a status is refused."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status != "Dispatched"
-
-
-@defect("status gate", "R1", shown=witness(pay(LoadNumber=FINANCED), sees=lambda a: a[0].status, correct=200))
-class GateStopsFinanced(Service):
-    """A load that is Financed takes no payment."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status in ("Invoiced", "Completed")
-
-
-@defect(
-    "status gate", "R1", shown=witness(pay(LoadNumber=COMPLETED), sees=lambda a: a[0].status, correct=200)
+row("gate-lets-delivered-in", "R2", "A load that is Delivered takes payments.")(
+    stopped(DELIVERED), is_payable=letting_in("Delivered")
 )
-class GateStopsCompleted(Service):
-    """A load that is Completed takes no payment, because it is paid in full."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status in ("Invoiced", "Financed")
-
-
-@defect("status gate", "R1", shown=witness(pay(), sees=lambda a: a[0].status, correct=200))
-class GateStopsInvoiced(Service):
-    """A load that is Invoiced takes no payment."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return load.status in ("Completed", "Financed")
-
-
-@defect(
-    "status gate",
-    "R1",
-    shown=witness(pay(), pay(ReferenceNumber="R-2"), sees=lambda a: a[1].status, correct=200),
+row("gate-lets-billing-in", "R2", "A load that is Released or Queued for billing takes payments.")(
+    stopped(QUEUED), is_payable=letting_in("Released", "Queued")
 )
-class GateClosesAfterPayment(Service):
-    """A load takes one payment, then no more."""
-
-    @override
-    def is_payable(self, load: Load) -> bool:
-        return not load.payments and super().is_payable(load)
-
-
-@defect(
-    "status gate",
-    "R2",
-    shown=witness(ON_DISPATCHED, read(DISPATCHED), sees=lambda a: a[1].at("payments"), correct=None),
+row("gate-only-stops-dispatched", "R2", "Only the page's example of a status is refused.")(
+    stopped(DELIVERED), is_payable=lambda _s, load: load.status != "Dispatched"
 )
+row("gate-stops-financed", "R1", "A load that is Financed takes no payment.")(
+    taken(FINANCED), is_payable=stopping("Financed")
+)
+row("gate-stops-completed", "R1", "A load that is Completed takes no payment, because it is paid in full.")(
+    taken(COMPLETED), is_payable=stopping("Completed")
+)
+row("gate-stops-invoiced", "R1", "A load that is Invoiced takes no payment.")(
+    responds(200, pay()), is_payable=stopping("Invoiced")
+)
+row("gate-closes-after-payment", "R1", "A load takes one payment, then no more.")(
+    responds(200, pay(), pay(ReferenceNumber="R-2")),
+    is_payable=then(lambda _s, payable, load: payable and not load.payments),
+)
+
+
+@row.defect("R2", shown=shows(None, ON_DISPATCHED, read(DISPATCHED), at="payments"))
 class GateComesAfterRecording(Service):
     """The payment is recorded, then refused because of the status."""
 
@@ -119,32 +72,7 @@ class GateComesAfterRecording(Service):
         return await super().record(load, posted)
 
 
-class GateAnswering(Service):
-    """Refuses at the gate with another status."""
-
-    status: int
-
-    @override
-    def check_gate(self, load: Load) -> None:
-        if not self.is_payable(load):
-            raise Refusal(self.status, {"Status": [GATE_SENTENCE]})
-
-
-@defect("status gate", "R2", shown=witness(ON_DISPATCHED, sees=lambda a: a[0].status, correct=400))
-class GateAnswersConflict(GateAnswering):
-    """A load that is not payable is answered with 409."""
-
-    status = 409
-
-
-@defect("status gate", "R2", shown=witness(ON_DISPATCHED, sees=lambda a: a[0].status, correct=400))
-class GateAnswersNotFound(GateAnswering):
-    """A load that is not payable is answered with 404."""
-
-    status = 404
-
-
-@defect("status gate", "R2", shown=witness(ON_DISPATCHED, sees=lambda a: a[0].status, correct=400))
+@row.defect("R2", shown=stopped(DISPATCHED))
 class GateIgnoresSilently(Service):
     """A payment on a load that is not payable is answered with 200, and dropped."""
 
@@ -155,30 +83,28 @@ class GateIgnoresSilently(Service):
         return await super().record(load, posted)
 
 
-class GateSaying(Service):
+def answering(status: int) -> Function:
+    """Refuses at the gate with another status."""
+    return lambda s, load: None if s.is_payable(load) else refuse(status, "Status", GATE_SENTENCE)
+
+
+def saying(sentence: str) -> Function:
     """Refuses at the gate with another sentence."""
-
-    sentence: str
-
-    @override
-    def problem(self, status: int, faults: Mapping[str, Sequence[str]]) -> Response:
-        if "Status" in faults:
-            faults = {"Status": [self.sentence]}
-        return super().problem(status, faults)
+    return lambda s, status, errors: Service.problem(
+        s, status, {"Status": [sentence]} if "Status" in errors else errors
+    )
 
 
-SAID = witness(ON_DISPATCHED, sees=lambda a: a[0].at("errors", "Status"), correct=[GATE_SENTENCE])
-
-
-@defect("status gate", "R2", "A24", shown=SAID)
-class GateNamesOtherStatuses(GateSaying):
-    """The sentence of the status rule leaves Financed out."""
-
-    sentence = "Load must be in one of: Invoiced, Completed."
-
-
-@defect("status gate", "R2", "A24", shown=SAID)
-class GateSaysNothing(GateSaying):
-    """The status rule is refused with a sentence that names no status."""
-
-    sentence = "The load cannot be paid."
+SAID = shows([GATE_SENTENCE], ON_DISPATCHED, at="errors/Status")
+row("gate-answers-conflict", "R2", "A load that is not payable is answered with 409.")(
+    stopped(DISPATCHED), check_gate=answering(409)
+)
+row("gate-answers-not-found", "R2", "A load that is not payable is answered with 404.")(
+    stopped(DISPATCHED), check_gate=answering(404)
+)
+row("gate-names-other-statuses", "R2 A24", "The sentence of the status rule leaves Financed out.")(
+    SAID, problem=saying("Load must be in one of: Invoiced, Completed.")
+)
+row("gate-says-nothing", "R2 A24", "The status rule is refused with a sentence that names no status.")(
+    SAID, problem=saying("The load cannot be paid.")
+)

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from evaluation.defects import CATALOGUE, Defect
-from evaluation.defects.asking import answers
 from evaluation.reference.loads import opening_loads
+from evaluation.reference.messages import exchange
 from evaluation.reference.service import Service
 
 AT_LEAST = {
@@ -26,9 +26,9 @@ AT_LEAST = {
 @pytest.mark.parametrize("defect", CATALOGUE.values(), ids=lambda defect: str(defect.id))
 def test_witness_tells_the_defect_from_the_correct(defect: Defect) -> None:
     witness = defect.witness
-    correct = answers(Service(opening_loads()), witness.asks)
+    correct = exchange(Service(opening_loads()), witness.requests)
     assert witness.sees(correct) == witness.correct, correct
-    defective = answers(defect.service(opening_loads()), witness.asks)
+    defective = exchange(defect.service(opening_loads()), witness.requests)
     assert witness.sees(defective) != witness.correct, defective
 
 

@@ -1,1 +1,1 @@
-"""A second, independent implementation of the API: what the contract leaves open, it may do otherwise."""
+"""The reference implementation: correct, of its own making, and free where the contract is open."""

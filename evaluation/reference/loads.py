@@ -1,4 +1,4 @@
-"""The loads that the second implementation opens with: two of each payable status, one of each other."""
+"""The loads that the reference implementation opens with: two of each payable status, one of each other."""
 
 from collections.abc import Mapping
 from decimal import Decimal

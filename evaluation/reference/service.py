@@ -1,4 +1,4 @@
-"""The second implementation: every step is a small method, so that a defect changes exactly one."""
+"""The API once more, independent of the mock, in small methods: a defect changes exactly one."""
 
 import copy
 import json
@@ -47,18 +47,23 @@ Errors = dict[str, list[str]]
 
 
 class Refusal(Exception):
-    """The request is refused with this status, because of these members (`$` is the whole)."""
+    """The request is refused with this status, because of these fields (`$` is the whole)."""
 
-    def __init__(self, status: int, faults: Mapping[str, Sequence[str]]) -> None:
-        """Keeps the status and, for each member at fault, the sentences about it."""
+    def __init__(self, status: int, errors: Mapping[str, Sequence[str]]) -> None:
+        """Keeps the status and, for each field at fault, the sentences about it."""
         super().__init__(status)
         self.status = status
-        self.faults = faults
+        self.errors = errors
 
 
-def required(member: str) -> str:
-    """The sentence about a member that is missing or empty."""
-    return f"The {member} field is required."
+def required(field: str) -> str:
+    """The sentence about a field that is missing or empty."""
+    return f"The {field} field is required."
+
+
+def sentences(errors: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is said of all the fields."""
+    return [sentence for said in errors.values() for sentence in said]
 
 
 def is_blank(text: str) -> bool:
@@ -99,12 +104,12 @@ class Service:
         """Answers one HTTP request."""
         request = Request(scope, receive)
         try:
-            response = await self.answer(request)
+            response = await self.respond(request)
         except Refusal as refusal:
             response = self.refuse(refusal)
         await response(scope, receive, send)
 
-    async def answer(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """Finds the operation and runs it."""
         version, operation = self.route(request.url.path)
         self.check_version(version)
@@ -112,7 +117,7 @@ class Service:
         if request.method != method:
             raise Refusal(405, {"$": [method]})
         if operation == "loads":
-            return self.ok(self.load_members(self.wanted_load(request.query_params)))
+            return self.ok(self.load_fields(self.wanted_load(request.query_params)))
         self.check_media_type(request.headers.get("content-type", ""))
         body = self.decode(await request.body())
         if operation == "loads/search":
@@ -121,8 +126,8 @@ class Service:
         load = self.find_load(posted.load_number)
         if load is None:
             raise Refusal(404, {"LoadNumber": ["The load does not exist."]})
-        payment, repeated = await self.record(load, posted)
-        return self.ok(self.answer_members(load, payment, posted, repeated=repeated))
+        payment, replayed = await self.record(load, posted)
+        return self.ok(self.response_fields(load, payment, posted, replayed=replayed))
 
     def route(self, path: str) -> tuple[str, str]:
         """The version and the operation that a path names."""
@@ -166,7 +171,7 @@ class Service:
                 content.decode(),
                 parse_float=self.number,
                 parse_constant=self.constant,
-                object_pairs_hook=self.members_of,
+                object_pairs_hook=self.object_of,
             )
         except (ValueError, ArithmeticError, RecursionError) as malformed:
             raise Refusal(400, {"$": ["The body is not valid JSON."]}) from malformed
@@ -180,143 +185,143 @@ class Service:
         """`NaN` and `Infinity`, which are not JSON."""
         raise ValueError(text)
 
-    def members_of(self, pairs: list[tuple[str, Json]]) -> Json:
-        """A JSON object, of whose repeated members the last one counts."""
-        members = dict(pairs)
-        if self.free.duplicate_members == "refused" and len(members) != len(pairs):
+    def object_of(self, pairs: list[tuple[str, Json]]) -> Json:
+        """A JSON object, of whose replayed fields the last one counts."""
+        fields = dict(pairs)
+        if self.free.duplicate_fields == "refused" and len(fields) != len(pairs):
             raise ValueError
-        return members
+        return fields
 
     def read_posted(self, body: Json) -> Posted:
         """The payment that the body asks for; a Refusal with what is wrong."""
         if not isinstance(body, Mapping):
             raise Refusal(400, {"$": ["The body must be an object."]})
-        faults: Errors = {}
-        members = self.named(
+        errors: Errors = {}
+        fields = self.named(
             body,
-            faults,
+            errors,
             ("LoadNumber", "Amount", "PaymentDate", "ReferenceNumber"),
             ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note"),
         )
-        money = self.read_money(members, faults)
+        money = self.read_money(fields, errors)
         posted = Posted(
-            load_number=self.read_load_number(members, faults),
-            amount=self.read_amount(money, faults),
-            currency=self.read_currency(money, faults),
-            date=self.read_date(members, faults),
-            reference=self.read_reference(members, faults),
-            invoice=self.read_text(members, "InvoiceNumber", faults),
-            method=self.read_text(members, "PaymentMethod", faults),
-            check=self.read_text(members, "CheckNumber", faults),
-            note=self.read_text(members, "Note", faults),
+            load_number=self.read_load_number(fields, errors),
+            amount=self.read_amount(money, errors),
+            currency=self.read_currency(money, errors),
+            date=self.read_date(fields, errors),
+            reference=self.read_reference(fields, errors),
+            invoice=self.read_text(fields, "InvoiceNumber", errors),
+            method=self.read_text(fields, "PaymentMethod", errors),
+            check=self.read_text(fields, "CheckNumber", errors),
+            note=self.read_text(fields, "Note", errors),
         )
-        if faults:
-            self.on_faults(posted, faults)
-            raise Refusal(400, faults)
+        if errors:
+            self.on_errors(posted, errors)
+            raise Refusal(400, errors)
         return posted
 
-    def on_faults(self, posted: Posted, faults: Errors) -> None:
+    def on_errors(self, posted: Posted, errors: Errors) -> None:
         """Called before a faulty payment is refused; a correct implementation does nothing."""
 
-    def named(self, body: Mapping[str, Json], faults: Errors, *groups: tuple[str, ...]) -> Mapping[str, Json]:
-        """The members under the names of the contract."""
+    def named(self, body: Mapping[str, Json], errors: Errors, *groups: tuple[str, ...]) -> Mapping[str, Json]:
+        """The fields under the names of the contract."""
         names = {name for group in groups for name in group}
-        if self.free.member_names == "any_case":
+        if self.free.field_names == "any_case":
             spelled = {name.lower(): name for name in names}
             body = {spelled.get(name.lower(), name): value for name, value in body.items()}
-        if self.free.unknown_members == "refused":
-            faults.update({name: ["The member is unknown."] for name in body if name not in names})
+        if self.free.unknown_fields == "refused":
+            errors.update({name: ["The field is unknown."] for name in body if name not in names})
         return body
 
-    def read_load_number(self, members: Mapping[str, Json], faults: Errors) -> str:
+    def read_load_number(self, fields: Mapping[str, Json], errors: Errors) -> str:
         """The load's number, which must not be blank."""
-        value = members.get("LoadNumber")
+        value = fields.get("LoadNumber")
         if isinstance(value, str) and is_blank(value) and self.free.blank_load_number == 404:
             return value
-        return self.read_required(members, "LoadNumber", faults)
+        return self.read_required(fields, "LoadNumber", errors)
 
-    def read_reference(self, members: Mapping[str, Json], faults: Errors) -> str:
+    def read_reference(self, fields: Mapping[str, Json], errors: Errors) -> str:
         """The reference, which must not be blank."""
-        return self.read_required(members, "ReferenceNumber", faults)
+        return self.read_required(fields, "ReferenceNumber", errors)
 
-    def read_required(self, members: Mapping[str, Json], name: str, faults: Errors) -> str:
+    def read_required(self, fields: Mapping[str, Json], name: str, errors: Errors) -> str:
         """A text that must be there and must not be blank."""
-        text = self.read_text(members, name, faults)
-        if name not in faults and (text is None or is_blank(text)):
-            faults[name] = [required(name)]
+        text = self.read_text(fields, name, errors)
+        if name not in errors and (text is None or is_blank(text)):
+            errors[name] = [required(name)]
         return text or ""
 
-    def read_text(self, members: Mapping[str, Json], name: str, faults: Errors) -> str | None:
+    def read_text(self, fields: Mapping[str, Json], name: str, errors: Errors) -> str | None:
         """A text or null."""
-        value = members.get(name)
+        value = fields.get(name)
         if value is not None and not isinstance(value, str):
-            faults[name] = [f"The {name} field must be a string."]
+            errors[name] = [f"The {name} field must be a string."]
             return None
         if value is not None and any(unicodedata.category(character) == "Cs" for character in value):
-            faults[name] = [f"The {name} field is not valid Unicode."]
+            errors[name] = [f"The {name} field is not valid Unicode."]
             return None
         if value is not None and "\0" in value and self.free.nul == "refused":
-            faults[name] = [f"The {name} field must not contain U+0000."]
+            errors[name] = [f"The {name} field must not contain U+0000."]
             return None
         return value
 
-    def read_money(self, members: Mapping[str, Json], faults: Errors) -> Mapping[str, Json]:
+    def read_money(self, fields: Mapping[str, Json], errors: Errors) -> Mapping[str, Json]:
         """The object with the amount and its currency."""
-        money = members.get("Amount")
+        money = fields.get("Amount")
         if not isinstance(money, Mapping):
-            faults["Amount"] = [
+            errors["Amount"] = [
                 required("Amount") if money is None else "The Amount field must be an object."
             ]
             return {"Amount": 1, "Currency": 840}  # so that only the object itself is reported
-        return self.named(money, faults, ("Amount", "Currency"))
+        return self.named(money, errors, ("Amount", "Currency"))
 
-    def read_amount(self, money: Mapping[str, Json], faults: Errors) -> Decimal:
+    def read_amount(self, money: Mapping[str, Json], errors: Errors) -> Decimal:
         """The amount, which must be a number greater than zero."""
         value = money.get("Amount")
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            faults["Amount.Amount"] = [
+            errors["Amount.Amount"] = [
                 required("Amount") if value is None else "The Amount field must be a number."
             ]
             return Decimal(1)
         amount = Decimal(value)
         if not self.is_positive(amount):
-            faults["Amount.Amount"] = [AMOUNT_SENTENCE]
+            errors["Amount.Amount"] = [AMOUNT_SENTENCE]
         elif amount > LARGEST or amount.adjusted() < -LONGEST_EXPONENT or not amount.is_finite():
-            faults["Amount.Amount"] = ["The Amount field is out of range."]
+            errors["Amount.Amount"] = ["The Amount field is out of range."]
         return amount
 
     def is_positive(self, amount: Decimal) -> bool:
         """Whether the amount is one that can be paid."""
         return amount > 0
 
-    def read_currency(self, money: Mapping[str, Json], faults: Errors) -> int:
+    def read_currency(self, money: Mapping[str, Json], errors: Errors) -> int:
         """The currency, which must be an integer."""
         value = money.get("Currency")
         if isinstance(value, Decimal) and value == int(value) and abs(value) < LARGEST:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            faults["Amount.Currency"] = [
+            errors["Amount.Currency"] = [
                 required("Currency") if value is None else "The Currency field must be an integer."
             ]
             return 0
         if abs(value) > LARGEST:
-            faults["Amount.Currency"] = ["The Currency field is out of range."]
+            errors["Amount.Currency"] = ["The Currency field is out of range."]
         if self.free.currencies == "iso_only" and value not in CURRENCIES:
-            faults["Amount.Currency"] = ["The currency is unknown."]
+            errors["Amount.Currency"] = ["The currency is unknown."]
         return value
 
-    def read_date(self, members: Mapping[str, Json], faults: Errors) -> str:
+    def read_date(self, fields: Mapping[str, Json], errors: Errors) -> str:
         """When the payment was made."""
-        value = members.get("PaymentDate")
+        value = fields.get("PaymentDate")
         if not isinstance(value, str):
-            faults["PaymentDate"] = [
+            errors["PaymentDate"] = [
                 required("PaymentDate") if value is None else "The PaymentDate field must be a string."
             ]
             return ""
         try:
             instant(value, lenient=self.free.dates == "lenient")
         except ValueError:
-            faults["PaymentDate"] = ["The PaymentDate field must be a date-time."]
+            errors["PaymentDate"] = ["The PaymentDate field must be a date-time."]
         return value
 
     # --- the rule ------------------------------------------------------------------------------
@@ -327,18 +332,18 @@ class Service:
 
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
         """The payment on the load, and whether it was there before. There is no await in between."""
-        if self.free.gate_before_repeat:
+        if self.free.gate_before_replay:
             self.check_gate(load)
-        original = self.find_repeat(load, posted)
+        original = self.find_original(load, posted)
         if original is not None:
-            return self.on_repeat(load, original, posted), True
+            return self.on_replay(load, original, posted), True
         self.check_gate(load)
         self.check_payment(load, posted)
         payment = self.new_payment(load, posted)
         self.add(load, payment)
         return payment, False
 
-    def find_repeat(self, load: Load, posted: Posted) -> Payment | None:
+    def find_original(self, load: Load, posted: Posted) -> Payment | None:
         """The payment that the load already has under the reference of the request."""
         wanted = self.key(posted.reference)
         for payment in load.payments:
@@ -352,11 +357,11 @@ class Service:
             return reference.casefold()
         return reference.strip() if self.free.references == "trimmed" else reference
 
-    def on_repeat(self, load: Load, original: Payment, posted: Posted) -> Payment:
-        """The payment that a repeat returns, which it leaves as it is."""
+    def on_replay(self, load: Load, original: Payment, posted: Posted) -> Payment:
+        """The payment that a replay returns, which it leaves as it is."""
         del load
         changed = (original.amount, original.currency) != (posted.amount, posted.currency)
-        if self.free.changed_repeat == "refused" and changed:
+        if self.free.changed_replay == "refused" and changed:
             raise Refusal(409, {"ReferenceNumber": ["The reference was used for another payment."]})
         return original
 
@@ -452,13 +457,13 @@ class Service:
 
     # --- what is sent --------------------------------------------------------------------------
 
-    def ok(self, members: Json) -> Response:
-        """A successful answer."""
-        return self.send(200, members, "application/json")
+    def ok(self, fields: Json) -> Response:
+        """A successful response."""
+        return self.send(200, fields, "application/json")
 
-    def send(self, status: int, members: Json, media_type: str) -> Response:
-        """An answer with a JSON body."""
-        text = encode(members, self.number_text)
+    def send(self, status: int, fields: Json, media_type: str) -> Response:
+        """A response with a JSON body."""
+        text = encode(fields, self.number_text)
         return Response(text.encode(), status, {"content-type": media_type})
 
     def number_text(self, value: Decimal) -> str:
@@ -471,46 +476,46 @@ class Service:
             case "exponent":
                 return exponent(value)
 
-    def answer_members(
-        self, load: Load, payment: Payment, posted: Posted, *, repeated: bool
+    def response_fields(
+        self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
-        """The members of the answer to a payment."""
-        shown = [payment] if repeated and self.free.repeat_shows == "original_only" else self.listed(load)
-        members: dict[str, Json] = {
+        """The fields of the response to a payment."""
+        shown = [payment] if replayed and self.free.replay_shows == "original_only" else self.listed(load)
+        fields: dict[str, Json] = {
             "LoadNumber": load.number,
             "Status": load.status,
-            "CustomerPayments": [self.payment_members(one) for one in shown],
+            "CustomerPayments": [self.payment_fields(one) for one in shown],
         }
-        if self.free.extra_members:
-            members |= {"Id": load.id, "TotalPaid": self.total_members(load), "Warnings": []}
+        if self.free.extra_fields:
+            fields |= {"Id": load.id, "TotalPaid": self.total_fields(load), "Warnings": []}
         del posted
-        return members
+        return fields
 
     def listed(self, load: Load) -> Sequence[Payment]:
-        """The payments that an answer lists, in their order."""
+        """The payments that a response lists, in their order."""
         return load.payments
 
-    def payment_members(self, payment: Payment) -> Mapping[str, Json]:
-        """The members of one payment; `Note` is none of them."""
-        members: dict[str, Json] = {
+    def payment_fields(self, payment: Payment) -> Mapping[str, Json]:
+        """The fields of one payment; `Note` is none of them."""
+        fields: dict[str, Json] = {
             "Id": payment.id,
-            "Amount": self.money_members(payment.amount, payment.currency),
+            "Amount": self.money_fields(payment.amount, payment.currency),
             "CheckNumber": payment.check,
             "InvoiceNumber": payment.invoice,
             "PaymentDate": self.date_text(payment.date),
             "PaymentMethod": payment.method,
             "ReferenceNumber": payment.reference,
         }
-        if self.free.extra_members:
-            members["Source"] = "api"
-        return members
+        if self.free.extra_fields:
+            fields["Source"] = "api"
+        return fields
 
-    def money_members(self, amount: Decimal, currency: int) -> Mapping[str, Json]:
+    def money_fields(self, amount: Decimal, currency: int) -> Mapping[str, Json]:
         """An amount of money."""
         return {"Amount": amount, "Currency": currency}
 
     def date_text(self, sent: str) -> str:
-        """The instant of a payment, as it is written in answers."""
+        """The instant of a payment, as it is written in responses."""
         if self.free.payment_date == "as_sent":
             return sent
         moment, digits = instant(sent, lenient=self.free.dates == "lenient")
@@ -520,14 +525,14 @@ class Service:
         zone = "+00:00" if self.free.payment_date == "utc_offset" else "Z"
         return f"{seconds}.{digits}{zone}" if digits else f"{seconds}{zone}"
 
-    def total_members(self, load: Load) -> Json:
+    def total_fields(self, load: Load) -> Json:
         """What was paid to date, in the load's currency."""
-        return self.money_members(self.total(load), load.currency)
+        return self.money_fields(self.total(load), load.currency)
 
-    def load_members(self, load: Load) -> Mapping[str, Json]:
-        """The members of a load."""
-        money: Json = None if load.invoiced is None else self.money_members(load.invoiced, load.currency)
-        members: dict[str, Json] = {
+    def load_fields(self, load: Load) -> Mapping[str, Json]:
+        """The fields of a load."""
+        money: Json = None if load.invoiced is None else self.money_fields(load.invoiced, load.currency)
+        fields: dict[str, Json] = {
             "Id": load.id,
             "LoadNumber": load.number,
             "OrderNumber": load.order_number,
@@ -545,20 +550,20 @@ class Service:
             "CreatedAt": CREATED_AT,
             "CreatedBy": "dispatch",
         }
-        if self.free.extra_members:
-            members["Tags"] = []
-        members |= self.paid_members(load)
-        return members
+        if self.free.extra_fields:
+            fields["Tags"] = []
+        fields |= self.paid_fields(load)
+        return fields
 
-    def paid_members(self, load: Load) -> dict[str, Json]:
-        """The members of a load that payments fill."""
+    def paid_fields(self, load: Load) -> dict[str, Json]:
+        """The fields of a load that payments fill."""
         names = ("paidAt", "totalPaid", "payments")
-        if self.free.load_members == "pascal":
+        if self.free.load_names == "pascal":
             names = ("PaidAt", "TotalPaid", "Payments")
         values: tuple[Json, Json, Json] = (
             load.paid_at,
-            self.total_members(load),
-            [self.load_payment_members(payment) for payment in self.listed_on_load(load)],
+            self.total_fields(load),
+            [self.load_payment_fields(payment) for payment in self.listed_on_load(load)],
         )
         if not load.payments and self.free.unpaid_load == "absent":
             return {}
@@ -570,12 +575,12 @@ class Service:
         """The payments that a load lists, in their order."""
         return load.payments
 
-    def load_payment_members(self, payment: Payment) -> Mapping[str, Json]:
-        """The members of a payment in a load."""
+    def load_payment_fields(self, payment: Payment) -> Mapping[str, Json]:
+        """The fields of a payment in a load."""
         if self.free.load_payments == "brief":
-            money = self.money_members(payment.amount, payment.currency)
+            money = self.money_fields(payment.amount, payment.currency)
             return {"Id": payment.id, "Amount": money, "PaidAt": payment.recorded_at}
-        return self.payment_members(payment)
+        return self.payment_fields(payment)
 
     # --- reads ---------------------------------------------------------------------------------
 
@@ -617,7 +622,7 @@ class Service:
         shown = self.page_of(hits, page, size)
         if not shown and self.free.empty_search == 404:
             raise Refusal(404, {"$": ["There is no hit."]})
-        items = [self.load_members(load) for load in shown]
+        items = [self.load_fields(load) for load in shown]
         return self.ok({"Page": page, "PageSize": size, "Total": self.hits(hits, shown), "Items": items})
 
     def is_date_range(self, value: Json) -> bool:
@@ -675,44 +680,42 @@ class Service:
     # --- errors --------------------------------------------------------------------------------
 
     def refuse(self, refusal: Refusal) -> Response:
-        """The answer to a request that was refused."""
-        response = self.problem(refusal.status, refusal.faults)
+        """The response to a request that was refused."""
+        response = self.problem(refusal.status, refusal.errors)
         if refusal.status == 405:
-            response.headers["allow"] = refusal.faults["$"][0]
+            response.headers["allow"] = refusal.errors["$"][0]
         return response
 
-    def problem(self, status: int, faults: Mapping[str, Sequence[str]]) -> Response:
+    def problem(self, status: int, errors: Mapping[str, Sequence[str]]) -> Response:
         """An error document."""
-        if self.free.faults == "first":
-            faults = dict([next(iter(faults.items()))])
-        sentences = [sentence for member in faults.values() for sentence in member]
-        if self.free.errors == "plain_text":
+        if self.free.errors_reported == "first":
+            errors = dict([next(iter(errors.items()))])
+        if self.free.error_form == "plain_text":
             return Response(
-                "\n".join(sentences).encode(), status, {"content-type": "text/plain; charset=utf-8"}
+                "\n".join(sentences(errors)).encode(), status, {"content-type": "text/plain; charset=utf-8"}
             )
-        if self.free.errors == "json_string":
-            return self.send(status, "\n".join(sentences), "application/json")
-        members = self.problem_members(status, faults)
-        if self.free.extra_members:
-            members["instance"] = "/"
-        return self.send(status, members, self.free.error_media_type)
+        if self.free.error_form == "json_string":
+            return self.send(status, "\n".join(sentences(errors)), "application/json")
+        fields = self.problem_fields(status, errors)
+        if self.free.extra_fields:
+            fields["instance"] = "/"
+        return self.send(status, fields, self.free.error_media_type)
 
-    def problem_members(self, status: int, faults: Mapping[str, Sequence[str]]) -> dict[str, Json]:
-        """The members of an error document."""
-        sentences = [sentence for member in faults.values() for sentence in member]
-        members: dict[str, Json] = {
+    def problem_fields(self, status: int, errors: Mapping[str, Sequence[str]]) -> dict[str, Json]:
+        """The fields of an error document."""
+        fields: dict[str, Json] = {
             "type": self.problem_type(status),
             "title": self.problem_title(status),
             "status": status,
             "traceId": self.trace_id(),
         }
-        if status == 400 and self.free.errors == "validation_problem":
-            members |= {"errors": faults, "detail": sentences[0]}
-        elif status == 400 and self.free.errors == "camel_case":
-            members["errors"] = {self.camel_case(name): member for name, member in faults.items()}
+        if status == 400 and self.free.error_form == "validation_problem":
+            fields |= {"errors": errors, "detail": sentences(errors)[0]}
+        elif status == 400 and self.free.error_form == "camel_case":
+            fields["errors"] = {self.camel_case(name): field for name, field in errors.items()}
         elif status in (400, 409):
-            members["detail"] = " ".join(sentences)
-        return members
+            fields["detail"] = " ".join(sentences(errors))
+        return fields
 
     def problem_type(self, status: int) -> str:
         """The URI of the kind of problem."""
@@ -723,7 +726,7 @@ class Service:
         return "One or more validation errors occurred." if status == 400 else TITLE_OF[status]
 
     def trace_id(self) -> str:
-        """Names this one answer, in the form of W3C trace context."""
+        """Names this one response, in the form of W3C trace context."""
         return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
 
     def camel_case(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Each switch of the second implementation does something; else the suites would be green for nothing."""
+"""Each switch of the reference implementation does something; else the suites would be green for nothing."""
 
 import re
 from dataclasses import fields, replace
@@ -7,14 +7,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from evaluation.defects.asking import INVOICED_CAD, answers, pay, raw, read, read_by, search
 from evaluation.reference.freedoms import COMBINATIONS, Freedoms
 from evaluation.reference.loads import opening_loads
+from evaluation.reference.messages import INVOICED_CAD, exchange, pay, raw, read, read_by, search
 from evaluation.reference.service import Service
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BODY = pay().content
-ASKS = (
+REQUESTS = (
     read(),
     pay(PaymentDate="2026-07-01T15:30:00+02:00"),
     pay(PaymentDate="2026-07-01T15:30:00.25Z", ReferenceNumber="r-1"),
@@ -58,8 +58,8 @@ class Still(Service):
 @cache
 def said(freedoms: Freedoms) -> list[tuple[int, str, str]]:
     return [
-        (answer.status, answer.media_type, UUID.sub("uuid", answer.text))
-        for answer in answers(Still(opening_loads(), freedoms), ASKS)
+        (response.status, response.media_type, UUID.sub("uuid", response.text))
+        for response in exchange(Still(opening_loads(), freedoms), REQUESTS)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The values of the second implementation: loads, payments, and JSON with decimals."""
+"""The values of the reference implementation: loads, payments, and JSON with decimals."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -73,8 +73,8 @@ def encode(value: Json, number: Callable[[Decimal], str] = str) -> str:
     if isinstance(value, Decimal):
         return number(value)
     if isinstance(value, Mapping):
-        members = (f"{json.dumps(name)}:{encode(member, number)}" for name, member in value.items())
-        return "{" + ",".join(members) + "}"
+        fields = (f"{json.dumps(name)}:{encode(field, number)}" for name, field in value.items())
+        return "{" + ",".join(fields) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ",".join(encode(item, number) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -336,7 +336,7 @@ def test_greeting_says_what_is_switched_on() -> None:
             ("--fault", "drop=never"),
             "Error: fault 'drop=never': drop: The drop field must be one of: before, after.\n",
         ),
-        (("--rate-limit", "many"), "Error: 'many' is not a rate; write it as"),
+        (("--rate-limit", "many"), "Error: rate limit: 'many' is not a rate; write it as"),
         (("--client", "a:b"), "'a:b' is not a client; write it as ID:SECRET:SCOPE,SCOPE"),
         (("--no-admin", "--admin-port", "0"), "--no-admin and --admin-port can't be combined."),
     ],

@@ -18,7 +18,7 @@ def test_default_contract_is_the_page(api: Api) -> None:
 
 
 @pytest.mark.clause("A2")
-def test_400_names_every_member_and_repeats_the_first_sentence(api: Api) -> None:
+def test_400_names_every_field_and_repeats_the_first_sentence(api: Api) -> None:
     body = api.payment(api.new_load(), -1, ReferenceNumber=" ", Note=7)
     problem = problem_of(api.post(body), 400)
     assert problem["errors"] == {
@@ -26,7 +26,7 @@ def test_400_names_every_member_and_repeats_the_first_sentence(api: Api) -> None
         "ReferenceNumber": ["The ReferenceNumber field is required."],
         "Note": ["The Note field must be a string."],
     }
-    assert problem["detail"] in {sentence for member in problem["errors"].values() for sentence in member}
+    assert problem["detail"] in {sentence for field in problem["errors"].values() for sentence in field}
     gated = problem_of(api.post(api.payment(api.new_load("Dispatched"))), 400)
     assert list(gated["errors"]) == ["Status"]
 
@@ -131,23 +131,23 @@ def test_paths_match_without_case(api: Api, path: str) -> None:
 
 
 @pytest.mark.clause("A6")
-def test_repeat_shows_the_current_status_and_payments(api: Api) -> None:
+def test_replay_shows_the_current_status_and_payments(api: Api) -> None:
     number = api.new_load("billed 100.30 USD")
     body = api.payment(number, 100)
     first = json_of(api.post(body).text)
     api.pay(number, 0.3)
-    repeat = json_of(api.post(body).text)
-    assert (first["Status"], repeat["Status"]) == ("Invoiced", "Completed")
-    assert repeat["CustomerPayments"][0] == first["CustomerPayments"][0]
-    assert repeat["CustomerPayments"] == api.load(number)["payments"]
+    replay = json_of(api.post(body).text)
+    assert (first["Status"], replay["Status"]) == ("Invoiced", "Completed")
+    assert replay["CustomerPayments"][0] == first["CustomerPayments"][0]
+    assert replay["CustomerPayments"] == api.load(number)["payments"]
 
 
 @pytest.mark.clause("A7")
-def test_original_wins_over_a_repeat_with_other_values(api: Api) -> None:
+def test_original_wins_over_a_replay_with_other_values(api: Api) -> None:
     number = api.new_load()
     first = api.pay(number, 5, ReferenceNumber="R", Note="a")
     load = api.load_text(number)
-    repeat = api.pay(
+    replay = api.pay(
         number,
         999999,
         124,
@@ -157,7 +157,7 @@ def test_original_wins_over_a_repeat_with_other_values(api: Api) -> None:
         PaymentMethod="other",
         CheckNumber="other",
     )
-    assert repeat == first
+    assert replay == first
     assert api.load_text(number) == load
 
 
@@ -180,7 +180,7 @@ def test_references_are_compared_exactly(api: Api) -> None:
 
 @pytest.mark.clause("A10")
 def test_order_of_checks(api: Api) -> None:
-    """Each request has every fault from one check on; the first of them answers."""
+    """Each request has every fault from one check on; the first of them responses."""
     gated = api.new_load("Dispatched")
     unknown_path = PAYMENTS.replace("1.0", "9")
     bad_body = json.dumps(api.payment("nope", -1)).encode()
@@ -195,12 +195,12 @@ def test_order_of_checks(api: Api) -> None:
 
 
 @pytest.mark.clause("A10")
-def test_repeat_comes_before_the_status(shipped: Api) -> None:
+def test_replay_comes_before_the_status(shipped: Api) -> None:
     """The payment BANK-54310 is the shipped load's own, and the load is Paid."""
     before = shipped.load_text("LD-1019")
-    repeat = shipped.pay("LD-1019", ReferenceNumber="BANK-54310")
-    assert repeat["Status"] == "Paid"
-    assert [payment["Amount"]["Amount"] for payment in repeat["CustomerPayments"]] == [915]
+    replay = shipped.pay("LD-1019", ReferenceNumber="BANK-54310")
+    assert replay["Status"] == "Paid"
+    assert [payment["Amount"]["Amount"] for payment in replay["CustomerPayments"]] == [915]
     problem_of(shipped.post(shipped.payment("LD-1019", ReferenceNumber="bank-54310")), 400)
     assert shipped.load_text("LD-1019") == before
 
@@ -260,8 +260,8 @@ def test_overpayment_is_accepted(api: Api) -> None:
 @pytest.mark.clause("A14")
 @pytest.mark.parametrize("currency", [840, 0, -1, 999999999999, 10**300])
 def test_any_integer_is_a_currency_and_comes_back_as_sent(api: Api, currency: int) -> None:
-    answer = api.pay(api.new_load("Invoiced"), 1, currency)
-    assert answer["CustomerPayments"][0]["Amount"]["Currency"] == currency
+    response = api.pay(api.new_load("Invoiced"), 1, currency)
+    assert response["CustomerPayments"][0]["Amount"]["Currency"] == currency
 
 
 @pytest.mark.clause("A14")
@@ -342,7 +342,7 @@ def test_other_dates_are_refused(api: Api, date: str) -> None:
 
 
 @pytest.mark.clause("A18")
-def test_unknown_members_are_ignored(api: Api) -> None:
+def test_unknown_fields_are_ignored(api: Api) -> None:
     number = api.new_load()
     body = api.payment(number, Extra={"a": [1]}, loadnumber="nope", Id="mine", Status="Paid")
     body["Amount"]["Extra"] = None
@@ -353,17 +353,17 @@ def test_unknown_members_are_ignored(api: Api) -> None:
 
 
 @pytest.mark.clause("A18")
-@pytest.mark.parametrize("member", ["LoadNumber", "Amount", "PaymentDate", "ReferenceNumber"])
-def test_member_names_are_case_sensitive(api: Api, member: str) -> None:
+@pytest.mark.parametrize("field", ["LoadNumber", "Amount", "PaymentDate", "ReferenceNumber"])
+def test_field_names_are_case_sensitive(api: Api, field: str) -> None:
     body = api.payment("Invoiced 0")
-    body[member.lower()] = body.pop(member)
-    assert problem_of(api.post(body), 400)["errors"] == {member: [f"The {member} field is required."]}
+    body[field.lower()] = body.pop(field)
+    assert problem_of(api.post(body), 400)["errors"] == {field: [f"The {field} field is required."]}
 
 
 @pytest.mark.clause("A19")
 def test_invoice_number_is_stored_unchecked(api: Api) -> None:
-    answer = api.pay(api.new_load(), InvoiceNumber="an invoice of nobody")
-    assert answer["CustomerPayments"][0]["InvoiceNumber"] == "an invoice of nobody"
+    response = api.pay(api.new_load(), InvoiceNumber="an invoice of nobody")
+    assert response["CustomerPayments"][0]["InvoiceNumber"] == "an invoice of nobody"
 
 
 @pytest.mark.clause("A20")
@@ -402,12 +402,12 @@ def test_amount_is_printed_as_sent(api: Api, sent: bytes, printed: bytes) -> Non
     ["1e400", "-1e400", "1.8e308", f"1{'0' * 309}", f"-1{'0' * 400}"],
     ids=lambda number: f"{number[:8]} of {len(number)}",
 )
-@pytest.mark.parametrize("member", ["Amount", "Currency"])
-def test_number_beyond_a_double_is_refused(api: Api, number: str, member: str) -> None:
+@pytest.mark.parametrize("field", ["Amount", "Currency"])
+def test_number_beyond_a_double_is_refused(api: Api, number: str, field: str) -> None:
     text = json.dumps(api.payment("Invoiced 0", 70001, 80001))
-    text = text.replace("70001" if member == "Amount" else "80001", number)
+    text = text.replace("70001" if field == "Amount" else "80001", number)
     problem = problem_of(api.post(text.encode()), 400)
-    assert problem["errors"] == {f"Amount.{member}": [f"The {member} field is beyond the range of a double."]}
+    assert problem["errors"] == {f"Amount.{field}": [f"The {field} field is beyond the range of a double."]}
 
 
 @pytest.mark.clause("A20")
@@ -429,8 +429,8 @@ def test_rejected_attempt_does_not_use_up_its_reference(api: Api) -> None:
     number = api.new_load()
     problem_of(api.post(api.payment(number, -5, ReferenceNumber="R")), 400)
     problem_of(api.post(api.payment("nope", 5, ReferenceNumber="R")), 404)
-    answer = api.pay(number, 6, ReferenceNumber="R")
-    assert [payment["Amount"]["Amount"] for payment in answer["CustomerPayments"]] == [6]
+    response = api.pay(number, 6, ReferenceNumber="R")
+    assert [payment["Amount"]["Amount"] for payment in response["CustomerPayments"]] == [6]
 
 
 @pytest.mark.clause("A23")

@@ -21,8 +21,8 @@ def untouched(api: Api) -> Iterator[Api]:
     assert api.load_text(NUMBER) == before
 
 
-def payment(**members: object) -> bytes:
-    return json.dumps(payment_of(NUMBER, "bad input") | members).encode()
+def payment(**fields: object) -> bytes:
+    return json.dumps(payment_of(NUMBER, "bad input") | fields).encode()
 
 
 def with_reference(written: bytes) -> bytes:
@@ -34,8 +34,8 @@ def with_amount(written: bytes) -> bytes:
     return payment().replace(b'"Amount": 1', b'"Amount": ' + written)
 
 
-def with_member(written: bytes) -> bytes:
-    """A payment with one more member, in front of the others."""
+def with_field(written: bytes) -> bytes:
+    """A payment with one more field, in front of the others."""
     return payment().replace(b"{", b"{" + written + b",", 1)
 
 
@@ -49,11 +49,11 @@ NO_JSON: dict[str, bytes] = {
     "UTF-16": payment().decode().encode("utf-16"),
     "invalid UTF-8": with_reference(b"\xff"),
     "a surrogate in UTF-8": with_reference(b"\xed\xa0\x80"),
-    "invalid UTF-8 in a name": with_member(b'"\xc3":1'),
+    "invalid UTF-8 in a name": with_field(b'"\xc3":1'),
     "a lone high surrogate": with_reference(b"\\ud800"),
     "a lone low surrogate": with_reference(b"\\udc00 "),
     "surrogates in the wrong order": with_reference(b"\\udc00\\ud800"),
-    "a lone surrogate in a name": with_member(b'"\\ud800":1'),
+    "a lone surrogate in a name": with_field(b'"\\ud800":1'),
     "a raw NUL": with_reference(b"a\0b"),
     "a NUL alone": b"\0",
     "a raw line feed": with_reference(b"a\nb"),
@@ -67,14 +67,14 @@ NO_JSON: dict[str, bytes] = {
     "deep arrays": b"[" * TOO_DEEP + b"]" * TOO_DEEP,
     "deep objects": b'{"LoadNumber":' * 40_000 + b"1" + b"}" * 40_000,
     "deep arrays cut short": b"[" * TOO_DEEP,
-    "a deep member": payment().replace(b'"bad input"', b"[" * TOO_DEEP + b"]" * TOO_DEEP),
-    "a member twice": with_member(b'"ReferenceNumber":"x"'),
-    "a member twice with one value": with_member(b'"LoadNumber":"Invoiced 0"'),
-    "a nested member twice": payment().replace(b'"Currency"', b'"Amount": 2, "Currency"'),
-    "a member twice, once escaped": with_member(b'"Load\\u004eumber":"x"'),
-    "a colon hidden in an escape": with_member(b'"ReferenceNumber":"\\u003a"'),
-    "two colons for two": with_member(b'"a\\u003a\\u003a":1,"Note":"x","Note":"y"'),
-    "an unknown member twice": with_member(b'"x":1,"x":1'),
+    "a deep field": payment().replace(b'"bad input"', b"[" * TOO_DEEP + b"]" * TOO_DEEP),
+    "a field twice": with_field(b'"ReferenceNumber":"x"'),
+    "a field twice with one value": with_field(b'"LoadNumber":"Invoiced 0"'),
+    "a nested field twice": payment().replace(b'"Currency"', b'"Amount": 2, "Currency"'),
+    "a field twice, once escaped": with_field(b'"Load\\u004eumber":"x"'),
+    "a colon hidden in an escape": with_field(b'"ReferenceNumber":"\\u003a"'),
+    "two colons for two": with_field(b'"a\\u003a\\u003a":1,"Note":"x","Note":"y"'),
+    "an unknown field twice": with_field(b'"x":1,"x":1'),
     "form data": b"LoadNumber=LD-1001&Amount=1",
     "XML": b"<?xml version='1.0'?><a/>",
     "braces": b"{0}{LoadNumber}{",
@@ -112,17 +112,17 @@ def test_null_as_body_is_400(untouched: Api, path: str) -> None:
     assert problem["errors"] == {"$": ["The request body field is required."]}
 
 
-@pytest.mark.parametrize(("path", "member"), [(PAYMENTS, "Note"), (SEARCH, "CustomerId")])
+@pytest.mark.parametrize(("path", "field"), [(PAYMENTS, "Note"), (SEARCH, "CustomerId")])
 @pytest.mark.parametrize("depth", [1, 100, 300, 900])
-def test_nested_member_is_400(untouched: Api, depth: int, path: str, member: str) -> None:
-    deep = payment(**{member: "deep"}).replace(b'"deep"', b"[" * depth + b"]" * depth)
+def test_nested_field_is_400(untouched: Api, depth: int, path: str, field: str) -> None:
+    deep = payment(**{field: "deep"}).replace(b'"deep"', b"[" * depth + b"]" * depth)
     problem = problem_of(untouched.post(deep, path=path), 400)
-    assert next(iter(problem["errors"])) == (member if depth < 250 else "$")
+    assert next(iter(problem["errors"])) == (field if depth < 250 else "$")
     assert "nested too deeply" in problem["detail"] or depth < 250
 
 
 @pytest.mark.parametrize("depth", [1, 300, 900])
-def test_nesting_in_an_unknown_member_is_ignored(api: Api, depth: int) -> None:
+def test_nesting_in_an_unknown_field_is_ignored(api: Api, depth: int) -> None:
     body = payment(LoadNumber=api.new_load("Invoiced"), Extra="deep")
     assert api.post(body.replace(b'"deep"', b"[" * depth + b"]" * depth)).status_code == 200
 
@@ -134,7 +134,7 @@ WRONG: dict[str, list[object]] = {
     "number": [None, True, "1", "", [], {}],
     "integer": [None, True, "840", 840.5, [], {}],
 }
-MEMBERS = {
+FIELDS = {
     "LoadNumber": "string",
     "Amount": "object",
     "Amount.Amount": "number",
@@ -149,26 +149,26 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize(
-    ("member", "wrong"),
-    [(member, wrong) for member, kind in MEMBERS.items() for wrong in WRONG[kind]],
+    ("field", "wrong"),
+    [(field, wrong) for field, kind in FIELDS.items() for wrong in WRONG[kind]],
     ids=ascii,
 )
-def test_wrong_type_names_its_member(untouched: Api, member: str, wrong: object) -> None:
+def test_wrong_type_names_its_field(untouched: Api, field: str, wrong: object) -> None:
     body = json.loads(payment())
-    *parent, name = member.split(".")
+    *parent, name = field.split(".")
     (body[parent[0]] if parent else body)[name] = wrong
     problem = problem_of(untouched.post(body), 400)
-    assert list(problem["errors"]) == [member]
-    assert problem["errors"][member][0].startswith(f"The {name} field ")
+    assert list(problem["errors"]) == [field]
+    assert problem["errors"][field][0].startswith(f"The {name} field ")
     if wrong is None:
         assert problem["detail"] == f"The {name} field is required."
 
 
-def test_members_of_the_request_are_those_of_the_schema() -> None:
-    """So that no new member goes untested above."""
+def test_fields_of_the_request_are_those_of_the_schema() -> None:
+    """So that no new field goes untested above."""
     request, amount = SCHEMAS["CustomerPaymentRequest"], SCHEMAS["PaymentAmount"]
     names = {*request["properties"], *(f"Amount.{name}" for name in amount["properties"])}
-    assert names == set(MEMBERS)
+    assert names == set(FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -200,12 +200,12 @@ def test_members_of_the_request_are_those_of_the_schema() -> None:
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
-def test_faulty_search_names_its_member(untouched: Api, wanted: object, faulty: str) -> None:
+def test_faulty_search_names_its_field(untouched: Api, wanted: object, faulty: str) -> None:
     errors = problem_of(untouched.post(wanted, path=SEARCH), 400)["errors"]
     assert faulty in errors
 
 
-def test_thousands_of_faults_are_answered_with_a_hundred(untouched: Api) -> None:
+def test_of_thousands_of_errors_a_hundred_are_reported(untouched: Api) -> None:
     problem = problem_of(untouched.post({"LoadNumbers": [0] * 5000}, path=SEARCH), 400)
     assert len(problem["errors"]) == 100
 
@@ -216,8 +216,8 @@ def test_thousands_of_faults_are_answered_with_a_hundred(untouched: Api) -> None
 def test_braces_are_only_text(api: Api, text: str) -> None:
     problem = problem_of(api.post(payment(LoadNumber=text)), 404)
     assert problem["detail"] == f"No load has the number {text}."
-    answer = api.pay(api.new_load("Invoiced"), ReferenceNumber=text, Note=text, InvoiceNumber=text)
-    assert answer["CustomerPayments"][0]["InvoiceNumber"] == text
+    response = api.pay(api.new_load("Invoiced"), ReferenceNumber=text, Note=text, InvoiceNumber=text)
+    assert response["CustomerPayments"][0]["InvoiceNumber"] == text
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_any_other_text_is_kept(api: Api, text: str) -> None:
     assert api.load(number)["payments"][0]["ReferenceNumber"] == text
 
 
-@pytest.mark.parametrize("member", ["LoadNumber", "ReferenceNumber", "Note", "Extra"])
-def test_ten_megabytes_are_413(untouched: Api, member: str) -> None:
-    problem = problem_of(untouched.post(payment(**{member: "x" * 10_000_000})), 413)
+@pytest.mark.parametrize("field", ["LoadNumber", "ReferenceNumber", "Note", "Extra"])
+def test_ten_megabytes_are_413(untouched: Api, field: str) -> None:
+    problem = problem_of(untouched.post(payment(**{field: "x" * 10_000_000})), 413)
     assert str(LIMIT) in problem["detail"]
 
 
@@ -318,8 +318,8 @@ def test_broken_http_is_a_problem_too(untouched: Api, request_: str) -> None:
 
 def test_broken_chunks_are_a_problem_too(untouched: Api) -> None:
     head = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-    answer = untouched.raw(b"POST " + PAYMENTS.encode() + b" HTTP/1.1\r\n" + HEADER + head)
-    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    response = untouched.raw(b"POST " + PAYMENTS.encode() + b" HTTP/1.1\r\n" + HEADER + head)
+    assert response.startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
 def post_request(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
@@ -345,7 +345,7 @@ def test_offer_of_another_protocol_is_passed_over(api: Api, name: bytes) -> None
     assert api.raw(post_request(body, *offer) + body).startswith(b"HTTP/1.1 200 ")
 
 
-def test_http_1_0_is_answered(api: Api) -> None:
+def test_http_1_0_is_served(api: Api) -> None:
     body = payment(LoadNumber=api.new_load("Invoiced"))
     assert api.raw(post_request(body, version=b"1.0") + body).startswith(b"HTTP/1.1 200 ")
 
@@ -366,15 +366,15 @@ def test_announced_length_over_the_limit_is_refused_before_the_body(untouched: A
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
-def test_pipelined_requests_are_answered_in_order(api: Api) -> None:
+def test_pipelined_requests_get_their_responses_in_order(api: Api) -> None:
     numbers = [api.new_load("Invoiced") for _ in range(5)]
     bodies = [payment(LoadNumber=number) for number in numbers]
     requests = [post_request(body) + body for body in bodies]
     requests.append(post_request(b"", b"Connection: close"))
-    answers = api.raw(b"".join(requests)).split(b"HTTP/1.1 ")[1:]
-    assert [answer[:3] for answer in answers] == [b"200"] * 5 + [b"400"]
-    for number, answer in zip(numbers, answers, strict=False):
-        assert f'"LoadNumber":"{number}"'.encode() in answer
+    responses = api.raw(b"".join(requests)).split(b"HTTP/1.1 ")[1:]
+    assert [response[:3] for response in responses] == [b"200"] * 5 + [b"400"]
+    for number, response in zip(numbers, responses, strict=False):
+        assert f'"LoadNumber":"{number}"'.encode() in response
 
 
 def test_client_that_leaves_in_the_middle_changes_nothing(untouched: Api) -> None:
@@ -393,7 +393,7 @@ def test_slow_client_does_not_hold_up_the_others(api: Api) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_hundreds_of_connections_are_answered(api: Api) -> None:
+def test_hundreds_of_connections_are_served(api: Api) -> None:
     request = f"GET {LOADS}?loadNumber=Paid%200 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     connections = [api.connection() for _ in range(300)]
     for connection in connections:

@@ -21,14 +21,14 @@ OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet",
 
 
 def test_help_teaches() -> None:
-    answered = run("--help")
-    assert answered.returncode == 0
+    done = run("--help")
+    assert done.returncode == 0
     for option in OPTIONS:
-        assert f"--{option}" in answered.stdout
+        assert f"--{option}" in done.stdout
     for option in OPTIONS[:-2]:
-        assert f"ALVYS_MOCK_{option.upper().replace('-', '_')}" in answered.stdout
+        assert f"ALVYS_MOCK_{option.upper().replace('-', '_')}" in done.stdout
     for taught in ("127.0.0.1", "8080", "0 picks a free one", "LoadNumber: ", "Examples:", "1048576"):
-        assert taught in answered.stdout
+        assert taught in done.stdout
 
 
 @pytest.mark.parametrize("document", [SPEC, ADMIN], ids=["the API", "the admin API"])
@@ -163,26 +163,26 @@ def test_ipv6_address_is_printed_as_a_url() -> None:
 def test_taken_port_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        answered = run("--port", str(port))
-    assert answered.returncode == 1
-    assert answered.stdout == ""
-    assert answered.stderr == (
+        done = run("--port", str(port))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
         f"Error: Port {port} on 127.0.0.1 is in use. Try --port 0, which picks a free one.\n"
     )
 
 
 def test_taken_port_of_the_admin_api_names_its_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        answered = run("--port", "0", "--admin-port", str(taken.getsockname()[1]))
-    assert "is in use. Try --admin-port 0, which" in answered.stderr
+        done = run("--port", "0", "--admin-port", str(taken.getsockname()[1]))
+    assert "is in use. Try --admin-port 0, which" in done.stderr
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 70, "256.1.1.1", "192.0.2.1"])
 def test_address_of_nobody_is_one_clear_line(host: str) -> None:
-    answered = run("--port", "0", "--host", host)
-    assert answered.returncode == 1
-    told = rf"Error: The server can't listen on {re.escape(host)}, port 0: (?!\[Errno).+\n"
-    assert re.fullmatch(told, answered.stderr)
+    done = run("--port", "0", "--host", host)
+    assert done.returncode == 1
+    message = rf"Error: The server can't listen on {re.escape(host)}, port 0: (?!\[Errno).+\n"
+    assert re.fullmatch(message, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -198,18 +198,18 @@ def test_address_of_nobody_is_one_clear_line(host: str) -> None:
 )  # fmt: skip
 def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> None:
     path = write(name, text)
-    answered = run("--port", "0", "--fixtures", str(path))
-    assert answered.returncode == 1
-    assert answered.stdout == ""
-    assert answered.stderr.startswith(f"Error: {path}")
-    assert answered.stderr.count("\n") == 1
+    done = run("--port", "0", "--fixtures", str(path))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"Error: {path}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_bad_spec_is_one_clear_line(write: Write) -> None:
     path = write("x.yaml", "paths: {/a: {get: {}}}")
-    answered = run("--port", "0", "--spec", str(path))
-    assert (answered.returncode, answered.stdout) == (1, "")
-    assert answered.stderr == f"Error: {path}: GET /a has no operationId\n"
+    done = run("--port", "0", "--spec", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {path}: GET /a has no operationId\n"
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_bad_spec_is_one_clear_line(write: Write) -> None:
     ],
 )
 def test_bad_options_are_usage_errors(options: str) -> None:
-    answered = run(*options.split())
-    assert answered.returncode == 2
-    assert "Usage: " in answered.stderr
-    assert "Traceback" not in answered.stderr
+    done = run(*options.split())
+    assert done.returncode == 2
+    assert "Usage: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_restart_after_a_kill_is_from_the_fixtures() -> None:

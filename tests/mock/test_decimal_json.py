@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mock_server.decimal_json import NotJson, decode, encode, number
 
 
-class Members(list[tuple[str, object]]):
+class Fields(list[tuple[str, object]]):
     """An object as it is written: a name may come twice."""
 
 
@@ -20,7 +20,7 @@ names = st.sampled_from(["a", "b", "a:", ":", '"', "\\", "\u0000", "é"]) | text
 finite = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**20), max_value=10**20)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | finite | texts | names,
-    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(names, inner), max_size=3).map(Members),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(names, inner), max_size=3).map(Fields),
     max_leaves=8,
 )
 
@@ -33,9 +33,9 @@ def written(draw: st.DrawFn, value: object = None) -> str:
 
 def _written(draw: st.DrawFn, value: object) -> str:
     match value:
-        case Members():
+        case Fields():
             colon = draw(st.sampled_from([":", " : "]))
-            inside = (f"{_text(draw, name)}{colon}{_written(draw, member)}" for name, member in value)
+            inside = (f"{_text(draw, name)}{colon}{_written(draw, field)}" for name, field in value)
             return "{" + ",".join(inside) + "}"
         case list():
             return "[" + ", ".join(_written(draw, item) for item in value) + "]"
@@ -59,14 +59,14 @@ def _utf_16(text: str) -> list[int]:
 
 
 def slowly(text: str) -> object:
-    """The reference: the standard library, told to refuse a member that comes twice."""
+    """The reference: the standard library, asked to refuse a field that comes twice."""
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
             raise NotJson
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=members, parse_float=Decimal)
+    return json.loads(text, object_pairs_hook=fields, parse_float=Decimal)
 
 
 @given(written())

@@ -15,8 +15,8 @@ BLANKS = ["", " ", "\t\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}", "\N{NE
 @pytest.mark.clause("R1")
 @pytest.mark.parametrize("status", PAYABLE)
 def test_payable_load_takes_a_payment(api: Api, status: str) -> None:
-    answer = api.pay(api.new_load(status), ReferenceNumber="P-1")
-    assert [payment["ReferenceNumber"] for payment in answer["CustomerPayments"]] == ["P-1"]
+    response = api.pay(api.new_load(status), ReferenceNumber="P-1")
+    assert [payment["ReferenceNumber"] for payment in response["CustomerPayments"]] == ["P-1"]
 
 
 @pytest.mark.clause("R2", "A24")
@@ -58,8 +58,8 @@ def test_amount_must_be_greater_than_zero(api: Api, amount: str) -> None:
 
 @pytest.mark.clause("R4")
 def test_smallest_amount_is_accepted(api: Api) -> None:
-    answer = api.pay(api.new_load(), 5e-324)
-    assert answer["CustomerPayments"][0]["Amount"]["Amount"] == Decimal("5e-324")
+    response = api.pay(api.new_load(), 5e-324)
+    assert response["CustomerPayments"][0]["Amount"]["Amount"] == Decimal("5e-324")
 
 
 @pytest.mark.clause("R5", "A24")
@@ -81,7 +81,7 @@ def test_missing_or_null_reference_is_required(api: Api) -> None:
 
 
 @pytest.mark.clause("R6")
-def test_repeat_returns_the_original(api: Api) -> None:
+def test_replay_returns_the_original(api: Api) -> None:
     number = api.new_load()
     body = api.payment(number, 30)
     first, _, second = api.post(body), api.pay(number, 20), api.post(body)
@@ -98,10 +98,10 @@ def test_fifty_at_once_record_one_payment(api: Api) -> None:
     number = api.new_load()
     body = api.payment(number, 0.1)
     with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda _: api.post(body), range(50)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert {answer.text for answer in answers} == {answers[0].text}
-    assert len(json_of(answers[0].text)["CustomerPayments"]) == 1
+        responses = list(pool.map(lambda _: api.post(body), range(50)))
+    assert {response.status_code for response in responses} == {200}
+    assert {response.text for response in responses} == {responses[0].text}
+    assert len(json_of(responses[0].text)["CustomerPayments"]) == 1
     assert api.load(number)["totalPaid"]["Amount"] == Decimal("0.1")
 
 
@@ -110,8 +110,8 @@ def test_hundred_payments_at_once_are_all_recorded(api: Api) -> None:
     number = api.new_load("Invoiced")
     bodies = [api.payment(number, cents / 100) for cents in range(1, 101)]
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(api.post, bodies))
-    assert {answer.status_code for answer in answers} == {200}
+        responses = list(pool.map(api.post, bodies))
+    assert {response.status_code for response in responses} == {200}
     load = api.load(number)
     assert len(load["payments"]) == 100
     assert len({payment["Id"] for payment in load["payments"]}) == 100
@@ -122,15 +122,15 @@ def test_hundred_payments_at_once_are_all_recorded(api: Api) -> None:
 
 
 @pytest.mark.clause("R7")
-def test_payment_fills_the_loads_members(api: Api) -> None:
+def test_payment_fills_the_loads_fields(api: Api) -> None:
     number = api.new_load()
     before = api.load(number)
     assert (before["paidAt"], before["totalPaid"], before["payments"]) == (None, None, [])
     sent = datetime.now(UTC)
-    answer = api.pay(number, 12.34)
+    response = api.pay(number, 12.34)
     after = api.load(number)
     assert after["totalPaid"] == {"Amount": Decimal("12.34"), "Currency": 840}
-    assert after["payments"] == answer["CustomerPayments"]
+    assert after["payments"] == response["CustomerPayments"]
     assert sent <= datetime.fromisoformat(after["paidAt"]) <= datetime.now(UTC)
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"paidAt", "totalPaid", "payments"}
@@ -147,7 +147,7 @@ def test_media_types_are_the_pages(api: Api) -> None:
 
 
 @pytest.mark.clause("R8")
-def test_answer_has_exactly_the_members_of_the_page(api: Api) -> None:
+def test_response_has_exactly_the_fields_of_the_page(api: Api) -> None:
     number = api.new_load()
     sent: dict[str, Json] = {
         "InvoiceNumber": "INV-1",
@@ -155,10 +155,10 @@ def test_answer_has_exactly_the_members_of_the_page(api: Api) -> None:
         "CheckNumber": "7",
         "Note": "not returned",
     }
-    answer = api.pay(number, 1, ReferenceNumber="R", **sent)
+    response = api.pay(number, 1, ReferenceNumber="R", **sent)
     del sent["Note"]
-    given = answer["CustomerPayments"][0].pop("Id")
-    assert answer == {
+    given = response["CustomerPayments"][0].pop("Id")
+    assert response == {
         "LoadNumber": number,
         "Status": "Invoiced",
         "CustomerPayments": [
@@ -171,5 +171,5 @@ def test_answer_has_exactly_the_members_of_the_page(api: Api) -> None:
         ],
     }
     assert given
-    assert list(answer) == list(SCHEMAS["CustomerPaymentResponse"]["properties"])
+    assert list(response) == list(SCHEMAS["CustomerPaymentResponse"]["properties"])
     assert list(api.load(number)) == list(SCHEMAS["Load"]["properties"])

@@ -51,12 +51,12 @@ def paid(load: Load, *sequence: Payment) -> Load:
 
 
 @given(loads, payments, payments)
-def test_repeat_changes_nothing(load: Load, payment: Payment, other: Payment) -> None:
+def test_replay_changes_nothing(load: Load, payment: Payment, other: Payment) -> None:
     stamps = Stamps()
     once = load.record(payment, stamps)
-    repeat = other._replace(reference=payment.reference)
+    replay = other._replace(reference=payment.reference)
     assert once.record(payment, stamps) == once
-    assert once.record(repeat, stamps) is once
+    assert once.record(replay, stamps) is once
     assert len(stamps.given) == 1
 
 
@@ -117,7 +117,7 @@ def test_recording_leaves_the_load_before_as_it_was(load: Load, payment: Payment
 
 
 @given(loads, payments, st.sampled_from([each for each in STATUSES if each not in PAYABLE_STATUSES]))
-def test_load_in_another_status_only_repeats(load: Load, payment: Payment, status: str) -> None:
+def test_load_in_another_status_only_replays(load: Load, payment: Payment, status: str) -> None:
     stamps = Stamps()
     once = load.record(payment, stamps)
     gated = Load(**{name: getattr(once, name) for name in Load.__slots__} | {"status": status})

@@ -86,9 +86,9 @@ def test_load_has_every_key_given(keys: dict[str, str], found: str | None) -> No
 def test_search_over_the_wire(shipped: Api, wanted: object, numbers: list[str]) -> None:
     response = shipped.post(wanted, path=SEARCH)
     assert response.status_code == 200
-    answer = json_of(response.text)
-    assert [item["LoadNumber"] for item in answer["Items"]] == numbers
-    assert answer["Items"][0] == shipped.load(numbers[0])
+    response = json_of(response.text)
+    assert [item["LoadNumber"] for item in response["Items"]] == numbers
+    assert response["Items"][0] == shipped.load(numbers[0])
 
 
 def test_page_says_where_it_is(shipped: Api) -> None:

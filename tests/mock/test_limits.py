@@ -130,8 +130,8 @@ def test_oldest_caller_is_forgotten_when_there_are_too_many(
 
 
 def test_limit_that_is_not_a_rate_stops_the_start() -> None:
-    told = "^'5' is not a rate; write it as 10/second or 600/minute, or as documented or off$"
-    with pytest.raises(UnusableSetting, match=told):
+    message = "^rate limit: '5' is not a rate; write it as 10/second or 600/minute, or as documented or off$"
+    with pytest.raises(UnusableSetting, match=message):
         MockServer(settings=Settings(rate_limit="5"))
 
 

@@ -57,10 +57,10 @@ def test_payment_examples_name_loads_of_their_scenario_and_are_accepted(shipped:
 
 def test_response_example_is_what_its_request_gets(shipped: Api) -> None:
     example = document()["paths"][PATH]["post"]["responses"]["200"]["content"]["application/json"]["examples"]
-    answer = json_of(shipped.post(dict(examples_of(PATH))["invoiced"]).text)
+    response = json_of(shipped.post(dict(examples_of(PATH))["invoiced"]).text)
     expected = json_of(json.dumps(example["recorded"]["value"]))
-    expected["CustomerPayments"][0]["Id"] = answer["CustomerPayments"][0]["Id"]
-    assert answer == expected
+    expected["CustomerPayments"][0]["Id"] = response["CustomerPayments"][0]["Id"]
+    assert response == expected
 
 
 def test_search_examples_have_hits(shipped: Api) -> None:
@@ -84,9 +84,9 @@ def test_link_leads_from_the_payment_to_its_load(shipped: Api) -> None:
         "version": "$request.path.version",
         "loadNumber": "$response.body#/LoadNumber",
     }
-    answer = shipped.pay("LD-1001")
-    found = shipped.client.get(LOADS, params={"loadNumber": answer["LoadNumber"]})
-    assert json_of(found.text)["payments"] == answer["CustomerPayments"]
+    response = shipped.pay("LD-1001")
+    found = shipped.client.get(LOADS, params={"loadNumber": response["LoadNumber"]})
+    assert json_of(found.text)["payments"] == response["CustomerPayments"]
 
 
 def test_routes_come_from_the_document() -> None:

@@ -113,7 +113,7 @@ def test_methods_can_be_called_from_many_threads_while_payments_come() -> None:
                 try:
                     for number in range(30):
                         what(number)
-                except BaseException as error:  # noqa: BLE001 - what happens in a thread is told here
+                except BaseException as error:  # noqa: BLE001 - an error in a thread is reported here
                     failures.append(error)
 
             return run

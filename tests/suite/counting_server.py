@@ -29,7 +29,7 @@ class Reply:
 
 
 LOST = Reply(status=0)
-"""The connection is closed without an answer."""
+"""The connection is closed without a response."""
 
 Answer = Callable[[Received], Reply]
 
@@ -91,8 +91,8 @@ def counting_server(answer: Answer = lambda _received: Reply()) -> Iterator[Coun
 
 
 def recorded(one: Received, *, identity: str = "id-1") -> Reply:
-    """What a correct service answers to a payment."""
+    """The response of a correct service to a payment."""
     body = json.loads(one.body)
     payment = {name: body.get(name) for name in ("Amount", "ReferenceNumber")} | {"Id": identity}
-    answer = {"LoadNumber": body["LoadNumber"], "Status": "Invoiced", "CustomerPayments": [payment]}
-    return Reply(body=json.dumps(answer).encode())
+    response = {"LoadNumber": body["LoadNumber"], "Status": "Invoiced", "CustomerPayments": [payment]}
+    return Reply(body=json.dumps(response).encode())

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from contract_tests.rules.exchange import Request
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.origin import Origin
@@ -155,7 +156,7 @@ def test_a_proxy_gets_no_secret(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "reply",
     [
         Reply(401, json.dumps({"error": "access_denied", "error_description": SECRET}).encode()),
         Reply(401, json.dumps({"error": SECRET.upper()}).encode()),
@@ -167,12 +168,12 @@ def test_a_proxy_gets_no_secret(
     ],
 )
 def test_a_token_that_cannot_be_had_ends_the_run_without_a_secret(
-    answer: Reply, server: CountingServer, issuer: Issuer
+    reply: Reply, server: CountingServer, issuer: Issuer
 ) -> None:
-    issuer.server.answer = lambda _: answer
+    issuer.server.answer = lambda _: reply
     with guarded(server.url, credentials=issuer.credentials) as (client, _, _), pytest.raises(Stop) as stop:
         client.send(READ)
-    assert stop.value.status == 3
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
     assert SECRET not in stop.value.reason
     assert SECRET.upper() not in stop.value.reason
     assert server.received == []

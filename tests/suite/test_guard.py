@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from contract_tests.rules.exchange import Request
-from contract_tests.safety.client import NO_ANSWER
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.guard import Budget, Refused, Stop
 from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace
@@ -213,7 +214,7 @@ def test_parallel_payments_do_not_exceed_the_budget(server: CountingServer) -> N
     assert sent == len(server.received) == len(record.payments) == 8
 
 
-def test_a_repeat_is_a_request_and_no_payment(server: CountingServer) -> None:
+def test_a_replay_is_a_request_and_not_a_payment(server: CountingServer) -> None:
     server.answer = recorded
     with guarded(server.url, budget=Budget(payments=1)) as (client, guard, record):
         client.send(payment())
@@ -224,7 +225,7 @@ def test_a_repeat_is_a_request_and_no_payment(server: CountingServer) -> None:
     assert len(record.payments) == 1
 
 
-def test_a_repeat_may_not_carry_more_than_the_whole_budget(server: CountingServer) -> None:
+def test_a_replay_may_not_carry_more_than_the_whole_budget(server: CountingServer) -> None:
     server.answer = recorded
     with guarded(server.url) as (client, _, _):
         client.send(payment())
@@ -233,7 +234,7 @@ def test_a_repeat_may_not_carry_more_than_the_whole_budget(server: CountingServe
     assert len(server.received) == 1
 
 
-def test_a_larger_amount_is_no_repeat_of_what_was_refused(server: CountingServer) -> None:
+def test_a_larger_amount_is_not_a_replay_of_what_was_refused(server: CountingServer) -> None:
     server.answer = lambda _: Reply(400)
     with guarded(server.url) as (client, guard, _):
         client.send(payment(amount="0.01"))
@@ -278,7 +279,7 @@ def test_what_must_be_refused_and_is_accepted_stops_the_run(server: CountingServ
         for further in (payment(reference="ct-run-2"), READ):
             with pytest.raises(Stop):
                 client.send(further)
-    assert stop.value.status == 1
+    assert stop.value.status is ExitStatus.FAILED
     assert len(server.received) == 1
     assert [(kept.load, kept.id) for kept in record.payments] == [("LD-1", "id-1")]
 
@@ -406,9 +407,9 @@ def test_no_header_makes_one_request_look_like_another(header: str, server: Coun
 
 
 @pytest.mark.parametrize("value", ["a\r\nX: b", "a\nb", "a\x00", "\ud800"])
-def test_a_header_that_is_no_header_is_not_sent(value: str, server: CountingServer) -> None:
+def test_a_header_that_cannot_be_one_is_not_sent(value: str, server: CountingServer) -> None:
     with guarded(server.url) as (client, _, _), suppress(Refused):
-        assert client.send(replace(READ, headers={"X-Text": value})).response.status == NO_ANSWER
+        assert client.send(replace(READ, headers={"X-Text": value})).response.status == NO_RESPONSE
     assert server.received == []
 
 
@@ -438,7 +439,7 @@ def test_no_cookie_is_kept(server: CountingServer) -> None:
     assert "cookie" not in server.received[1].headers
 
 
-def test_a_lost_answer_is_resolved_by_one_repeat_of_the_same_request(server: CountingServer) -> None:
+def test_a_lost_response_is_resolved_by_one_replay_of_the_same_request(server: CountingServer) -> None:
     server.answer = lambda one: LOST if len(server.received) == 1 else recorded(one)
     with guarded(server.url) as (client, guard, record):
         assert client.send(payment()).response.status == 200
@@ -455,7 +456,7 @@ def test_a_payment_that_is_lost_twice_is_unknown_and_stops_the_run(server: Count
             client.send(payment())
         with pytest.raises(Stop):
             client.send(READ)
-    assert stop.value.status == 3
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
     assert len(server.received) == 2
     assert [kept.outcome for kept in record.payments] == ["unknown"]
 
@@ -484,14 +485,14 @@ def test_a_lost_payment_without_a_reference_is_not_repeated(server: CountingServ
     assert [kept.outcome for kept in record.payments] == ["unknown"]
 
 
-def test_a_lost_read_is_asked_once_more_and_then_has_no_answer(server: CountingServer) -> None:
+def test_a_lost_read_is_asked_once_more_and_then_has_no_response(server: CountingServer) -> None:
     server.answer = lambda _: LOST
     with guarded(server.url) as (client, _, _):
-        assert client.send(READ).response.status == NO_ANSWER
+        assert client.send(READ).response.status == NO_RESPONSE
         assert len(server.received) == 2
         for _ in range(3):
             client.send(READ)
-        with pytest.raises(Stop, match="does not answer"):
+        with pytest.raises(Stop, match="does not respond"):
             client.send(READ)
 
 
@@ -545,11 +546,11 @@ def test_nobody_waits_longer_than_five_minutes(value: str, server: CountingServe
     server.answer = lambda _: Reply(429, headers={"Retry-After": value})
     with guarded(server.url, sleep=waits.append) as (client, _, _), pytest.raises(Stop) as stop:
         client.send(READ)
-    assert stop.value.status == 3
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
     assert waits == []
 
 
-def test_a_target_that_answers_nothing_but_429_ends_the_run(server: CountingServer) -> None:
+def test_a_target_that_responds_with_nothing_but_429_ends_the_run(server: CountingServer) -> None:
     server.answer = lambda _: Reply(429, headers={"Retry-After": "1"})
     with guarded(server.url) as (client, _, _), pytest.raises(Stop, match="429"):
         client.send(READ)
@@ -587,7 +588,7 @@ def test_the_record_of_a_killed_run_names_what_was_under_way(server: CountingSer
         assert [kept.outcome for kept in record.payments] == ["unknown"]
 
 
-def test_a_resumed_payment_is_a_repeat(server: CountingServer) -> None:
+def test_a_resumed_payment_is_a_replay(server: CountingServer) -> None:
     server.answer = recorded
     with guarded(server.url, budget=Budget(payments=1)) as (client, guard, _):
         guard.resume("LD-1", "ct-run-1", Decimal("0.10"))

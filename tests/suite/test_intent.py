@@ -111,7 +111,7 @@ def test_a_coded_body_hides_what_it_names(coding: str) -> None:
         b"<LoadNumber><!-- --><n>LD-1</n></LoadNumber>",
     ],
 )
-def test_text_that_is_no_json_may_hide_what_it_names(content: bytes) -> None:
+def test_text_that_is_not_json_may_hide_what_it_names(content: bytes) -> None:
     assert not intent_of("POST", PAYMENTS.encode(), {}, content).cannot_record
 
 

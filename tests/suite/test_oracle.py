@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from contract_tests.oracle.oracle import Oracle, Verdict
+from contract_tests.oracle.expectation import Expectation, LoadBefore
+from contract_tests.oracle.oracle import Oracle
+from contract_tests.oracle.verdict import Verdict
+from contract_tests.rules.attempt import attempt_of
 from contract_tests.rules.clauses import NO_REFERENCE, NOT_PAYABLE, NOT_POSITIVE
 from contract_tests.rules.exchange import Exchange, Request, Response
-from contract_tests.rules.responses import LoadView, document_of, load_of
+from contract_tests.rules.responses import LoadView, load_of
 
 Tree = dict[str, Any]
 STARTED = "2026-11-20T10:00:00Z"
@@ -45,32 +48,32 @@ NEW: Tree = {
 }
 
 
-def load(*rows: Tree, status: str = "Invoiced", **members: object) -> Tree:
+def load(*payments: Tree, status: str = "Invoiced", **fields: object) -> Tree:
     """A load with these payments."""
-    total = json.loads(json.dumps(sum(round(row["Amount"]["Amount"] * 100) for row in rows) / 100))
+    total = json.loads(json.dumps(sum(round(one["Amount"]["Amount"] * 100) for one in payments) / 100))
     return {
         "Id": "l1", "LoadNumber": "L-1", "OrderNumber": "O-1", "CustomerId": "C-1", "Status": status,
         "CustomerType": [], "Stops": [], "InvoiceAs": "Customer", "Notes": [],
         "CreatedAt": "2026-01-01T00:00:00Z", "CreatedBy": "x",
         "References": [], "InvoicedAmount": {"Amount": 100, "Currency": 840},
-        "paidAt": "2026-06-02T00:00:00Z" if rows else None,
-        "totalPaid": {"Amount": total, "Currency": 840} if rows else None,
-        "payments": list(rows) or None,
-    } | members  # fmt: skip
+        "paidAt": "2026-06-02T00:00:00Z" if payments else None,
+        "totalPaid": {"Amount": total, "Currency": 840} if payments else None,
+        "payments": list(payments) or None,
+    } | fields  # fmt: skip
 
 
 def view(tree: Tree) -> LoadView:
     """The load as a read shows it."""
-    return load_of(document_of(Response(200, {}, json.dumps(tree).encode())))
+    return load_of(Response(200, {}, json.dumps(tree).encode()).document)
 
 
-def answer(*rows: Tree, status: str = "Invoiced") -> Tree:
+def response(*payments: Tree, status: str = "Invoiced") -> Tree:
     """The 200 of the payment endpoint."""
-    return {"LoadNumber": "L-1", "Status": status, "CustomerPayments": list(rows)}
+    return {"LoadNumber": "L-1", "Status": status, "CustomerPayments": list(payments)}
 
 
 def exchange(body: Tree | bytes, status: int, got: Tree | bytes, media_type: str | None = None) -> Exchange:
-    """A payment request and its answer."""
+    """A payment request and its response."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     content = got if isinstance(got, bytes) else json.dumps(got).encode()
     headers = {"content-type": media_type or ("application/json" if status == 200 else PROBLEM)}
@@ -94,26 +97,36 @@ def judged(  # noqa: PLR0913 - each is a fact of the scene
     media_type: str | None = None,
 ) -> Verdict:
     """The verdict of an oracle that has seen the load before."""
-    oracle = Oracle()
     seen = before if before is not None else load(OLD)
-    if exists:
-        oracle.model.see(view(seen))
-    return oracle.judge_payment(
-        exchange(body, status, got, media_type),
-        view(seen) if exists else None,
-        view(after if after is not None else seen) if exists else None,
-        exists=exists,
-    )
+    found = exchange(body, status, got, media_type)
+    if not exists:
+        oracle = Oracle()
+        return oracle.judge_payment(oracle.expect(attempt_of(found.request), LoadBefore(exists=False)), found)
+    oracle = knowing(view(seen))
+    expected = expect(oracle, found, view(seen))
+    return oracle.judge_payment(expected, found, view(after if after is not None else seen))
+
+
+def knowing(seen: LoadView) -> Oracle:
+    """An oracle that has seen this load."""
+    oracle = Oracle()
+    oracle.see(seen)
+    return oracle
+
+
+def expect(oracle: Oracle, found: Exchange, before: LoadView) -> Expectation:
+    """What an oracle expects of a payment on this load."""
+    return oracle.expect(attempt_of(found.request), LoadBefore(before))
 
 
 def broken(verdict: Verdict) -> set[str]:
-    """The clauses that a verdict says are violated."""
-    return {violation.clause for violation in verdict.failures}
+    """The clauses that a verdict says failed."""
+    return {failure.clause for failure in verdict.failures}
 
 
-def paid(change: Callable[[Tree, Tree], None] = lambda _answer, _after: None, **body: object) -> Verdict:
+def paid(change: Callable[[Tree, Tree], None] = lambda _got, _after: None, **body: object) -> Verdict:
     """A new payment, rightly recorded but for the change."""
-    got = copy.deepcopy(answer(OLD, NEW))
+    got = copy.deepcopy(response(OLD, NEW))
     after = copy.deepcopy(load(OLD, NEW, paidAt=RECORDED))
     change(got, after)
     return judged(BODY | body, 200, got, after=after)
@@ -134,11 +147,11 @@ def test_a_payment_as_the_contract_wants_it_breaks_nothing() -> None:
 
 
 def change(path: str, value: object) -> Callable[[Tree, Tree], None]:
-    """Sets a member of the answer (`answer.…`) or of the load after (`load.…`)."""
+    """Sets a field of the response (`response.…`) or of the load after (`load.…`)."""
 
     def apply(got: Tree, after: Tree) -> None:
         root, *steps = path.split(".")
-        node: Any = got if root == "answer" else after
+        node: Any = got if root == "response" else after
         for step in steps[:-1]:
             node = node[int(step)] if isinstance(node, list) else node[step]
         if isinstance(node, list):
@@ -152,29 +165,29 @@ def change(path: str, value: object) -> Callable[[Tree, Tree], None]:
 @pytest.mark.parametrize(
     ("path", "value", "clause"),
     [
-        ("answer.LoadNumber", "L-2", "D1"),
-        ("answer.Status", 7, "D1"),
-        ("answer.Status", "Completed", "D3"),
-        ("answer.CustomerPayments", {}, "D1"),
-        ("answer.CustomerPayments", [], "D4"),
-        ("answer.CustomerPayments", [OLD], "D4"),
-        ("answer.CustomerPayments", [NEW], "D4"),
-        ("answer.CustomerPayments", [OLD, NEW, NEW | {"Id": "p3"}], "D4"),
-        ("answer.CustomerPayments", [OLD, NEW, NEW], "D1"),
-        ("answer.CustomerPayments.0", OLD | {"CheckNumber": "2"}, "D4"),
-        ("answer.CustomerPayments.1", NEW | {"Id": 7}, "D1"),
-        ("answer.CustomerPayments.1", NEW | {"Note": "n"}, "D1"),
-        ("answer.CustomerPayments.1", {k: v for k, v in NEW.items() if k != "CheckNumber"}, "D1"),
-        ("answer.CustomerPayments.1.Amount", {"Amount": 0.3, "Currency": 840}, "D2"),
-        ("answer.CustomerPayments.1.Amount", {"Amount": 0.2, "Currency": 124}, "D2"),
-        ("answer.CustomerPayments.1.Amount", {"Amount": "0.2", "Currency": 840}, "D1"),
-        ("answer.CustomerPayments.1.Amount", 0.2, "D1"),
-        ("answer.CustomerPayments.1.ReferenceNumber", "r-2", "D2"),
-        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00Z", "D2"),
-        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00", "D2"),
-        ("answer.CustomerPayments.1.PaymentMethod", "ach", "D2"),
-        ("answer.CustomerPayments.1.InvoiceNumber", None, "D2"),
-        ("answer.CustomerPayments.1.CheckNumber", "", "D2"),
+        ("response.LoadNumber", "L-2", "D1"),
+        ("response.Status", 7, "D1"),
+        ("response.Status", "Completed", "D3"),
+        ("response.CustomerPayments", {}, "D1"),
+        ("response.CustomerPayments", [], "D4"),
+        ("response.CustomerPayments", [OLD], "D4"),
+        ("response.CustomerPayments", [NEW], "D4"),
+        ("response.CustomerPayments", [OLD, NEW, NEW | {"Id": "p3"}], "D4"),
+        ("response.CustomerPayments", [OLD, NEW, NEW], "D1"),
+        ("response.CustomerPayments.0", OLD | {"CheckNumber": "2"}, "D4"),
+        ("response.CustomerPayments.1", NEW | {"Id": 7}, "D1"),
+        ("response.CustomerPayments.1", NEW | {"Note": "n"}, "D1"),
+        ("response.CustomerPayments.1", {k: v for k, v in NEW.items() if k != "CheckNumber"}, "D1"),
+        ("response.CustomerPayments.1.Amount", {"Amount": 0.3, "Currency": 840}, "D2"),
+        ("response.CustomerPayments.1.Amount", {"Amount": 0.2, "Currency": 124}, "D2"),
+        ("response.CustomerPayments.1.Amount", {"Amount": "0.2", "Currency": 840}, "D1"),
+        ("response.CustomerPayments.1.Amount", 0.2, "D1"),
+        ("response.CustomerPayments.1.ReferenceNumber", "r-2", "D2"),
+        ("response.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00Z", "D2"),
+        ("response.CustomerPayments.1.PaymentDate", "2026-07-01T15:30:00", "D2"),
+        ("response.CustomerPayments.1.PaymentMethod", "ach", "D2"),
+        ("response.CustomerPayments.1.InvoiceNumber", None, "D2"),
+        ("response.CustomerPayments.1.CheckNumber", "", "D2"),
         ("load.payments", None, "R7"),
         ("load.payments", [OLD], "R7"),
         ("load.payments", [OLD | {"Amount": {"Amount": 9, "Currency": 840}}, NEW], "R7"),
@@ -195,15 +208,15 @@ def test_a_wrong_payment_breaks_its_clause(path: str, value: object, clause: str
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("answer.CustomerPayments.1.Id", "4711"),
-        ("answer.CustomerPayments.1.PaymentDate", "2026-07-01T13:30:00.0000000Z"),
-        ("answer.CustomerPayments.1.Amount", {"Amount": 0.20, "Currency": 840.0, "Formatted": "$0.20"}),
-        ("answer.CustomerPayments", [NEW, OLD]),
-        ("answer.TotalPaid", {"Amount": 1, "Currency": 1}),
+        ("response.CustomerPayments.1.Id", "4711"),
+        ("response.CustomerPayments.1.PaymentDate", "2026-07-01T13:30:00.0000000Z"),
+        ("response.CustomerPayments.1.Amount", {"Amount": 0.20, "Currency": 840.0, "Formatted": "$0.20"}),
+        ("response.CustomerPayments", [NEW, OLD]),
+        ("response.TotalPaid", {"Amount": 1, "Currency": 1}),
         ("load.totalPaid", {"Amount": 0.30000000000000004, "Currency": 840}),
         (
             "load.payments",
-            [{"Id": row["Id"], "Amount": row["Amount"], "PaidAt": RECORDED} for row in (OLD, NEW)],
+            [{"Id": one["Id"], "Amount": one["Amount"], "PaidAt": RECORDED} for one in (OLD, NEW)],
         ),
         ("load.paidAt", "2026-06-02T00:00:00Z"),
         ("load.UpdatedAt", RECORDED),
@@ -213,7 +226,7 @@ def test_a_wrong_payment_breaks_its_clause(path: str, value: object, clause: str
 def test_what_the_contract_leaves_open_breaks_nothing(path: str, value: object) -> None:
     def apply(got: Tree, after: Tree) -> None:
         change(path, value)(got, after)
-        if path == "answer.CustomerPayments.1.Id":
+        if path == "response.CustomerPayments.1.Id":
             after["payments"] = [OLD, NEW | {"Id": value}]
 
     assert broken(paid(apply)) == set()
@@ -228,7 +241,7 @@ def test_a_status_may_change_with_a_payment() -> None:
     assert ("A12a", "Completed") in verdict.observations
 
 
-def test_capital_names_of_payment_members_are_read() -> None:
+def test_capital_names_of_payment_fields_are_read() -> None:
     def rename(_got: Tree, after: Tree) -> None:
         for name in ("paidAt", "totalPaid", "payments"):
             after[name[0].upper() + name[1:]] = after.pop(name)
@@ -243,7 +256,7 @@ def test_a_total_that_doubles_added_is_observed() -> None:
 
 def test_precise_amounts_may_be_rounded_but_not_replaced() -> None:
     def amounts(value: float) -> Callable[[Tree, Tree], None]:
-        return change("answer.CustomerPayments.1.Amount", {"Amount": value, "Currency": 840})
+        return change("response.CustomerPayments.1.Amount", {"Amount": value, "Currency": 840})
 
     precise = {"Amount": 0.2049, "Currency": 840}
     assert "D2" not in broken(paid(amounts(0.2), Amount=precise))
@@ -252,7 +265,7 @@ def test_precise_amounts_may_be_rounded_but_not_replaced() -> None:
 
 def test_an_empty_text_may_come_back_as_null_but_not_as_another() -> None:
     def method(value: str | None) -> Callable[[Tree, Tree], None]:
-        return change("answer.CustomerPayments.1.PaymentMethod", value)
+        return change("response.CustomerPayments.1.PaymentMethod", value)
 
     assert "D2" not in broken(paid(method(None), PaymentMethod=""))
     assert "D2" in broken(paid(method("x"), PaymentMethod=""))
@@ -274,7 +287,7 @@ DATELESS = {name: value for name, value in BODY.items() if name != "PaymentDate"
 
 @pytest.mark.parametrize("form", ["errors", "detail", "camel", "text", "string"])
 @pytest.mark.parametrize(("body", "sentence"), [(ZERO, NOT_POSITIVE), (NAMELESS, NO_REFERENCE)])
-def test_a_sentence_may_stand_anywhere(body: Tree, sentence: str, form: str) -> None:
+def test_a_sentence_may_be_anywhere(body: Tree, sentence: str, form: str) -> None:
     forms: dict[str, tuple[Tree | bytes, str]] = {
         "errors": (problem(f"Sorry. {sentence}"), PROBLEM),
         "detail": ({"title": "Bad Request", "detail": sentence}, "application/json"),
@@ -289,22 +302,22 @@ def test_a_sentence_may_stand_anywhere(body: Tree, sentence: str, form: str) -> 
 @pytest.mark.parametrize(
     ("body", "status", "got", "clause"),
     [
-        (ZERO, 200, answer(OLD, NEW), "R4"),
+        (ZERO, 200, response(OLD, NEW), "R4"),
         (ZERO, 400, problem("Amount is wrong."), "R4"),
         (ZERO, 422, problem(NOT_POSITIVE), "R4"),
-        (NAMELESS, 200, answer(OLD, NEW), "R5"),
+        (NAMELESS, 200, response(OLD, NEW), "R5"),
         (NAMELESS, 400, problem("Reference?"), "R5"),
         (BODY | {"ReferenceNumber": ""}, 404, problem(NO_REFERENCE), "R5"),
-        (DATELESS, 200, answer(OLD, NEW), "D5"),
+        (DATELESS, 200, response(OLD, NEW), "D5"),
         (DATELESS, 404, problem("?"), "D5"),
-        (BODY | {"CheckNumber": 7}, 200, answer(OLD, NEW), "D7"),
-        (b"[]", 200, answer(OLD, NEW), "D7"),
+        (BODY | {"CheckNumber": 7}, 200, response(OLD, NEW), "D7"),
+        (b"[]", 200, response(OLD, NEW), "D7"),
         (b"{", 500, problem("?"), "D8"),
         (BODY, 400, problem("No."), "R1"),
         (BODY, 404, problem("No."), "R1"),
         (BODY, 400, problem(NOT_PAYABLE), "R1"),
         (BODY, 302, b"", "D8"),
-        (BODY, 201, answer(OLD, NEW), "D8"),
+        (BODY, 201, response(OLD, NEW), "D8"),
         (BODY, 400, b"{", "R8"),
         ({"x": 1}, 400, b"{", "R8"),
     ],
@@ -315,11 +328,11 @@ def test_a_wrong_refusal_breaks_its_clause(
     assert clause in broken(judged(body, status, got))
 
 
-def test_an_answer_must_be_json() -> None:
-    assert "R8" in broken(judged(BODY, 200, answer(OLD, NEW), media_type="text/plain"))
+def test_a_response_must_be_json() -> None:
+    assert "R8" in broken(judged(BODY, 200, response(OLD, NEW), media_type="text/plain"))
 
 
-def test_several_faults_ask_for_no_sentence() -> None:
+def test_several_errors_ask_for_no_sentence() -> None:
     assert broken(judged(NAMELESS | {"Amount": None}, 400, problem("?"))) == set()
 
 
@@ -342,13 +355,13 @@ def test_the_gate(status: str) -> None:
     assert broken(judged(BODY, 400, problem(NOT_PAYABLE), before=closed)) == set()
     assert broken(judged(BODY, 400, problem("Closed."), before=closed)) == {"R2"}
     assert broken(judged(BODY, 409, problem(NOT_PAYABLE), before=closed)) == {"R2"}
-    assert "R2" in broken(judged(BODY, 200, answer(OLD, NEW), before=closed))
+    assert "R2" in broken(judged(BODY, 200, response(OLD, NEW), before=closed))
 
 
 def test_an_unknown_load() -> None:
     assert broken(judged(BODY, 404, problem(status=404), exists=False)) == set()
     assert broken(judged(BODY, 400, problem(), exists=False)) == {"R3"}
-    assert broken(judged(BODY, 200, answer(NEW), exists=False)) == {"R3"}
+    assert broken(judged(BODY, 200, response(NEW), exists=False)) == {"R3"}
     assert broken(judged(ZERO, 404, problem(status=404), exists=False)) == set()
 
 
@@ -368,7 +381,7 @@ def test_what_is_open_may_be_refused(body: Tree) -> None:
     assert broken(judged(body, 400, problem("No."))) == set()
 
 
-# --- repeats ------------------------------------------------------------------------------------------
+# --- replays ------------------------------------------------------------------------------------------
 
 AGAIN = {
     "LoadNumber": "L-1", "Amount": OLD["Amount"], "PaymentDate": OLD["PaymentDate"], "ReferenceNumber": "R-1",
@@ -378,8 +391,8 @@ CHANGED = AGAIN | {"PaymentMethod": "Wire"}
 
 
 @pytest.mark.parametrize("body", [AGAIN, CHANGED])
-def test_a_repeat_returns_the_original(body: Tree) -> None:
-    verdict = judged(body, 200, answer(OLD))
+def test_a_replay_returns_the_original(body: Tree) -> None:
+    verdict = judged(body, 200, response(OLD))
     assert broken(verdict) == set()
     assert "R6" in verdict.passed
 
@@ -387,59 +400,60 @@ def test_a_repeat_returns_the_original(body: Tree) -> None:
 @pytest.mark.parametrize(
     ("status", "got", "after"),
     [
-        (200, answer(OLD, NEW | {"ReferenceNumber": "R-1"}), load(OLD, NEW)),
-        (200, answer(OLD | {"Id": "p9"}), load(OLD | {"Id": "p9"})),
-        (200, answer(OLD | {"PaymentMethod": "Wire"}), load(OLD)),
-        (200, answer(), load(OLD)),
-        (200, answer(OLD), load(OLD, totalPaid={"Amount": 0.2, "Currency": 840})),
-        (200, answer(OLD), load(OLD, NEW)),
+        (200, response(OLD, NEW | {"ReferenceNumber": "R-1"}), load(OLD, NEW)),
+        (200, response(OLD | {"Id": "p9"}), load(OLD | {"Id": "p9"})),
+        (200, response(OLD | {"PaymentMethod": "Wire"}), load(OLD)),
+        (200, response(), load(OLD)),
+        (200, response(OLD), load(OLD, totalPaid={"Amount": 0.2, "Currency": 840})),
+        (200, response(OLD), load(OLD, NEW)),
         (409, problem("Conflict"), load(OLD)),
     ],
 )
-def test_a_wrong_repeat_breaks_r6(status: int, got: Tree, after: Tree) -> None:
+def test_a_wrong_replay_breaks_r6(status: int, got: Tree, after: Tree) -> None:
     assert "R6" in broken(judged(AGAIN, status, got, after=after))
 
 
-def test_a_repeat_that_records_again_shows_it_in_its_answer() -> None:
-    oracle, seen = Oracle(), view(load(OLD))
-    oracle.model.see(seen)
-    got = answer(OLD, NEW | {"ReferenceNumber": "R-1"})
-    assert broken(oracle.judge_payment(exchange(AGAIN, 200, got), seen)) == {"R6"}
+def test_a_replay_that_records_again_shows_it_in_its_response() -> None:
+    seen = view(load(OLD))
+    oracle = knowing(seen)
+    found = exchange(AGAIN, 200, response(OLD, NEW | {"ReferenceNumber": "R-1"}))
+    assert broken(oracle.judge_payment(expect(oracle, found, seen), found)) == {"R6"}
 
 
-def test_a_repeat_changes_nothing_else() -> None:
+def test_a_replay_changes_nothing_else() -> None:
     after = load(OLD, InvoicedAmount={"Amount": 1, "Currency": 840})
-    assert broken(judged(AGAIN, 200, answer(OLD), after=after)) == {"P9"}
+    assert broken(judged(AGAIN, 200, response(OLD), after=after)) == {"P9"}
 
 
-def test_a_changed_repeat_may_be_refused_but_leaves_no_trace() -> None:
+def test_a_changed_replay_may_be_refused_but_leaves_no_trace() -> None:
     verdict = judged(CHANGED, 409, problem("Conflict"))
     assert broken(verdict) == set()
     assert ("A7", "409") in verdict.observations
     assert broken(judged(CHANGED, 409, problem("Conflict"), after=load(OLD, NEW))) == {"R6"}
 
 
-def test_a_repeat_on_a_load_that_closed_may_go_either_way() -> None:
+def test_a_replay_on_a_load_that_closed_may_go_either_way() -> None:
     closed = load(OLD, status="Paid")
-    assert broken(judged(AGAIN, 200, answer(OLD, status="Paid"), before=closed)) == set()
+    assert broken(judged(AGAIN, 200, response(OLD, status="Paid"), before=closed)) == set()
     assert broken(judged(AGAIN, 400, problem(NOT_PAYABLE), before=closed)) == set()
 
 
 @pytest.mark.parametrize("reference", ["r-1", " R-1", "R-1 ", "\uff32-1"])
 def test_a_near_reference_may_be_another_payment_or_the_same(reference: str) -> None:
     body = BODY | {"ReferenceNumber": reference}
-    row = NEW | {"ReferenceNumber": reference}
-    assert broken(judged(body, 200, answer(OLD, row), after=load(OLD, row, paidAt=RECORDED))) == set()
-    assert broken(judged(body, 200, answer(OLD))) == set()
+    other = NEW | {"ReferenceNumber": reference}
+    assert broken(judged(body, 200, response(OLD, other), after=load(OLD, other, paidAt=RECORDED))) == set()
+    assert broken(judged(body, 200, response(OLD))) == set()
 
 
 def test_a_refused_reference_is_observed_when_it_is_paid() -> None:
-    oracle, seen = Oracle(), view(load(OLD))
-    oracle.model.see(seen)
-    zero = ZERO | {"ReferenceNumber": "R-2"}
-    oracle.judge_payment(exchange(zero, 400, problem(NOT_POSITIVE)), seen, seen)
+    seen = view(load(OLD))
+    oracle = knowing(seen)
+    zero = exchange(ZERO | {"ReferenceNumber": "R-2"}, 400, problem(NOT_POSITIVE))
+    oracle.judge_payment(expect(oracle, zero, seen), zero, seen)
+    paid = exchange(BODY, 200, response(OLD, NEW))
     after = view(load(OLD, NEW, paidAt=RECORDED))
-    verdict = oracle.judge_payment(exchange(BODY, 200, answer(OLD, NEW)), seen, after)
+    verdict = oracle.judge_payment(expect(oracle, paid, seen), paid, after)
     assert ("A21", "is not used up") in verdict.observations
 
 
@@ -463,19 +477,19 @@ def test_a_read_shows_the_load_as_it_was_left() -> None:
 
 
 @pytest.mark.parametrize(
-    "members",
+    "fields",
     [
         {"Status": "Lost"}, {"Id": None}, {"OrderNumber": 7}, {"paidAt": "today"}, {"totalPaid": 7},
         {"payments": [{"Id": "x"}]}, {"payments": [OLD, OLD]},
     ],
 )  # fmt: skip
-def test_a_load_has_the_published_form(members: Tree) -> None:
-    assert read(load() | members) == {"P4"}
+def test_a_load_has_the_published_form(fields: Tree) -> None:
+    assert read(load() | fields) == {"P4"}
 
 
 def test_values_beyond_measure_are_read() -> None:
     huge = NEW | {"Amount": {"Amount": 1.7e308, "Currency": 10**300}}
-    assert "D1" not in broken(judged(BODY, 200, answer(OLD, huge), after=load(OLD, NEW)))
+    assert "D1" not in broken(judged(BODY, 200, response(OLD, huge), after=load(OLD, NEW)))
 
 
 @pytest.mark.parametrize(
@@ -492,7 +506,7 @@ def test_values_beyond_measure_are_read() -> None:
 def test_what_must_be_refused_is_known_before_it_is_sent(
     body: Tree, status: str, *, exists: bool, must: bool
 ) -> None:
-    oracle, seen = Oracle(), view(load(OLD, status=status))
-    oracle.model.see(seen)
-    request = exchange(body, 200, b"").request
-    assert oracle.must_be_refused(request, seen if exists else None, exists=exists) == must
+    seen = view(load(OLD, status=status))
+    attempt = attempt_of(exchange(body, 200, b"").request)
+    known = LoadBefore(seen) if exists else LoadBefore(exists=False)
+    assert knowing(seen).expect(attempt, known).must_be_refused == must

@@ -54,14 +54,14 @@ def test_a_reference_cannot_break_a_line(tmp_path: Path) -> None:
     assert read_back(path) == [odd]
 
 
-def test_a_refused_payment_is_none() -> None:
+def test_a_refused_payment_is_not_one() -> None:
     record = PaymentLog()
     record.write(SENT)
     record.write(settled(SENT, REFUSED, 400))
     assert record.payments == []
 
 
-def test_a_repeat_does_not_change_what_was_recorded() -> None:
+def test_a_replay_does_not_change_what_was_recorded() -> None:
     record = PaymentLog()
     first = settled(SENT, RECORDED, 200, "id-1")
     for line in (SENT, first, SENT, settled(SENT, RECORDED, 200, "id-1"), SENT, settled(SENT, REFUSED, 400)):
@@ -69,7 +69,7 @@ def test_a_repeat_does_not_change_what_was_recorded() -> None:
     assert record.payments == [first]
 
 
-def test_a_repeat_without_an_answer_stays_in_doubt() -> None:
+def test_a_replay_without_a_response_stays_in_doubt() -> None:
     record = PaymentLog()
     first = settled(SENT, RECORDED, 200, "id-1")
     for line in (SENT, first, SENT):
@@ -97,7 +97,7 @@ def test_a_run_of_its_own_has_only_its_own_payments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("resumed", [True, False])
 @pytest.mark.parametrize("line", ["{", "[]", '{"time": 1}', "null", AMOUNT_IS_A_WORD])
-def test_a_file_that_is_no_record_is_not_appended_to(
+def test_a_file_that_is_not_a_record_is_not_appended_to(
     line: str,
     resumed: bool,  # noqa: FBT001 - a column of the table
     tmp_path: Path,

@@ -14,7 +14,7 @@ HEADERS = {"Content-Type": "application/json-patch+json"}
 
 
 class ResponseLost(Exception):
-    """The connection ended before there was a response; whether the request had an effect is open."""
+    """The connection ended before there was an response; whether the request had an effect is open."""
 
 
 @dataclass(frozen=True, slots=True)

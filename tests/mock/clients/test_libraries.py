@@ -31,7 +31,7 @@ class Payer:
         return self.post(self.mock.url + PAYMENTS, json.dumps(payment).encode())
 
     def pay(self, reference: str) -> Json:
-        """Sends a payment, always with the same reference, until there is a response; its document.
+        """Sends a payment, always with the same reference, until it is recorded; returns the response.
 
         Where another client would sleep, this one moves the sandbox's clock.
         """

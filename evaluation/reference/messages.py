@@ -1,4 +1,4 @@
-"""The requests of a witness and their answers, without a socket."""
+"""Requests to an implementation and its responses, without a socket."""
 
 import asyncio
 import json
@@ -23,11 +23,11 @@ PAID = by_status(opening_loads())["Paid"][0]
 MEDIA_TYPE = "application/json-patch+json"
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
 ABSENT = object()
-"""A member with this value is left out."""
+"""A field with this value is left out."""
 
 
 class Missing:
-    """What `Answer.at` gives where the answer has nothing; equal to nothing but itself."""
+    """What `Received.at` gives where the response has nothing; equal to nothing but itself."""
 
     def __repr__(self) -> str:
         """A word for messages."""
@@ -39,7 +39,7 @@ Found: TypeAlias = "Json | Missing"
 
 
 def inside(value: Found, step: str | int) -> Found:
-    """The member or the item of a value."""
+    """The field or the item of a value."""
     if isinstance(step, str):
         return value.get(step, MISSING) if isinstance(value, Mapping) else MISSING
     if isinstance(value, list) and -len(value) <= step < len(value):
@@ -49,7 +49,7 @@ def inside(value: Found, step: str | int) -> Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Sent:
     """A request."""
 
     method: str
@@ -58,11 +58,11 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
 
-    def typed(self, media_type: str) -> "Ask":
+    def typed(self, media_type: str) -> "Sent":
         """The same request with another media type."""
         return replace(self, headers={"content-type": media_type})
 
-    def to(self, path: str) -> "Ask":
+    def to(self, path: str) -> "Sent":
         """The same request to another path."""
         return replace(self, path=path)
 
@@ -71,12 +71,12 @@ class Ask:
 class Together:
     """Requests that are sent at once."""
 
-    asks: tuple[Ask, ...]
+    requests: tuple[Sent, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `body` is MISSING unless it is JSON."""
+class Received:
+    """A response. `body` is MISSING unless it is JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,7 +89,7 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0]
 
     def at(self, *steps: str | int) -> Found:
-        """The value that is found by these members and positions."""
+        """The value that is found by these fields and positions."""
         value = self.body
         for step in steps:
             value = inside(value, step)
@@ -99,35 +99,35 @@ class Answer:
         """A value in the list of the customer's payments."""
         return self.at("CustomerPayments", *steps)
 
-    def count(self, member: str = "CustomerPayments") -> int | Missing:
+    def count(self, name: str = "CustomerPayments") -> int | Missing:
         """How long a list is."""
-        value = self.at(member)
+        value = self.at(name)
         return len(value) if isinstance(value, list) else MISSING
 
-    def each(self, *steps: str, member: str = "CustomerPayments") -> list[Found]:
+    def each(self, *steps: str, of: str = "CustomerPayments") -> list[Found]:
         """The same value of every item of a list."""
-        count = self.count(member)
-        return [self.at(member, i, *steps) for i in range(count)] if isinstance(count, int) else []
+        count = self.count(of)
+        return [self.at(of, i, *steps) for i in range(count)] if isinstance(count, int) else []
 
 
-def pay(**members: object) -> Ask:
+def pay(**fields: object) -> Sent:
     """A payment of 10.50 USD on an invoiced load, with these changes. `Number` is the amount's number."""
     body = {
         "LoadNumber": INVOICED,
         "Amount": {
-            "Amount": members.pop("Number", Decimal("10.50")),
-            "Currency": members.pop("Currency", 840),
+            "Amount": fields.pop("Number", Decimal("10.50")),
+            "Currency": fields.pop("Currency", 840),
         },
         "PaymentDate": "2026-07-01T15:30:00Z",
         "ReferenceNumber": "R-1",
-    } | members
+    } | fields
     return raw(encode(present(body)).encode())
 
 
-def present(members: Mapping[str, object]) -> dict[str, Json]:
-    """The members that are not ABSENT."""
+def present(fields: Mapping[str, object]) -> dict[str, Json]:
+    """The fields that are not ABSENT."""
     kept: dict[str, Json] = {}
-    for name, value in members.items():
+    for name, value in fields.items():
         if isinstance(value, Mapping):
             kept[name] = present(value)
         elif value is not ABSENT:
@@ -144,51 +144,53 @@ def as_json(value: object) -> Json:
     raise TypeError(value)
 
 
-def raw(content: bytes) -> Ask:
+def raw(content: bytes) -> Sent:
     """A payment with this body."""
-    return Ask("POST", PAYMENTS, headers={"content-type": MEDIA_TYPE}, content=content)
+    return Sent("POST", PAYMENTS, headers={"content-type": MEDIA_TYPE}, content=content)
 
 
-def read(number: str = INVOICED) -> Ask:
+def read(number: str = INVOICED) -> Sent:
     """A read of a load."""
     return read_by(loadNumber=number)
 
 
-def read_by(**keys: str) -> Ask:
+def read_by(**keys: str) -> Sent:
     """A read of a load by other keys."""
-    return Ask("GET", "/api/p/v2.0/loads", keys)
+    return Sent("GET", "/api/p/v2.0/loads", keys)
 
 
-def search(**filters: object) -> Ask:
+def search(**filters: object) -> Sent:
     """A search for loads."""
     content = encode(present(filters)).encode()
-    return Ask(
-        "POST", "/api/p/v2.0/loads/search", headers={"content-type": "application/json"}, content=content
-    )
+    return Sent("POST", "/api/p/v2.0/loads/search", {}, {"content-type": "application/json"}, content)
 
 
-def answers(app: ASGIApp, asks: Sequence[Ask | Together]) -> list[Answer]:
-    """Sends the requests in order, those of a Together at once; their answers in the same order."""
-    return asyncio.run(_answers(app, asks))
+def exchange(app: ASGIApp, requests: Sequence[Sent | Together]) -> list[Received]:
+    """Sends the requests in order, those of a Together at once; the responses in the same order."""
+    return asyncio.run(_exchange(app, requests))
 
 
-async def _answers(app: ASGIApp, asks: Sequence[Ask | Together]) -> list[Answer]:
+async def _exchange(app: ASGIApp, requests: Sequence[Sent | Together]) -> list[Received]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    found: list[Answer] = []
+    received: list[Received] = []
     async with httpx2.AsyncClient(transport=transport, base_url="http://loopback") as client:
-        for ask in asks:
-            together = ask.asks if isinstance(ask, Together) else (ask,)
-            found += await asyncio.gather(*(_answer(client, one) for one in together))
-    return found
+        for request in requests:
+            together = request.requests if isinstance(request, Together) else (request,)
+            received += await asyncio.gather(*(_send(client, one) for one in together))
+    return received
 
 
-async def _answer(client: httpx2.AsyncClient, ask: Ask) -> Answer:
+async def _send(client: httpx2.AsyncClient, sent: Sent) -> Received:
     response = await client.request(
-        ask.method, ask.path, params=dict(ask.query) or None, headers=dict(ask.headers), content=ask.content
+        sent.method,
+        sent.path,
+        params=dict(sent.query) or None,
+        headers=dict(sent.headers),
+        content=sent.content,
     )
     text = response.content.decode(errors="replace")
     try:
         body: Found = json.loads(text, parse_float=Decimal)
     except ValueError:
         body = MISSING
-    return Answer(response.status_code, dict(response.headers), text, body)
+    return Received(response.status_code, dict(response.headers), text, body)

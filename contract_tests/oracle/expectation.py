@@ -1,0 +1,136 @@
+"""What is expected of a payment request before it is sent, as far as the contract tells."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from contract_tests.oracle.model import Model
+from contract_tests.rules.attempt import Attempt
+from contract_tests.rules.clauses import NOT_PAYABLE, PAYABLE_STATUSES
+from contract_tests.rules.refusals import Doubt, RefusalReason, exactly
+from contract_tests.rules.responses import TEXT_FIELDS, LoadView, PaymentView
+from contract_tests.rules.values import EXACT, Money, instant
+
+_COMMON_CURRENCIES = (840, 124, 484)
+
+
+class Kind(Enum):
+    """What a reference is to the load that it is sent to."""
+
+    NEW = "new"
+    REPLAY = "a replay"
+    CHANGED_REPLAY = "a replay with other values"
+    NEAR = "near a known one"
+    ELSEWHERE = "known on another load"
+    REFUSED_BEFORE = "refused before"
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the load is known to have exactly this reference."""
+        return self in (Kind.REPLAY, Kind.CHANGED_REPLAY)
+
+    @property
+    def may_be_replay(self) -> bool:
+        """Whether a target might take the reference for one that it has."""
+        return self.is_replay or self in (Kind.NEAR, Kind.ELSEWHERE)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBefore:
+    """What is known of a load before a payment: as it was read, or else what is said of it.
+
+    `view` is None where nobody looked. `exists` is False for a number that no load has. `nominal` is
+    the status that a load is said to have which nobody read.
+    """
+
+    view: LoadView | None = None
+    exists: bool = True
+    nominal: str | None = None
+
+    @property
+    def status(self) -> str | None:
+        """The load's status, as it was read or is said to be."""
+        return self.view.status if self.view else self.nominal
+
+    @property
+    def reasons(self) -> list[RefusalReason]:
+        """Why the load refuses every payment."""
+        if not self.exists:
+            return [RefusalReason("R3", "no load has that number", exactly(404))]
+        if self.status is not None and self.status not in PAYABLE_STATUSES:
+            return [RefusalReason("R2", f"the load's status is {self.status}", exactly(400), NOT_PAYABLE)]
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A payment request with all that decides, before it is sent, what its response must be."""
+
+    attempt: Attempt
+    load: LoadBefore
+    kind: Kind
+    reasons: list[RefusalReason]
+    doubts: frozenset[Doubt]
+
+    @property
+    def must_be_refused(self) -> bool:
+        """Whether the contract says that the request records nothing."""
+        return bool(self.reasons) and not self.kind.is_replay and self.kind is not Kind.NEAR
+
+
+def expect(model: Model, attempt: Attempt, load: LoadBefore, doubts: Iterable[Doubt]) -> Expectation:
+    """Joins what the request says with what is known of its load; `doubts` are those of the caller."""
+    return Expectation(
+        attempt,
+        load,
+        _kind_of(attempt, model),
+        attempt.reasons + load.reasons,
+        frozenset({*attempt.doubts, *doubts, *_doubts_about(attempt, load.view)}),
+    )
+
+
+def _doubts_about(attempt: Attempt, before: LoadView | None) -> set[Doubt]:
+    """What the load leaves open: its currency (A14), and how much of it is still to pay (A13)."""
+    doubts = set()
+    own = before.currency if before else None
+    currencies = _COMMON_CURRENCIES if own is None else (own,)
+    if attempt.currency is not None and attempt.currency not in currencies:
+        doubts.add(Doubt.OTHER_CURRENCY)
+    if before and attempt.amount is not None and _overpays(attempt.amount, before):
+        doubts.add(Doubt.OVERPAYMENT)
+    return doubts
+
+
+def _overpays(amount: Decimal, before: LoadView) -> bool:
+    if before.billed is None or amount.adjusted() >= 300:
+        return False
+    return EXACT.add(before.paid, amount) > before.billed.amount
+
+
+def _kind_of(attempt: Attempt, model: Model) -> Kind:
+    number, reference = attempt.load, attempt.reference
+    if number is None or reference is None:
+        return Kind.NEW
+    original = model.original(number, reference)
+    if original is not None:
+        changed = attempt.reasons or attempt.vague or _differs(attempt, original)
+        return Kind.CHANGED_REPLAY if changed else Kind.REPLAY
+    if model.has_elsewhere(number, reference):
+        return Kind.ELSEWHERE
+    if model.was_refused(number, reference):
+        return Kind.REFUSED_BEFORE
+    return Kind.NEAR if model.has_near(number, reference) else Kind.NEW
+
+
+def _differs(attempt: Attempt, original: PaymentView) -> bool:
+    """Whether a replay asks for something else than what was recorded first, as far as responses tell."""
+    money = Money(attempt.amount or Decimal(0), attempt.currency or Decimal(0))
+    date = original.fields.get("PaymentDate")
+    texts = [name for name in TEXT_FIELDS if name in original.fields]
+    return (
+        money != original.amount
+        or any((attempt.text(name) or None) != (original.fields.get(name) or None) for name in texts)
+        or not isinstance(date, str)
+        or instant(attempt.date or "") != instant(date)
+    )

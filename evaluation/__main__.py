@@ -1,0 +1,158 @@
+"""`python -m evaluation`: what the suites find of what is wrong, and whether they pass what is right."""
+
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from evaluation import plain_schemathesis
+from evaluation.defects import CATALOGUE
+from evaluation.defects.subject import seeded
+from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
+from evaluation.findings import HEADINGS, Findings, alarms
+from evaluation.mutants.explanations import Explanations
+from evaluation.mutants.mutation import mutants
+from evaluation.mutants.subject import mutated, unchanged
+from evaluation.reference.freedoms import COMBINATIONS
+from evaluation.reference.subject import correct, freedom
+
+CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
+MUTANT_STAGES: tuple[Suites, ...] = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
+GENERATED = ("plain_text", "vendor_like")
+"""The combinations that the longest suite meets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the command."""
+
+    jobs: int
+    suites: Suites
+    ids: tuple[str, ...]
+    sample: int | None
+    rest: bool
+    only_list: bool
+
+    def chosen(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """The subjects that are asked for."""
+        chosen = [one for one in subjects if not self.ids or any(text in one.id for text in self.ids)]
+        if self.sample is not None and self.sample < len(chosen):
+            chosen.sort(key=lambda one: one.id)
+            return random.Random(1).sample(chosen, self.sample)  # noqa: S311 - nothing secret
+        return chosen
+
+
+@dataclass(slots=True)
+class Summary:
+    """What the kinds add to the end: rows of the table, the JSON document, whether all is as it should be."""
+
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    document: dict[str, object] = field(default_factory=dict)
+    as_expected: bool = True
+
+
+def _freedoms(options: Options, summary: Summary) -> None:
+    started = time.perf_counter()
+    # The longest first, so that no process has the last of them to itself.
+    pairs: list[tuple[Subject, Suites]] = [(freedom(name, 3), ("fuzz",)) for name in GENERATED]
+    pairs += [(freedom(name, 10), SUITES[:-1]) for name in COMBINATIONS]
+    asked = {f"{one.id} ({', '.join(suites)})": partial(run, one, suites) for one, suites in pairs}
+    outcomes = dict(zip(asked, run_calls(list(asked.values()), options.jobs), strict=True))
+    wrong = alarms(outcomes, CONSOLE)
+    seconds = time.perf_counter() - started
+    summary.rows.append(("freedoms", str(len(outcomes)), "", "", "", "", str(wrong), f"{seconds:.0f}"))
+    summary.document["freedoms"] = {name: list(outcome.failed) for name, outcome in outcomes.items()}
+    summary.as_expected &= not wrong
+
+
+def _defects(options: Options, summary: Summary) -> None:
+    findings = Findings("defects", options.chosen([seeded(one) for one in CATALOGUE.values()]), CONSOLE)
+    stages = [(suite,) for suite in options.suites or SUITES]
+    _find(findings, correct(), stages, options, summary)
+
+
+def _mutants(options: Options, summary: Summary) -> None:
+    tried = [mutated(one) for one in mutants() if not Explanations.read().leave_out(one)]
+    findings = Findings("mutants", options.chosen(tried), CONSOLE, seen_is_enough=True)
+    stages = [(suite,) for suite in options.suites] or MUTANT_STAGES
+    _find(findings, unchanged(), stages, options, summary)
+
+
+def _find(
+    findings: Findings,
+    right: Subject,
+    stages: Sequence[Suites],
+    options: Options,
+    summary: Summary,
+) -> None:
+    if options.only_list:
+        for one in findings.subjects:
+            CONSOLE.print(one.id, one.sentence, one.excuse, markup=False, soft_wrap=True)
+        return
+    for stage in hunt(findings.subjects, right, stages, jobs=options.jobs, rest=options.rest):
+        findings.add(stage)
+    findings.print_runs() if options.ids else findings.print_unfound()
+    summary.rows += findings.rows()
+    summary.document[findings.name] = findings.report()
+    summary.as_expected &= findings.as_expected
+
+
+def _plain_schemathesis(options: Options, summary: Summary) -> None:
+    del summary
+    subjects = options.chosen([seeded(one) for one in CATALOGUE.values()])
+    plain_schemathesis.compare(subjects, options.jobs, CONSOLE)
+
+
+KINDS: dict[str, Callable[[Options, Summary], None]] = {
+    "freedoms": _freedoms,
+    "defects": _defects,
+    "mutants": _mutants,
+    "plain-schemathesis": _plain_schemathesis,
+}
+BY_DEFAULT = ("freedoms", "defects", "mutants")
+
+
+@click.command(name="evaluation")
+@click.argument("kinds", nargs=-1, type=click.Choice(list(KINDS)))
+@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="So many runs at a time.")
+@click.option(
+    "--suite", "suites", multiple=True, type=click.Choice(SUITES), help="Only this suite; repeatable."
+)
+@click.option("--id", "ids", multiple=True, help="Only what has this in its id; prints what the runs said.")
+@click.option("--sample", type=click.IntRange(min=1), help="Only so many of each kind, drawn at random.")
+@click.option(
+    "--rest/--all", default=True, show_default=True, help="A suite meets what those before it missed, or all."
+)
+@click.option("--list", "only_list", is_flag=True, help="Print what there is and run nothing.")
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write which suites found what.")
+def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
+    """Run the suites against what is known to be right or wrong.
+
+    KINDS are freedoms (correct implementations that use what the contract leaves open), defects (seeded
+    in the reference implementation), mutants (generic, of the mock's rules): these three by default. And
+    plain-schemathesis, which compares `st run` with the suites. Exit status 1 if something wrong was
+    missed that no explanation excuses, or something right was called wrong.
+    """
+    summary = Summary()
+    for kind in kinds or BY_DEFAULT:
+        KINDS[kind](Options(**options), summary)  # type: ignore[arg-type]
+    table = Table(*HEADINGS, box=None)
+    for row in summary.rows:
+        table.add_row(*row)
+    CONSOLE.print(table)
+    if file is not None:
+        file.write_text(json.dumps(summary.document, indent=1), "utf-8")
+    sys.exit(not summary.as_expected)
+
+
+if __name__ == "__main__":
+    main()
