@@ -1,15 +1,12 @@
 """The wheel alone: installed without the test packages, started from an empty folder."""
 
-import ast
 import re
 import subprocess
 import sys
-import tomllib
 import venv
 import zipfile
 from email.message import Message
 from email.parser import Parser
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import httpx2
@@ -87,32 +84,6 @@ def test_wheel_says_whose_it_is_and_what_it_is_for(wheel: Path) -> None:
 def test_latest_version_has_its_changes(wheel: Path) -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[:2] == ["Unreleased", metadata_of(wheel)["Version"]]
-
-
-@pytest.mark.parametrize(("package", "extras"), [("mock_server", ()), ("contract_tests", ("contract",))])
-def test_every_import_is_declared(package: str, extras: tuple[str, ...]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = [*project["dependencies"]]
-    declared += [each for extra in extras for each in project["optional-dependencies"][extra]]
-    names = {re.split(r"[^\w.-]", each)[0].lower().replace("_", "-") for each in declared}
-    distributions = packages_distributions()
-    imported = {
-        distribution.lower().replace("_", "-")
-        for path in (ROOT / package).rglob("*.py")
-        for module in imports_of(ast.parse(path.read_text("utf-8"))) - LAZY
-        for distribution in distributions.get(module, ())
-    }
-    assert imported - names <= {"alvys-sandbox"}
-
-
-LAZY = {"pytest"}
-"""What imports the fixture is pytest itself."""
-
-
-def imports_of(tree: ast.Module) -> set[str]:
-    found = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    found |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    return {name.split(".")[0] for name in found}
 
 
 def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:

@@ -5,20 +5,28 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib.util import find_spec
 from itertools import dropwhile
 from typing import Any
 
 import click
 
+from benchmarks.__main__ import main as benchmarks
 from contract_tests.run.cli import main as contract
+from evaluation.__main__ import main as evaluation
 from mock_server.cli import main as mock
 from tests.docs.page import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 SCRIPTS: Mapping[str, click.Command] = {"alvys-mock": mock, "alvys-contract": contract}
-MAKE_RUNS = {"serve": "alvys-mock", "contract": "alvys-contract"}
+MODULES: Mapping[str, click.Command] = {"evaluation": evaluation, "benchmarks": benchmarks}
+"""What is run with `python -m`."""
+MAKE_RUNS = {
+    "serve": "alvys-mock",
+    "contract": "alvys-contract",
+    "evaluate": "evaluation",
+    "bench": "benchmarks",
+}
 """What `make` passes ARGS on to."""
 
 
@@ -87,7 +95,7 @@ def _make(arguments: list[str]) -> None:
 def _script(name: str, arguments: list[str]) -> None:
     # Parses and runs nothing; what ends a command early, such as --version, does so here.
     try:
-        SCRIPTS[name].make_context(name, list(arguments))
+        {**SCRIPTS, **MODULES}[name].make_context(name, list(arguments))
     except click.exceptions.Exit:
         return
 
@@ -116,7 +124,7 @@ def _from_folder(*words: str) -> Callable[[list[str]], None]:
 
 def _python(arguments: list[str]) -> None:
     if arguments[0] == "-m":
-        assert find_spec(arguments[1]), f"no module {arguments[1]}"
+        _script(arguments[1], arguments[2:])
     else:
         _file(arguments)
 

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import ascii_lowercase
 
+import click
 import pytest
 import yaml
 
 from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Grade, Question
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety import credentials
+from evaluation.defects import CATALOGUE
 from mock_server.cli import EPILOG
 from mock_server.faults import CONDITIONS
 from mock_server.shipped import SPEC
 from mock_server.testing import MockServer
-from tests.docs.commands import MAKEFILE, options_of, variable
+from tests.docs.commands import MAKEFILE, MODULES, options_of, variable
 from tests.docs.page import FILES, ROOT, differences, page, plain
 from tests.mock.test_clauses import marked_clauses
 from tests.suite.test_architecture import ROOMS
@@ -141,6 +143,12 @@ def rooms() -> Rows:
     return [(path.parent.name, None) for path in (ROOT / "contract_tests").glob("*/__init__.py")]
 
 
+def kinds() -> Rows:
+    (argument,) = (each for each in MODULES["evaluation"].params if isinstance(each, click.Argument))
+    assert isinstance(argument.type, click.Choice)
+    return [(name, None, None) for name in argument.type.choices]
+
+
 def make_targets() -> Rows:
     return [
         (f"make {target}", None, None) for target in re.findall(r"^([a-z]+):.*stamp$", MAKEFILE, re.MULTILINE)
@@ -167,6 +175,7 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/contract-suite.md", "Exit status"): exit_statuses,
     ("docs/how-it-is-made.md", "The mock"): modules,
     ("docs/how-it-is-made.md", "The contract suite"): rooms,
+    ("docs/evaluation.md", "Who tests the tests"): kinds,
     ("CONTRIBUTING.md", "How long each command takes"): make_targets,
 }
 """What the rows of each table must be; None stands for words that only people can check."""
@@ -216,6 +225,10 @@ def test_assumption_says_what_the_mock_does(question: Question) -> None:
 
 def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", plain(text).lower()))
+
+
+def test_catalogue_is_as_long_as_said() -> None:
+    assert f"one of {len(CATALOGUE)} seeded defects" in page("docs/evaluation.md").text
 
 
 def test_readme_counts_the_rows() -> None:
