@@ -44,7 +44,9 @@ def test_sentences_are_all_different() -> None:
     assert len({defect.sentence for defect in CATALOGUE.values()}) == len(CATALOGUE)
 
 
-@pytest.mark.parametrize("change", [lambda amount: amount > 0, lambda _s, amount, more: amount > more])
+@pytest.mark.parametrize(
+    "change", [lambda amount: amount > 0, lambda _s, amount, more: amount > more], ids=["too few", "too many"]
+)
 def test_row_takes_no_function_that_the_parent_would_call_otherwise(change: object) -> None:
     with pytest.raises(TypeError):
         Table("protocol")("a-defect", "R1", "A sentence.")(responds(200), is_positive=change)
