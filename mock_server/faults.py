@@ -129,14 +129,14 @@ class Faults:
         return errors
 
     def remove(self, id: str) -> None:
-        """Ends a fault; UnknownFault."""
+        """Removes a fault; UnknownFault."""
         left = [fault for fault in self.rules if fault.id != id]
         if len(left) == len(self.rules):
             raise UnknownFault(id)
         self.rules[:] = left
 
     def clear(self) -> None:
-        """Ends all faults."""
+        """Removes all faults."""
         self.rules.clear()
 
     def reset(self) -> None:

@@ -73,12 +73,10 @@ class Routes:
 
 def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
     ids = {operation.id for operation in spec.operations}
-    if missing := ids - set(handlers):
-        raise SpecError(
-            f"{spec.name}: {', '.join(sorted(missing))} needs a handler in mock_server/handlers.py"
-        )
-    if needless := set(handlers) - ids:
-        raise SpecError(f"{spec.name}: {', '.join(sorted(needless))} has a handler, but is not an operation")
+    if missing := ", ".join(sorted(ids - set(handlers))):
+        raise SpecError(f"{spec.name}: {missing} needs a handler, like those in mock_server/handlers.py")
+    if needless := ", ".join(sorted(set(handlers) - ids)):
+        raise SpecError(f"{spec.name}: {needless} has a handler, but is not an operation")
 
 
 def _unknown_path(_trace: Trace) -> UnknownPath:

@@ -20,7 +20,7 @@ _CONTENT_TYPE = re.compile(
     # White space belongs to what it follows: a choice would cost exponential time.
     rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
-_PLACE = re.compile(r"\$request\.(?:(body)#/|(query)\.)(\w+)")
+_PLACE = re.compile(r"\$request\.(?:(body)#/|(query)\.)(.+)")
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
 

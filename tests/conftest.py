@@ -1,7 +1,7 @@
 """What holds for all tests: nothing that a developer has set reaches them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -20,6 +20,21 @@ for name in ("NO_PROXY", "no_proxy"):
 # A machine that is busy with something else is no fault of what a property is about.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Says what else must change if a rule was changed on purpose."""
+    report = yield
+    mark = item.get_closest_marker("clause")
+    if report.failed and mark is not None:
+        ids = ", ".join(mark.args)
+        advice = (
+            f"If {ids} was changed on purpose, change with it this test, its row in docs/contract.md, and "
+            "what contract_tests/rules/clauses.py expects of the mock."
+        )
+        report.sections.append((f"a test of {ids}", advice))
+    return report
 
 
 @pytest.fixture

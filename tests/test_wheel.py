@@ -1,9 +1,12 @@
 """The wheel alone: installed without the test packages, started from an empty folder."""
 
+import re
 import subprocess
 import sys
 import venv
 import zipfile
+from email.message import Message
+from email.parser import Parser
 from pathlib import Path
 
 import httpx2
@@ -41,12 +44,46 @@ def pip(*arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_wheel_carries_the_document_and_the_fixtures(wheel: Path) -> None:
+def read(wheel: Path, name: str) -> str:
     with zipfile.ZipFile(wheel) as archive:
-        assert archive.read("mock_server/openapi.yaml") == SPEC.read_bytes()
-        assert archive.read("mock_server/fixtures/loads.yaml") == FIXTURES.read_bytes()
-        tops = {name.split("/")[0] for name in archive.namelist()}
-    assert "tests" not in tops
+        return archive.read(name).decode()
+
+
+def metadata_folder(wheel: Path) -> str:
+    return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+
+
+def metadata_of(wheel: Path) -> Message:
+    return Parser().parsestr(read(wheel, f"{metadata_folder(wheel)}/METADATA"))
+
+
+def test_wheel_carries_the_documents_and_the_fixtures(wheel: Path) -> None:
+    assert read(wheel, "mock_server/openapi.yaml") == SPEC.read_text("utf-8")
+    assert read(wheel, "mock_server/fixtures/loads.yaml") == FIXTURES.read_text("utf-8")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"mock_server", "contract_tests"}
+
+
+@pytest.mark.parametrize("package", ["mock_server", "contract_tests"])
+def test_packages_say_that_they_are_typed(package: str, wheel: Path) -> None:
+    assert read(wheel, f"{package}/py.typed") == ""
+
+
+def test_wheel_says_whose_it_is_and_what_it_is_for(wheel: Path) -> None:
+    metadata = metadata_of(wheel)
+    assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
+    assert "Copyright (c) 2026" in read(wheel, metadata_folder(wheel) + "/licenses/LICENSE")
+    assert metadata["Author"] == "the alvys-sandbox authors"
+    assert metadata.get_all("Project-URL") is None
+    assert metadata["Keywords"]
+    assert str(metadata.get_payload()) == (ROOT / "README.md").read_text("utf-8")
+
+
+def test_latest_version_has_its_changes(wheel: Path) -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[:2] == ["Unreleased", metadata_of(wheel)["Version"]]
 
 
 def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Iterator
 
+import httpx2
 import psutil
 import pytest
 
 from mock_server.sandbox import Settings
-from tests.mock.api import LOADS, PAYMENTS, Json
+from mock_server.testing import MockServer
+from tests.conftest import Write
+from tests.mock.api import LOADS, PAYMENTS, Json, payment_of
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running
+from tests.mock.test_spec import PATH, document
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,14 @@ def test_read_names_its_load_and_a_wrong_path_no_operation(small: Team) -> None:
     assert (read["operation"], read["load"], read["reference"]) == ("getLoad", "LD-1002", None)
     assert (nowhere["operation"], nowhere["path"], nowhere["status"]) == (None, "/nowhere?a=1", 404)
     assert (method["operation"], method["status"]) == (None, 405)
+
+
+def test_document_says_where_a_request_names_its_load_and_its_reference(write: Write) -> None:
+    whole = document()
+    whole["paths"][PATH]["post"]["x-subject"] = {"reference": "$request.body#/InvoiceNumber"}
+    with MockServer(spec=write("openapi.json", json.dumps(whole))) as mock:
+        httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "R-1", InvoiceNumber="INV-1"))
+        assert [(entry.load, entry.reference) for entry in mock.requests] == [(None, "INV-1")]
 
 
 def test_refusals_are_kept_with_their_bodies(small: Team) -> None:

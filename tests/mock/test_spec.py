@@ -126,7 +126,10 @@ def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
     [
         ([((*POST, "operationId"), GONE)], f"POST {PATH} has no operationId"),
         ([((*POST, "operationId"), 5)], f"POST {PATH} has no operationId"),
-        ([((*POST, "operationId"), "pay")], "spec: pay needs a handler in mock_server/handlers.py"),
+        (
+            [((*POST, "operationId"), "pay")],
+            "spec: pay needs a handler, like those in mock_server/handlers.py",
+        ),
         (
             [(("paths", "/api/p/v{version}/loads"), GONE)],
             "spec: getLoad has a handler, but is not an operation",

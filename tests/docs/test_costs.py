@@ -1,0 +1,70 @@
+"""What a run costs and what it writes, as docs/contract-suite.md says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract_tests.run.settings import SUITES
+from tests.docs.page import ROOT, differences, page
+
+PAGE = page("docs/contract-suite.md")
+COUNTED = ("reads", "rejects", "smoke")
+"""The suites whose cost does not depend on what is generated."""
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the plan of each suite prints; and in `report` a JSON report."""
+    folder = tmp_path_factory.mktemp("plans")
+    (nominated,) = PAGE.blocks_in("yaml")
+    (folder / "loads.yaml").write_text(nominated.text, "utf-8")
+    planned = ["--target", "https://qaapi.alvys.net", "--loads", "loads.yaml", "--record-payments", "--plan"]
+    runs = {suite: [*planned, "--suite", suite] for suite in COUNTED}
+    runs["report"] = ["--suite", "reads", "--json", "report.json"]
+    command = [sys.executable, "-m", "contract_tests"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    processes = {
+        name: subprocess.Popen(
+            [*command, *options], cwd=folder, env=environ, stdout=subprocess.PIPE, text=True
+        )
+        for name, options in runs.items()
+    }
+    output = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
+    assert {process.returncode for process in processes.values()} == {0}
+    return output | {"report": Path(folder, "report.json").read_text("utf-8")}
+
+
+def cost(plan: str) -> tuple[str, str, str]:
+    """Requests, payments and money."""
+    match = re.search(r"^(\d+) requests, (\d+) payments worth ([\d.]+), ", plan, re.MULTILINE)
+    assert match, plan[-2000:]
+    return match[1], match[2], match[3]
+
+
+def test_table_of_suites_says_what_a_run_costs(printed: dict[str, str]) -> None:
+    expected: list[tuple[str | None, ...]] = []
+    for suite in SUITES:
+        requests, payments, money = cost(printed[suite]) if suite in COUNTED else ("many", "many", "")
+        expected.append((suite, None, requests, f"{payments}, worth {money}" if money > "0" else payments))
+    found = differences(PAGE, "The suites", expected)
+    assert not found, "\n".join(found)
+
+
+def test_only_smoke_costs_money_as_said(printed: dict[str, str]) -> None:
+    _, payments, money = cost(printed["smoke"])
+    assert f"# With consent: {payments} payments worth {money} in all" in PAGE.text
+    assert {cost(printed[suite])[1] for suite in COUNTED} == {"0", payments}
+
+
+def test_fields_of_the_report_are_those_of_the_table(printed: dict[str, str]) -> None:
+    report = json.loads(printed["report"])
+    found = differences(PAGE, "The JSON report", [(name, None) for name in report])
+    assert not found, "\n".join(found)
+    told = set(re.findall(r"`(\w+)`", " ".join(row[1] for row in PAGE.table("The JSON report").rows)))
+    clause, observation = report["clauses"][0], report["observations"][0]
+    assert clause.keys() | clause["evidence"].keys() | observation.keys() == told
