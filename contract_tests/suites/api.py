@@ -41,7 +41,7 @@ class Api:
         loads: Mapping[str, list[str]],
         reads: Mapping[str, Exchange] = MappingProxyType({}),
     ) -> None:
-        """`loads` are the numbers that the target offers, by status; `reads` is how some were read already."""
+        """`loads` are the numbers that the target offers, by status; `reads` how some were read already."""
         self.send_unjudged = send
         self.oracle = oracle
         self.findings = findings
