@@ -61,7 +61,11 @@ def copy_of_the_mock(folder: Path) -> Path:
 
 def python(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Runs Python in a folder whose `mock_server` is the one that is imported."""
-    environ = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
     )
