@@ -125,4 +125,4 @@ def compare(subjects: Sequence[Subject], jobs: int, console: Console) -> Iterato
         tally = Tally(" + ".join(suites), subjects, console)
         for stage in hunt(subjects, correct(), [suites], jobs=jobs, rest=False):
             tally.add(stage)
-        yield list(tally.rows())[-1]
+        yield (tally.name, *list(tally.rows())[-1][1:])
