@@ -1,6 +1,7 @@
 """Runs the suites against something wrong, or right in its own way, and says what became of it."""
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -156,6 +157,7 @@ def _preload() -> None:
     for module in pkgutil.walk_packages(package.__path__, "contract_tests."):
         if not re.search(r"suites|conftest|hooks|__main__", module.name):
             importlib.import_module(module.name)
+    gc.freeze()  # pytest collects garbage twice a run: in a fork only its own then
 
 
 def run(subject: Subject, suites: Suites) -> Outcome:

@@ -41,7 +41,8 @@ def run_all(calls: Sequence[Callable[[], Result]], processes: int) -> Iterator[t
         while waiting or running:
             while waiting and len(running) < processes:
                 running.append(_start(*waiting.pop()))
-            ready = wait([fork.results for fork in running], timeout=1.0)
+            soonest = min(fork.deadline for fork in running)
+            ready = wait([fork.results for fork in running], max(0.0, soonest - time.monotonic()))
             for fork in running:
                 if fork.deadline < time.monotonic():
                     fork.process.kill()

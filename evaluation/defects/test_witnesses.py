@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from evaluation.defects import CATALOGUE, Defect
+from evaluation.defects.defect import Table, responds
 from evaluation.reference.loads import opening_loads
 from evaluation.reference.messages import exchange
 from evaluation.reference.service import Service
@@ -41,3 +42,12 @@ def test_catalogue_covers_every_category() -> None:
 
 def test_sentences_are_all_different() -> None:
     assert len({defect.sentence for defect in CATALOGUE.values()}) == len(CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda amount: amount > 0, lambda _s, amount, more: amount > more], ids=["too few", "too many"]
+)
+def test_row_takes_no_function_that_the_parent_would_call_otherwise(change: object) -> None:
+    with pytest.raises(TypeError):
+        Table("protocol")("a-defect", "R1", "A sentence.")(responds(200), is_positive=change)
+    assert "a-defect" not in CATALOGUE

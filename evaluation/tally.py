@@ -1,6 +1,7 @@
 """What was found of some subjects, printed and as rows of the table at the end."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ HEADINGS = ("", "number", "found", "only seen", "explained", "missed", "false al
 
 
 @dataclass(slots=True)
-class Findings:
+class Tally:
     """What the stages of a hunt gave. With `seen_is_enough` an observation is no miss, though no find."""
 
     name: str
@@ -74,9 +75,12 @@ class Findings:
         self.stages.append(stage)
         found = [one for one in self.subjects if stage.finds(one)]
         first = stage.baseline.first
+        met = Counter(one.group for one in self.subjects if one.id in stage.outcomes)
+        groups = Counter(one.group for one in found)
         self._print(
-            f"{', '.join(stage.suites)}: {len(found)} of {len(stage.outcomes)} found, {stage.seconds:.0f} s; "
-            f"on the correct one {first.requests} requests, {first.payments} payments, {first.seconds:.1f} s"
+            f"{', '.join(stage.suites)}: {len(found)} of {len(stage.outcomes)} found, {stage.seconds:.0f} s ("
+            + ", ".join(f"{name} {groups[name]} of {count}" for name, count in met.items())
+            + f"); correct: {first.requests} requests, {first.payments} payments, {first.seconds:.1f} s"
         )
         if found:
             requests = sorted(stage.outcomes[one.id].requests for one in found)
