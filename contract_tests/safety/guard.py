@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.values import visible
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
 from contract_tests.safety.payment_log import LOAD_SEPARATOR, RECORDED, REFUSED, LoggedPayment
@@ -51,8 +52,8 @@ class Stop(BaseException):
 
     def __init__(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         """Keeps the reason."""
-        super().__init__(reason)
-        self.reason = reason
+        super().__init__(visible(reason))
+        self.reason = visible(reason)
         self.status = status
 
 
