@@ -61,7 +61,7 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
 @contextmanager
 def _opened(settings: Settings, target: Target, origin: Origin, credentials: Credentials) -> Iterator[Run]:
     record = _record(settings)
-    guard = Guard(_policy(settings, target), record.attempts)
+    guard = Guard(_policy(settings, target), record.attempts, recognises_references=record.shows_replays)
     plan = Plan()
     client = GuardedClient(
         origin,

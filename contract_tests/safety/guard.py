@@ -107,7 +107,7 @@ class Guard:
     The mock is trusted: it takes every write, replays cost nothing there, and nothing stops the run.
     """
 
-    def __init__(self, policy: Policy, attempts: int = 0) -> None:
+    def __init__(self, policy: Policy, attempts: int = 0, *, recognises_references: bool = False) -> None:
         """Starts with nothing sent; on a target with real money, payments wait for `open_payments`.
 
         `attempts` is how many transmissions the run has in its log already, if it is resumed.
@@ -117,7 +117,7 @@ class Guard:
         self._open = policy.is_mock
         self._exposures = Exposures()
         self._pinned: dict[str, str] = {}
-        self._recognises_references = policy.is_mock
+        self._recognises_references = policy.is_mock or recognises_references
         self._stopped: Stop | None = None
         self._attempts = attempts
         self.requests = 0
