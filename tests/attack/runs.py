@@ -1,19 +1,22 @@
 """Runs the contract suite against a lenient service, in a process of its own, and tells what was booked."""
 
 import contextlib
+import gc
+import importlib
 import io
 import json
-import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import hypothesis.strategies  # noqa: F401 - before the forks, since it takes a second to import
 
 from contract_tests.run import pytest_hooks  # noqa: F401 - for the same reason
 from contract_tests.run.cli import main
+from evaluation.forks import run_all
 from evaluation.reference.loads import by_status, opening_loads
 from evaluation.reference.serving import serve
 from tests.attack.services import BOOKING, Booked, LenientService, Responding
@@ -59,7 +62,9 @@ class Damage:
 
 
 def attacked(attack: Attack) -> Damage:
-    """Serves the lenient service and runs the suites against it."""
+    """Serves the lenient service and runs the suites against it; this process is good for nothing afterwards."""
+    gc.disable()
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # no plugin but our own is needed
     service = LenientService(
         BOOKING[attack.booking], attack.responding, forgets=attack.forgets, hides=attack.hides
     )
@@ -86,15 +91,13 @@ def attacked(attack: Attack) -> Damage:
     return Damage(attack, status, tuple(service.booked), logged, service.writes, output.getvalue())
 
 
-def all_attacked(attacks: Sequence[Attack]) -> Iterator[Damage]:
+def all_attacked(attacks: Sequence[Attack]) -> list[Damage]:
     """Every attack in a fork of its own, so that imports are paid for once and nothing is shared."""
-    forks = multiprocessing.get_context("fork")
-    with forks.Pool(os.cpu_count() or 1, initializer=_begin, maxtasksperchild=1) as pool:
-        yield from pool.imap(attacked, attacks)
-
-
-def _begin() -> None:
-    # What pytest prints past `sys.stdout` goes nowhere.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    for name in ("api", "bursts", "needs"):
+        importlib.import_module(f"contract_tests.suites.{name}")
+    gc.freeze()
+    try:
+        ended = dict(run_all([partial(attacked, attack) for attack in attacks], os.cpu_count() or 1))
+    finally:
+        gc.unfreeze()
+    return [damage for position in range(len(attacks)) if (damage := ended[position]) is not None]

@@ -16,7 +16,7 @@ from evaluation.reference.loads import by_status, opening_loads
 from evaluation.reference.serving import serve
 from tests.attack.services import LenientService
 
-WRITES = range(13, 39, 3)
+WRITES = range(14, 39, 6)
 """Before the thirteenth nothing is booked."""
 MOMENTS = [(write, moment) for write in WRITES for moment in ("before", "after")]
 
