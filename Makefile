@@ -1,14 +1,15 @@
-# serve · test · check · contract · evaluate · bench. Needs Python 3.11 or newer, and make.
+# serve · test · attack · check · contract · evaluate · bench. Needs Python 3.11 or newer, and make.
 
 PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format contract evaluate bench
+.PHONY: help serve test attack check format contract evaluate bench
 
 help:
 	@echo "make serve     the sandbox on http://127.0.0.1:8080 (ARGS='--port 9000' and so on)"
 	@echo "make test      all tests, with coverage of the mock"
+	@echo "make attack    the contract suite against services that book what they must refuse"
 	@echo "make check     formatter, linter and type checker"
 	@echo "make contract  the contract suite against the mock (ARGS='--target https://...')"
 	@echo "make evaluate  the suites against the reference implementation, every seeded defect and generic mutants"
@@ -33,9 +34,12 @@ serve: .venv/serve.stamp
 
 test: .venv/dev.stamp
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest tests -n 2 --dist loadfile $(ARGS)
+	.venv/bin/coverage run -m pytest tests --ignore tests/attack -n 2 --dist loadfile $(ARGS)
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
+
+attack: .venv/dev.stamp
+	.venv/bin/python -m pytest tests/attack $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff format --check .
