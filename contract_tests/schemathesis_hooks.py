@@ -1,9 +1,11 @@
 """Our oracle and our credentials for plain `st run`; `schemathesis.toml` names this module.
 
-Nothing here keeps money safe: `st run` owns its sockets. Point it at a mock or at a test tenant.
+Nothing here keeps money safe: `st run` owns its sockets. So it is refused for any target that is not on
+loopback, unless ALVYS_ST_RUN_BOOKS_MONEY=yes says that its payments may be real.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,10 +20,40 @@ from contract_tests.oracle.oracle import Oracle
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import attempt_of, is_payment
 from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of
 from contract_tests.safety.credentials import Credentials
+from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import now
+
+CONSENT = "ALVYS_ST_RUN_BOOKS_MONEY"
+
+
+def _check_target(url: str) -> Origin:
+    """The origin of a URL that may be tested; ends the command otherwise, before anything is sent."""
+    origin = Origin.parse(url)
+    if not origin.on_loopback and os.environ.get(CONSENT) != "yes":
+        sys.stderr.write(
+            f"{origin} is not on loopback, and `st run` keeps no budget: it may record any payment there. "
+            f"Use alvys-contract, or set {CONSENT}=yes.\n"
+        )
+        sys.stderr.flush()
+        os._exit(ExitStatus.USAGE)
+    return origin
+
+
+def _named_on_the_command_line() -> list[Origin]:
+    words = (word.partition("=")[2] if word.startswith("-") else word for word in sys.argv[1:])
+    return [_check_target(word) for word in words if word.startswith(("http://", "https://"))]
+
+
+for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[_name]
+_origins = _named_on_the_command_line()
+sys.stderr.write(
+    "alvys: proxies of the environment are ignored; payments are not counted, see alvys-contract\n"
+)
 
 _oracle = Oracle()
 _http = httpx2.Client(trust_env=False, follow_redirects=False)
@@ -33,6 +65,7 @@ _before: dict[str, tuple[LoadView | None, bool]] = {}
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Reads the load that a payment names before it is sent."""
     del context
+    _check_target(str(case.operation.base_url))
     number = case.body.get("LoadNumber") if isinstance(case.body, dict) else None
     is_payment = case.operation.definition.raw.get("operationId") == "recordCustomerPayment"
     if is_payment and isinstance(number, str) and number.strip() and number.isprintable():
@@ -100,7 +133,7 @@ def _exchange_of(received: Received) -> Exchange:
 
 _credentials = Credentials.from_environment(os.environ)
 
-if _credentials.exist:
+if _credentials.exist and all(origin.scheme == "https" or origin.on_loopback for origin in _origins):
 
     @schemathesis.auth(refresh_interval=60)
     class AlvysCredentials:

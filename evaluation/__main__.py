@@ -18,12 +18,12 @@ from evaluation import plain_schemathesis
 from evaluation.defects import CATALOGUE
 from evaluation.defects.subject import seeded
 from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
-from evaluation.findings import HEADINGS, Findings, alarms
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
 from evaluation.mutants.subject import mutated, unchanged
 from evaluation.reference.freedoms import COMBINATIONS
 from evaluation.reference.subject import correct, freedom
+from evaluation.tally import HEADINGS, Tally, alarms
 
 CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
 MUTANT_STAGES: tuple[Suites, ...] = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
@@ -61,11 +61,19 @@ class Summary:
 
 
 def _freedoms(options: Options, summary: Summary) -> None:
-    started = time.perf_counter()
     # The longest first, so that no process has the last of them to itself.
-    pairs: list[tuple[Subject, Suites]] = [(freedom(name, 3), ("fuzz",)) for name in GENERATED]
+    pairs = [(freedom(name, 3), SUITES[-1:]) for name in GENERATED]
     pairs += [(freedom(name, 10), SUITES[:-1]) for name in COMBINATIONS]
-    asked = {f"{one.id} ({', '.join(suites)})": partial(run, one, suites) for one, suites in pairs}
+    chosen = options.chosen([subject for subject, _ in pairs])
+    if options.only_list or not chosen:
+        _list(chosen)
+        return
+    started = time.perf_counter()
+    asked = {
+        f"{one.id} ({', '.join(suites)})": partial(run, one, options.suites or suites)
+        for one, suites in pairs
+        if one in chosen
+    }
     outcomes = dict(zip(asked, run_calls(list(asked.values()), options.jobs), strict=True))
     wrong = alarms(outcomes, CONSOLE)
     seconds = time.perf_counter() - started
@@ -74,42 +82,39 @@ def _freedoms(options: Options, summary: Summary) -> None:
     summary.as_expected &= not wrong
 
 
+def _list(subjects: Sequence[Subject]) -> None:
+    for one in subjects:
+        CONSOLE.print(one.id, one.sentence, one.excuse, markup=False, soft_wrap=True)
+
+
 def _defects(options: Options, summary: Summary) -> None:
-    findings = Findings("defects", options.chosen([seeded(one) for one in CATALOGUE.values()]), CONSOLE)
+    tally = Tally("defects", options.chosen([seeded(one) for one in CATALOGUE.values()]), CONSOLE)
     stages = [(suite,) for suite in options.suites or SUITES]
-    _find(findings, correct(), stages, options, summary)
+    _find(tally, correct(), stages, options, summary)
 
 
 def _mutants(options: Options, summary: Summary) -> None:
     tried = [mutated(one) for one in mutants() if not Explanations.read().leave_out(one)]
-    findings = Findings("mutants", options.chosen(tried), CONSOLE, seen_is_enough=True)
+    tally = Tally("mutants", options.chosen(tried), CONSOLE, seen_is_enough=True)
     stages = [(suite,) for suite in options.suites] or MUTANT_STAGES
-    _find(findings, unchanged(), stages, options, summary)
+    _find(tally, unchanged(), stages, options, summary)
 
 
-def _find(
-    findings: Findings,
-    right: Subject,
-    stages: Sequence[Suites],
-    options: Options,
-    summary: Summary,
-) -> None:
-    if options.only_list:
-        for one in findings.subjects:
-            CONSOLE.print(one.id, one.sentence, one.excuse, markup=False, soft_wrap=True)
+def _find(tally: Tally, right: Subject, stages: Sequence[Suites], options: Options, summary: Summary) -> None:
+    if options.only_list or not tally.subjects:
+        _list(tally.subjects)
         return
-    for stage in hunt(findings.subjects, right, stages, jobs=options.jobs, rest=options.rest):
-        findings.add(stage)
-    findings.print_runs() if options.ids else findings.print_unfound()
-    summary.rows += findings.rows()
-    summary.document[findings.name] = findings.report()
-    summary.as_expected &= findings.as_expected
+    for stage in hunt(tally.subjects, right, stages, jobs=options.jobs, rest=options.rest):
+        tally.add(stage)
+    tally.print_runs() if options.ids else tally.print_unfound()
+    summary.rows += tally.rows()
+    summary.document[tally.name] = tally.report()
+    summary.as_expected &= tally.as_expected
 
 
 def _plain_schemathesis(options: Options, summary: Summary) -> None:
-    del summary
     subjects = options.chosen([seeded(one) for one in CATALOGUE.values()])
-    plain_schemathesis.compare(subjects, options.jobs, CONSOLE)
+    summary.rows += plain_schemathesis.compare(subjects, options.jobs, CONSOLE)
 
 
 KINDS: dict[str, Callable[[Options, Summary], None]] = {
@@ -145,6 +150,10 @@ def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
     summary = Summary()
     for kind in kinds or BY_DEFAULT:
         KINDS[kind](Options(**options), summary)  # type: ignore[arg-type]
+    if options["only_list"]:
+        return
+    if options["ids"] and not summary.rows:
+        raise click.BadParameter("Nothing has this in its id.", param_hint="--id")
     table = Table(*HEADINGS, box=None)
     for row in summary.rows:
         table.add_row(*row)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -26,12 +26,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from evaluation.defects import CATALOGUE
 from evaluation.engine import Subject, Suites, hunt
-from evaluation.findings import Findings
 from evaluation.forks import run_all
 from evaluation.reference.service import Service
 from evaluation.reference.serving import serve
 from evaluation.reference.subject import correct
 from evaluation.reference.values import Load
+from evaluation.tally import Tally
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "openapi.yaml"
@@ -40,7 +40,7 @@ OURS: tuple[Suites, ...] = (("smoke",), ("rejects", "smoke", "table"))
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Measured:
     """One run against one subject. `alarms` is what it reports, in its own words."""
 
     alarms: frozenset[str]
@@ -78,7 +78,7 @@ def named_loads() -> dict[str, Load]:
     return loads
 
 
-def schemathesis(kind: type[Service]) -> Run:
+def schemathesis(kind: type[Service]) -> Measured:
     """Runs plain Schemathesis against a defect, or against the correct implementation."""
     service = kind(named_loads())
     counting = Counting(service)
@@ -98,26 +98,31 @@ def schemathesis(kind: type[Service]) -> Run:
     )
     payments = sum(len(load.payments) for load in service.loads.values())
     seconds = time.perf_counter() - started
-    return Run(alarms, counting.requests, payments, seconds)
+    return Measured(alarms, counting.requests, payments, seconds)
 
 
-def compare(subjects: Sequence[Subject], jobs: int, console: Console) -> None:
-    """Runs plain Schemathesis and suites of this project against seeded defects; prints what each finds.
+def compare(subjects: Sequence[Subject], jobs: int, console: Console) -> Iterator[tuple[str, ...]]:
+    """Runs plain Schemathesis and suites of this project against seeded defects; a row of the table for each.
 
     Raises RuntimeError if Schemathesis does not end.
     """
+    started = time.perf_counter()
     kinds: list[type[Service]] = [Service, *(CATALOGUE[subject.id].service for subject in subjects)]
     runs = dict(run_all([partial(schemathesis, kind) for kind in kinds], jobs))
     ended = [run for _, run in sorted(runs.items()) if run is not None]
     if len(ended) < len(kinds):
         raise RuntimeError("a run of Schemathesis did not end")
     right, *others = ended
-    found = sum(not run.alarms <= right.alarms for run in others)
     console.print(
-        f"plain Schemathesis: {found} of {len(others)} found; on the correct one {len(right.alarms)} false "
-        f"alarms, {right.requests} requests, {right.payments} payments, {right.seconds:.1f} s",
+        f"plain Schemathesis, correct: {right.requests} requests, {right.payments} payments, "
+        f"{right.seconds:.1f} s",
         soft_wrap=True,
     )
-    findings = Findings("defects", subjects, console)
-    for stage in hunt(subjects, correct(), OURS, jobs=jobs, rest=False):
-        findings.add(stage)
+    found = sum(not run.alarms <= right.alarms for run in others)
+    counts = (len(others), found, 0, 0, len(others) - found, len(right.alarms))
+    yield ("plain Schemathesis", *map(str, counts), f"{time.perf_counter() - started:.0f}")
+    for suites in OURS:
+        tally = Tally(" + ".join(suites), subjects, console)
+        for stage in hunt(subjects, correct(), [suites], jobs=jobs, rest=False):
+            tally.add(stage)
+        yield (tally.name, *list(tally.rows())[-1][1:])

@@ -11,7 +11,7 @@ from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Clause, Question
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure
-from contract_tests.rules.values import money_text
+from contract_tests.rules.values import money_text, visible
 from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
 Outcome = Literal["passed", "failed", "not_tested"]
@@ -242,6 +242,5 @@ def _text(content: bytes) -> str:
 
 
 def _cut(text: str) -> str:
-    # A lone surrogate in a sentence cannot be written to any file.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = visible(text, "\n\t")
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"

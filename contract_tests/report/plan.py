@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.console import Console
 
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.values import money_text
+from contract_tests.rules.values import money_text, visible
 from contract_tests.safety.guard import Permit
 
 _LONGEST_BODY = 100
@@ -47,7 +47,7 @@ def _line(request: Request, permit: Permit) -> str:
         shown = (
             body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
         )
-        parts.append("".join(char if char.isprintable() else "·" for char in shown))
+        parts.append(visible(shown))
     if permit.is_replay:
         parts.append("[replay]")
     elif permit.is_payment:

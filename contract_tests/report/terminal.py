@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract_tests.report.build import ClauseRow, Report
+from contract_tests.rules.values import visible
 from contract_tests.safety.payment_log import RECORDED
 
 _STYLES = {"passed": "green", "failed": "bold red", "not_tested": "yellow"}
@@ -30,7 +31,7 @@ def show(report: Report, console: Console, *, list_payments: bool) -> None:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style), soft_wrap=True)
+    console.print(Text(visible(text, "\n"), style=style), soft_wrap=True)
 
 
 def _show_clauses(report: Report, console: Console) -> None:
@@ -42,7 +43,7 @@ def _show_clauses(report: Report, console: Console) -> None:
         outcome = Text(_WORDS[row.outcome], style=_STYLES[row.outcome])
         sentence = Text(row.sentence)
         if row.outcome == "not_tested":
-            sentence.append(f" {row.reason}", style="yellow")
+            sentence.append(f" {visible(row.reason)}", style="yellow")
         if row.outcome == "passed":
             outcome.append(f" ({row.responses})", style="dim")
         table.add_row(Text(row.id), sentence, outcome)
@@ -73,7 +74,7 @@ def _show_observations(report: Report, console: Console) -> None:
     for row in rows:
         seen = sorted(row.observed, key=lambda one: -row.observed[one])
         shown = "; ".join(seen[:_MOST_OBSERVED]) + (" …" if len(seen) > _MOST_OBSERVED else "")
-        table.add_row(Text(row.id), Text(row.question), Text(shown), Text(row.expected, style="dim"))
+        table.add_row(Text(row.id), Text(row.question), Text(visible(shown)), Text(row.expected, style="dim"))
     console.print()
     console.print(table)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contract_tests.rules.exchange import Exchange
+from contract_tests.rules.values import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,8 @@ class ClauseFailedError(AssertionError):
     def __init__(self, failures: Iterable[Failure]) -> None:
         """Keeps them, and words for people."""
         self.failures = tuple(failures)
-        super().__init__(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.failures)
-        )
+        lines = (f"{one.clause}: expected {one.expected}; got {one.got}" for one in self.failures)
+        super().__init__("\n".join(map(visible, lines)))
 
 
 @dataclass(slots=True)

@@ -131,6 +131,21 @@ def nearly(one: Decimal, other: Decimal, *scale: Decimal) -> bool:
     return abs(EXACT.subtract(one, other)) <= grain(one, other, *scale)
 
 
+def visible(text: str, keep: str = "") -> str:
+    r"""The text with everything escaped that could steer a terminal or turn the order of what is read.
+
+    Control characters, C1, bidirectional marks and lone surrogates become `\x1b`, `\u202e` and so on;
+    the characters of `keep` stay.
+    """
+    return "".join(
+        character if character in keep or not _UNSEEN.match(character) else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def encode_json(value: object) -> bytes:
     """A document as JSON; decimals are numbers, as written (`Decimal('0.10')` is `0.10`)."""
     return _encoder.encode(value)

@@ -172,14 +172,31 @@ _option = partial(click.option, show_envvar=True)
     "--run-id",
     type=_Text(_run_id),
     metavar="ID",
-    help="Resume the run of this id: the same references, so that payments are replayed, not added.",
+    help="Resume the run of this id from its payment log: the same references, so that payments are "
+    "replayed, not added.",
 )
 @_option(
     "--record",
     type=_Text(_output),
     metavar="FILE.jsonl",
-    help="File that every payment is written to, before and after it is sent "
+    help="Payment log: the file that every payment is written to, before and after it is sent "
     "(default alvys-contract-RUNID.jsonl; the mock: none).",
+)
+@_option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="At most so long for one response in all.",
+)
+@_option(
+    "--max-response",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    default=32 * 1024 * 1024,
+    show_default=True,
+    help="At most so long a response body.",
 )
 @click.version_option(package_name="alvys-sandbox")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)

@@ -18,6 +18,7 @@ from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, 
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import LogUnusableError, PaymentLog
 from contract_tests.safety.rate import Pace
+from contract_tests.safety.transport import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
 @contextmanager
 def _opened(settings: Settings, target: Target, origin: Origin, credentials: Credentials) -> Iterator[Run]:
     record = _record(settings)
-    guard = Guard(_policy(settings, target), record.attempts)
+    guard = Guard(_policy(settings, target), record.attempts, recognises_references=record.shows_replays)
     plan = Plan()
     client = GuardedClient(
         origin,
@@ -68,6 +69,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         credentials=credentials,
         pace=_pace(settings),
         record=record,
+        limits=Limits(deadline=settings.deadline, size=settings.max_response),
         observe=plan.note if settings.plan else _ignore,
     )
     try:

@@ -24,7 +24,10 @@ PAYMENTS_FOR_EVERYTHING: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options of one run, each under its own name. Nothing secret is in it. None: no limit, no file."""
+    """The options of one run, each under its own name. Nothing secret is in it. None: no limit, no file.
+
+    `deadline` is in seconds, `max_response` in bytes.
+    """
 
     target: str
     loads: Path | None
@@ -42,6 +45,8 @@ class Settings:
     plan: bool
     run_id: str
     record: Path | None
+    deadline: float
+    max_response: int
     resumed: bool = False
 
     @property
@@ -62,9 +67,16 @@ class Settings:
             raise click.UsageError(
                 "--record-payments needs --loads, the file that nominates the loads to pay."
             )
+        resumed = given["run_id"] is not None
         record = asked.record
-        if record is None and asked.record_payments and not asked.plan:
+        if record is None and not asked.plan:
             record = Path(f"alvys-contract-{asked.run_id}.jsonl")
+        if resumed and asked.record_payments and record is not None and not record.exists():
+            raise click.UsageError(
+                f"--run-id {asked.run_id} resumes a run from its payment log, and there is no {record}; "
+                "name it with --record, or leave --run-id out."
+            )
+        _check_apart(asked, record)
         on_loopback = Origin.parse(asked.target).on_loopback
         return replace(
             asked,
@@ -74,8 +86,15 @@ class Settings:
             max_requests=_first(asked.max_requests, 20_000 if on_loopback else 600),
             suites=_in_order(asked.suites or _suites_for_a_url(asked)),
             record=record,
-            resumed=given["run_id"] is not None,
+            resumed=resumed,
         )
+
+
+def _check_apart(asked: Settings, record: Path | None) -> None:
+    """Raises click.UsageError where a report would be written over the payment log."""
+    for option, path in (("--report", asked.report), ("--json", asked.json), ("--junit", asked.junit)):
+        if record is not None and path is not None and path.resolve() == record.resolve():
+            raise click.UsageError(f"{option} and the payment log are the same file: {record}.")
 
 
 def _first(given: T | None, default: T) -> T:

@@ -1,10 +1,11 @@
 """What is under test: the mock, started here, or a service at a base URL."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -73,10 +74,27 @@ def _loads(settings: Settings) -> dict[str, list[str]]:
     return loads
 
 
+class _TwiceError(Exception):
+    """A key of a mapping appears twice; YAML would take the last one without a word."""
+
+
+class _EachOnceLoader(yaml.SafeLoader):
+    """YAML in which no key appears twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise _TwiceError(repr(key))
+        return super().construct_mapping(node, deep)
+
+
 def read_loads(path: Path) -> dict[str, list[str]]:
     """Reads a loads file; raises LoadsFileError."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.load(path.read_text("utf-8"), _EachOnceLoader)  # noqa: S506 - a safe loader
+    except _TwiceError as twice:
+        raise LoadsFileError(f"{path}: {twice} appears twice.") from None
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise LoadsFileError(f"{path} cannot be read as YAML ({type(error).__name__}).") from None
     if not isinstance(content, dict):

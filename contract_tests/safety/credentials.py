@@ -1,14 +1,22 @@
 """Who we are at the target: an access token, fixed or fetched with OAuth 2 client credentials."""
 
+import base64
+import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 
 from contract_tests.safety.origin import Origin
+
+for _name in ("authlib", "httpcore2", "httpx2", "oauthlib", "requests", "urllib3"):
+    # At the level DEBUG they tell what is sent, whatever the tests are run with.
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 TOKEN: Final = "ALVYS_TOKEN"  # noqa: S105 - the variable's name
 CLIENT_ID: Final = "ALVYS_CLIENT_ID"
@@ -135,9 +143,9 @@ class Credentials:
     def redact(self, content: bytes) -> bytes:
         """The bytes without any secret that this run knows: a target may echo what it was sent."""
         for secret in list(self._given):
-            text = secret.reveal().encode()
-            if len(text) >= _SHORTEST:
-                content = content.replace(text, b"[secret]")
+            if len(secret.reveal()) >= _SHORTEST:
+                for written in _writings(secret.reveal(), self._client_id):
+                    content = content.replace(written, b"[secret]")
         return content
 
     def _fetch(self) -> None:
@@ -170,6 +178,20 @@ class Credentials:
             raise CredentialsError(message)
         self._session = session
         self._given.append(Secret(token))
+
+
+def _writings(secret: str, client_id: str) -> list[bytes]:
+    """The secret as a target may echo it: as it is, in base64, in a URL, in JSON. The longest first."""
+    basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    plain = base64.b64encode(secret.encode()).decode()
+    escaped = json.dumps(secret)[1:-1]
+    units = [f"{ord(character):04x}" for character in secret]
+    texts = {
+        secret, basic, plain, basic.rstrip("="), plain.rstrip("="), quote(secret, safe=""),
+        quote(secret, safe="").lower(), quote(secret), escaped, escaped.replace("/", "\\/"),
+        "".join(f"\\u{unit}" for unit in units), "".join(f"\\u{unit.upper()}" for unit in units),
+    }  # fmt: skip
+    return [text.encode() for text in sorted(texts, key=len, reverse=True)]
 
 
 def _safe(code: object) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.values import visible
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
 from contract_tests.safety.payment_log import LOAD_SEPARATOR, RECORDED, REFUSED, LoggedPayment
@@ -51,8 +52,8 @@ class Stop(BaseException):
 
     def __init__(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         """Keeps the reason."""
-        super().__init__(reason)
-        self.reason = reason
+        super().__init__(visible(reason))
+        self.reason = visible(reason)
         self.status = status
 
 
@@ -106,7 +107,7 @@ class Guard:
     The mock is trusted: it takes every write, replays cost nothing there, and nothing stops the run.
     """
 
-    def __init__(self, policy: Policy, attempts: int = 0) -> None:
+    def __init__(self, policy: Policy, attempts: int = 0, *, recognises_references: bool = False) -> None:
         """Starts with nothing sent; on a target with real money, payments wait for `open_payments`.
 
         `attempts` is how many transmissions the run has in its log already, if it is resumed.
@@ -116,7 +117,7 @@ class Guard:
         self._open = policy.is_mock
         self._exposures = Exposures()
         self._pinned: dict[str, str] = {}
-        self._recognises_references = policy.is_mock
+        self._recognises_references = policy.is_mock or recognises_references
         self._stopped: Stop | None = None
         self._attempts = attempts
         self.requests = 0

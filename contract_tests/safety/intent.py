@@ -278,9 +278,15 @@ def _read_fields(fields: _Fields, body: _Body) -> None:
 def _read_names(fields: _Fields, body: _Body) -> None:
     """Notes what a reader would miss who compares names exactly: the load, or the amount."""
     body.renamed = body.renamed or "LoadNumber" not in dict(fields.pairs)
-    money = dict(fields.pairs).get("Amount")
-    if money is None or (isinstance(money, _Fields) and dict(money.pairs).get("Amount") is None):
+    monies = [value for name, value in fields.pairs if name == "Amount"]
+    if not monies or any(map(_lacks_amount, monies)):
         body.amounts.append(_ENDLESS)
+
+
+def _lacks_amount(money: object) -> bool:
+    if isinstance(money, _Fields):
+        return dict(money.pairs).get("Amount") is None
+    return money is None or isinstance(money, list)
 
 
 def _scalars(value: object) -> Iterator[str]:

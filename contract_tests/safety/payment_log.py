@@ -81,6 +81,8 @@ class PaymentLog:
         self._file: TextIO | None = None
         self._refused: list[LoggedPayment] = []
         self._attempts_before = 0
+        self.shows_replays = False
+        """Whether the run that is resumed has seen that the target recognises references."""
         if path is not None and (path.exists() or path.is_symlink()):
             self._file = _opened(path)
             try:
@@ -109,6 +111,9 @@ class PaymentLog:
     def _take_up(self, payment: LoggedPayment, *, resumed: bool) -> None:
         self._attempts_before = max(self._attempts_before, payment.attempt)
         if resumed:
+            known = self._recorded.get((payment.load, payment.id)) if payment.id else None
+            if known is not None and known.attempt != payment.attempt and payment.outcome == RECORDED:
+                self.shows_replays = True
             self._keep(payment)
             if payment.outcome == REFUSED:
                 self._refused.append(payment)

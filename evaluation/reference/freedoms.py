@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Freedoms:
-    """One switch for each thing that the contract leaves open. The defaults are what `contract.md` decided.
+    """One switch for each thing that the contract leaves open. The defaults are what the contract decided.
 
     No value of any switch breaks a documented rule; the number in a comment is that of the decision
     which the other values leave.

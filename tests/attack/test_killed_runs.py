@@ -16,14 +16,13 @@ from evaluation.reference.loads import by_status, opening_loads
 from evaluation.reference.serving import serve
 from tests.attack.services import LenientService
 
-RUN_ID = "killed"
 WRITES = range(13, 39, 3)
 """Before the thirteenth nothing is booked."""
 MOMENTS = [(write, moment) for write in WRITES for moment in ("before", "after")]
 
 
-def run_suite(url: str, folder: Path) -> int:
-    """The exit status of a run of smoke under one id, quietly."""
+def run_suite(url: str, folder: Path, *options: str) -> int:
+    """The exit status of a run of smoke, quietly."""
     nowhere = io.StringIO()
     arguments = [
         "--target",
@@ -35,7 +34,7 @@ def run_suite(url: str, folder: Path) -> int:
         "--record-payments",
     ]
     arguments += ["--max-payments", "16", "--max-amount", "6", "--record", str(folder / "payments.jsonl")]
-    arguments += ["--run-id", RUN_ID, "--seed", "1", "--", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    arguments += [*options, "--seed", "1", "--", "-p", "no:cacheprovider", "-p", "no:xdist"]
     with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         try:
             main.main(arguments, standalone_mode=False)
@@ -70,7 +69,8 @@ def test_a_killed_run_is_resumed_without_a_double(write: int, moment: str, tmp_p
         logged = [json.loads(line) for line in (tmp_path / "payments.jsonl").read_text().splitlines()]
         known = {(line["load"], line["reference"]) for line in logged}
         assert {(one.load, one.reference) for one in service.booked} <= known
-        assert run_suite(url, tmp_path) == 0
+        run_id = next(line["reference"] for line in logged if line["reference"]).split("-")[1]
+        assert run_suite(url, tmp_path, "--run-id", run_id) == 0
     times = Counter((one.load, one.reference) for one in service.booked)
     assert set(times.values()) == {1}
     assert len(times) == 8

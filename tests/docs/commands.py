@@ -5,6 +5,7 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from importlib.util import find_spec
 from itertools import dropwhile
 from typing import Any
 
@@ -124,7 +125,9 @@ def _from_folder(*words: str) -> Callable[[list[str]], None]:
 
 def _python(arguments: list[str]) -> None:
     if arguments[0] == "-m":
-        _script(arguments[1], arguments[2:])
+        assert find_spec(arguments[1]), f"no module {arguments[1]}"
+        if arguments[1] in MODULES:
+            _script(arguments[1], arguments[2:])
     else:
         _file(arguments)
 

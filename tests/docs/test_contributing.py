@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.docs.page import ROOT, page
 
 HEADING = "Add an operation"
+OPERATION = "getInvoice"
 MOST_FILES = 4
 PLACE = re.compile(r"[Ii]n `([\w/.]+)`(?:, (under|above|below|in place of) `([^`]+)`)?")
 
@@ -31,7 +32,7 @@ class Step:
             path.write_text(self.text, "utf-8")
             return
         found = re.search(rf"^ *{re.escape(self.line)}", path.read_text("utf-8"), re.MULTILINE)
-        assert found, f"{self.file} has no line {self.line}"
+        assert found, f"{self.file} has no line {self.line} any more: change the step in CONTRIBUTING.md"
         line, written = found[0], self.text.rstrip()
         beside = {"above": f"{written}\n\n\n{line}", "in place of": written}.get(
             self.how, f"{line}\n{written}"
@@ -49,6 +50,9 @@ def steps() -> list[Step]:
 
 
 def copy_of_the_mock(folder: Path) -> Path:
+    assert OPERATION not in (ROOT / "openapi.yaml").read_text("utf-8"), (
+        f"{OPERATION} exists now: let CONTRIBUTING.md add another operation"
+    )
     for name in ("mock_server", "fixtures"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "openapi.yaml", folder)
@@ -57,7 +61,11 @@ def copy_of_the_mock(folder: Path) -> Path:
 
 def python(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Runs Python in a folder whose `mock_server` is the one that is imported."""
-    environ = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False
     )
@@ -74,7 +82,7 @@ def test_mock_says_what_is_missing_after_the_first_file(tmp_path: Path) -> None:
             step.apply(folder)
     refused = python(folder, "-m", "mock_server", "--port", "0")
     assert refused.returncode != 0
-    assert "getInvoice" in refused.stderr
+    assert OPERATION in refused.stderr
 
 
 def test_tests_of_the_walkthrough_pass(tmp_path: Path) -> None:

@@ -1,16 +1,13 @@
 """What a run costs and what it writes, as docs/contract-suite.md says."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from contract_tests.run.settings import SUITES
-from tests.docs.page import ROOT, differences, page
+from tests.docs.page import differences, page
+from tests.docs.session import contract_output
 
 PAGE = page("docs/contract-suite.md")
 COUNTED = ("reads", "rejects", "smoke")
@@ -24,19 +21,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (nominated,) = PAGE.blocks_in("yaml")
     (folder / "loads.yaml").write_text(nominated.text, "utf-8")
     planned = ["--target", "https://qaapi.alvys.net", "--loads", "loads.yaml", "--record-payments", "--plan"]
-    runs = {suite: [*planned, "--suite", suite] for suite in COUNTED}
-    runs["report"] = ["--suite", "reads", "--json", "report.json"]
-    command = [sys.executable, "-m", "contract_tests"]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    processes = {
-        name: subprocess.Popen(
-            [*command, *options], cwd=folder, env=environ, stdout=subprocess.PIPE, text=True
-        )
-        for name, options in runs.items()
-    }
-    output = {name: process.communicate(timeout=120)[0] for name, process in processes.items()}
-    assert {process.returncode for process in processes.values()} == {0}
-    return output | {"report": Path(folder, "report.json").read_text("utf-8")}
+    output = {suite: contract_output(folder, *planned, "--suite", suite) for suite in COUNTED}
+    contract_output(folder, "--suite", "reads", "--json", "report.json")
+    return output | {"report": (folder / "report.json").read_text("utf-8")}
 
 
 def cost(plan: str) -> tuple[str, str, str]:

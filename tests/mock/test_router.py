@@ -43,7 +43,7 @@ def test_wrong_method_is_405_and_names_the_right_one(api: Api, method: str, path
         "//",
         "/api",
         "/api/p/v1.0",
-        "/api/p/v1.0/invoices",
+        "/api/p/v1.0/invoices/customer",
         PAYMENTS + "/",
         PAYMENTS + "/x",
         PAYMENTS + "%0A",

@@ -206,26 +206,27 @@ def test_without_consent_no_suite_records_anything(run: Shell, mock: MockServer)
 
 def test_the_default_budget_is_enough_and_is_kept(run: Shell, mock: MockServer) -> None:
     before = total_payments(mock.url)
-    arguments = ("--target", mock.url, "--loads", "loads.yaml", "--record-payments", "--run-id", "first")
+    arguments = ("--target", mock.url, "--loads", "loads.yaml", "--record-payments")
     ended = run(*arguments, "--json", "r.json")
     assert ended.status == 0, ended.out
-    payments = json.loads((run.folder / "r.json").read_text())["payments"]
+    report = json.loads((run.folder / "r.json").read_text())
+    payments, run_id = report["payments"], report["run_id"]
     assert 0 < len(payments) <= 8
     assert sum(Decimal(payment["amount"]) for payment in payments) < 3
     assert total_payments(mock.url) - before == len(payments)
     recorded = [
-        json.loads(line) for line in (run.folder / "alvys-contract-first.jsonl").read_text().splitlines()
+        json.loads(line) for line in (run.folder / f"alvys-contract-{run_id}.jsonl").read_text().splitlines()
     ]
     assert {line["id"] for line in recorded if line["id"]} == {payment["id"] for payment in payments}
     for payment in payments:
-        assert payment["reference"].lower().startswith("ct-first-")
+        assert payment["reference"].lower().startswith(f"ct-{run_id}-")
         assert f"load {payment['load']}  {payment['reference']}" in ended.out
 
-    again = run(*arguments)
+    again = run(*arguments, "--run-id", run_id)
     assert again.status == 0, again.out
     assert total_payments(mock.url) - before == len(payments), "a resumed run replays, it does not add"
 
-    other = run(*arguments[:-1], "other")
+    other = run(*arguments)
     assert other.status == 2
     assert "already carries a payment of this suite" in other.out + other.err
 

@@ -65,11 +65,15 @@ def test_consent_adds_rejects_and_smoke(loads: Path) -> None:
 
 def test_a_record_is_kept_where_money_is_real(loads: Path) -> None:
     def record(**given: object) -> Path | None:
-        return asked(target=REMOTE, loads=loads, run_id="abc", **given).record
+        settings = asked(target=REMOTE, loads=loads, **given)
+        return settings.record and Path(settings.record.name.replace(settings.run_id, "abc"))
 
     assert record(record_payments=True) == Path("alvys-contract-abc.jsonl")
     assert record(record_payments=True, plan=True) is None
-    assert record() is None
+    assert record() == Path("alvys-contract-abc.jsonl"), (
+        "without consent too: a service may book all the same"
+    )
+    assert asked(target="mock").record is None
 
 
 def test_a_run_id_resumes_a_run_but_none_of_the_mock_which_is_new() -> None:
@@ -134,6 +138,8 @@ VALUES = {
     "plan": ("1", True),
     "run_id": ("abc", "abc"),
     "record": ("r.jsonl", Path("r.jsonl")),
+    "deadline": ("5.5", 5.5),
+    "max_response": ("4096", 4096),
 }
 
 
@@ -161,8 +167,10 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(monkeypatch: pytest.Mo
         asked()
 
 
-def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given() -> None:
-    given = {name: value for name, (_, value) in VALUES.items()}
+def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given(tmp_path: Path) -> None:
+    log = tmp_path / "r.jsonl"
+    log.touch()
+    given = {name: value for name, (_, value) in VALUES.items()} | {"record": log}
     settings = settings_from(given)
     assert {name: getattr(settings, name) for name in given} == given
 

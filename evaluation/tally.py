@@ -13,7 +13,7 @@ HEADINGS = ("", "number", "found", "only seen", "explained", "missed", "false al
 
 
 @dataclass(slots=True)
-class Findings:
+class Tally:
     """What the stages of a hunt gave. With `seen_is_enough` an observation is no miss, though no find."""
 
     name: str
