@@ -33,7 +33,7 @@ serve: .venv/serve.stamp
 
 test: .venv/dev.stamp
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest tests $(ARGS)
+	.venv/bin/coverage run -m pytest tests -n 2 --dist loadfile $(ARGS)
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
 

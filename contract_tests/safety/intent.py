@@ -285,8 +285,8 @@ def _read_names(fields: _Fields, body: _Body) -> None:
 
 def _lacks_amount(money: object) -> bool:
     if isinstance(money, _Fields):
-        return dict(money.pairs).get("Amount") is None
-    return money is None or isinstance(money, list)
+        money = dict(money.pairs).get("Amount")
+    return money is None or isinstance(money, list | _Fields)
 
 
 def _scalars(value: object) -> Iterator[str]:

@@ -144,7 +144,7 @@ def by_prefix(sent: Sent) -> tuple[str, Decimal] | None:
 
 def suspense_account(sent: Sent) -> tuple[str, Decimal] | None:
     """What names no load goes to a suspense account."""
-    return None if sent.exact else (SUSPENSE, lenient_amount(sent))
+    return None if sent.exact or not isinstance(sent.body, dict) else (SUSPENSE, lenient_amount(sent))
 
 
 def insert_first(sent: Sent) -> tuple[str, Decimal] | None:
