@@ -410,19 +410,29 @@ def test_with_a_budget_of_one_only_one_of_two_threads_may_pay(server: CountingSe
     assert len(books.booked) == len(server.writes) == 1
 
 
-def test_a_read_while_a_payment_is_under_way_blames_nobody(server: CountingServer, books: Books) -> None:
+@pytest.mark.parametrize("july_2026", [True, False])
+def test_a_read_while_a_payment_is_under_way_blames_nobody(
+    july_2026: bool,  # noqa: FBT001 - a column of the table
+) -> None:
     booked, released = threading.Event(), threading.Event()
+    books = Books(july_2026=july_2026)
 
-    def slowly(one: Received) -> Reply:
-        reply = books.record(one)
+    def round_slowly(one: Received) -> Reply:
+        body = json.loads(one.body)
+        body["Amount"]["Amount"] = 0.11
+        reply = books.record(replace(one, body=json.dumps(body).encode()))
         booked.set()
         released.wait(20)
         return reply
 
-    books.pay = slowly
-    with guarded(server.url) as (client, guard, _), ThreadPoolExecutor(1) as pool:
+    books.pay = round_slowly
+    with (
+        counting_server(books) as server,
+        guarded(server.url) as (client, guard, _),
+        ThreadPoolExecutor(1) as pool,
+    ):
         client.send(READ)
-        paid = pool.submit(client.send, payment())
+        paid = pool.submit(client.send, payment(amount="0.1050"))
         assert booked.wait(20)
         client.send(READ)
         released.set()
@@ -644,6 +654,25 @@ def test_a_replay_that_was_under_way_when_the_run_was_killed_is_not_another_paym
         client.send(READ)
         assert guard.payments == 2
     assert [kept.outcome for kept in record.payments] == [RECORDED, SENDING]
+
+
+def test_what_was_booked_before_the_run_was_killed_does_not_hide_what_is_booked_since(
+    server: CountingServer, books: Books, tmp_path: Path
+) -> None:
+    books.add("LD-1", "ct-run-1", 0.1)
+    with guarded(server.url, record=log_of(tmp_path / "log", SENT)) as (client, _, _):
+        client.send(READ)
+        books.hidden.add(books.add("LD-1", None, 0.1)["Id"])
+        with pytest.raises(Stop, match="cannot explain"):
+            client.send(READ)
+
+
+def test_a_reference_that_was_refused_before_the_run_was_killed_may_go_anywhere(
+    server: CountingServer, tmp_path: Path
+) -> None:
+    record = log_of(tmp_path / "log", SENT, settled(SENT, REFUSED, 400))
+    with guarded(server.url, record=record) as (client, _, _):
+        assert client.send(payment("LD-2")).response.status == 200
 
 
 def test_a_refusal_before_the_run_was_killed_is_read_before_it_counts_for_nothing(
