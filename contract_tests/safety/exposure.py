@@ -37,6 +37,7 @@ class Exposure:
     amount: Decimal
     planned: bool
     attempt: int
+    currency: int | None = None
     fate: Fate = Fate.OPEN
     id: str | None = None
     ended: int = 0
@@ -201,8 +202,8 @@ class Exposures:
     @staticmethod
     def _grown(load: SeenLoad, known: _Known, mine: list[Exposure], found: list[Found]) -> Iterator[Found]:
         """What the total says was booked, and no payment of the list shows."""
-        if load.total is None:
-            return
+        if load.total is None or any(_is_foreign(one, load) for one in mine):
+            return  # what a payment in another currency adds to the total is open (A14)
         worth = _worth(mine, [one.payment for one in found])
         slack = sum(_CENT for amount in worth if amount % _CENT)
         more = load.total - known.total - sum(worth)
@@ -219,6 +220,10 @@ class Exposures:
                 one.loads -= {load.number}
                 if not one.loads:
                     self.drop(one)
+
+
+def _is_foreign(one: Exposure, load: SeenLoad) -> bool:
+    return one.fate is Fate.BOOKED and one.currency not in (None, 0, load.currency)
 
 
 def _worth(mine: Iterable[Exposure], shown: Iterable[SeenPayment]) -> list[Decimal]:

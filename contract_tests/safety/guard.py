@@ -167,6 +167,7 @@ class Guard:
                 planned=payment.planned,
                 attempt=payment.attempt,
             )
+            exposure.currency = payment.currency
             fate = {RECORDED: Fate.BOOKED, REFUSED: Fate.REFUSED}.get(payment.outcome, Fate.UNKNOWN)
             self._exposures.end(exposure, fate, id=payment.id)
             if payment.reference is not None and payment.planned and fate is not Fate.REFUSED:
@@ -403,6 +404,7 @@ class Guard:
         if not is_replay:
             self._check_room(intent.amount, planned=not must_be_refused)
         exposure = self._expose(loads, intent.reference, intent.amount, planned=not must_be_refused)
+        exposure.currency = intent.currency
         return Permit(intent, exposure, is_replay, must_be_refused)
 
     def _expose(

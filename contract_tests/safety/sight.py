@@ -22,7 +22,8 @@ class SeenPayment:
 class SeenLoad:
     """A load as a response shows it. `total` is what was paid to date; None where nothing was, or is said.
 
-    `tells` says whether the response shows what was paid at all: a search may leave it out.
+    `currency` is that of the total. `tells` says whether the response shows what was paid at all: a
+    search may leave it out.
     """
 
     number: str
@@ -30,6 +31,7 @@ class SeenLoad:
     payments: tuple[SeenPayment, ...]
     total: Decimal | None
     tells: bool = True
+    currency: Decimal | None = None
 
     @property
     def hides_who_paid(self) -> bool:
@@ -70,6 +72,7 @@ def _load(value: Json) -> SeenLoad | None:
         tuple(_payments(fields.get("payments"))),
         _amount(fields.get("totalpaid")),
         tells="payments" in fields and "totalpaid" in fields,
+        currency=_currency(fields.get("totalpaid")),
     )
 
 
@@ -84,6 +87,11 @@ def _payments(listed: Json) -> Iterator[SeenPayment]:
 def _amount(money: Json) -> Decimal | None:
     amount = _fields(money).get("amount") if isinstance(money, dict) else money
     return amount if isinstance(amount, Decimal) else None
+
+
+def _currency(money: Json) -> Decimal | None:
+    currency = _fields(money).get("currency")
+    return currency if isinstance(currency, Decimal) else None
 
 
 def _text(value: Json) -> str | None:

@@ -62,7 +62,7 @@ class Damage:
 
 
 def attacked(attack: Attack) -> Damage:
-    """Serves the lenient service and runs the suites against it; this process is good for nothing afterwards."""
+    """Serves the lenient service and runs the suites against it, in a process that ends with it."""
     gc.disable()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # no plugin but our own is needed
     service = LenientService(

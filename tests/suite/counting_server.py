@@ -48,6 +48,8 @@ class Books:
         self.forgets = forgets
         self.hidden: set[str] = set()
         """The ids of payments that reads leave out of the list, though not of the total."""
+        self.converted = 0.0
+        """What a conversion from another currency adds to every total."""
         self.loads: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.pay: Answer = self.record
         self._lock = threading.Lock()
@@ -111,7 +113,7 @@ class Books:
 
     def _total(self, load: str) -> float:
         total: float = sum(payment["Amount"]["Amount"] for payment in self.loads[load])
-        return round(total, 4)
+        return round(total + self.converted, 4)
 
 
 def as_json(tree: object, status: int = 200) -> Reply:

@@ -36,7 +36,7 @@ from tests.suite.counting_server import (
     as_json,
     counting_server,
 )
-from tests.suite.payments import IMPOSSIBLE, guarded, payment
+from tests.suite.payments import IMPOSSIBLE, body, guarded, payment, post
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
 SEARCHED = Request("POST", SEARCH, content=b'{"LoadNumbers": ["LD-1"]}')
@@ -729,3 +729,15 @@ def test_no_amount_of_a_resumed_run_gives_room_for_another(server: CountingServe
         assert guard.payments == 3
         with pytest.raises(Refused, match="budget"):
             client.send(payment(reference="ct-run-9", amount="0.11"))
+
+
+def test_a_total_that_converts_another_currency_is_no_trace(server: CountingServer) -> None:
+    books = Books()
+    server.answer = books
+    foreign = body(amount="1.00").replace(b"840", b"978")
+    with guarded(server.url) as (client, guard, _):
+        client.send(READ)
+        client.send(post(foreign))
+        books.converted = 0.08
+        client.send(READ)
+        assert guard.stopped is None
