@@ -7,13 +7,14 @@ loopback, unless ALVYS_ST_RUN_BOOKS_MONEY=yes says that its payments may be real
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, HookContext
 from schemathesis.core.transport import Response as Received
+from schemathesis.schemas import BaseSchema
 
 from contract_tests.oracle.expectation import LoadBefore
 from contract_tests.oracle.oracle import Oracle
@@ -23,7 +24,7 @@ from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of
-from contract_tests.safety.credentials import Credentials
+from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import now
 
@@ -32,33 +33,60 @@ CONSENT = "ALVYS_ST_RUN_BOOKS_MONEY"
 
 def _check_target(url: str) -> Origin:
     """The origin of a URL that may be tested; ends the command otherwise, before anything is sent."""
-    origin = Origin.parse(url)
+    try:
+        origin = Origin.parse(url)
+    except ValueError as error:
+        _end(f"{error}")
     if not origin.on_loopback and os.environ.get(CONSENT) != "yes":
-        sys.stderr.write(
+        _end(
             f"{origin} is not on loopback, and `st run` keeps no budget: it may record any payment there. "
-            f"Use alvys-contract, or set {CONSENT}=yes.\n"
+            f"Use alvys-contract, or set {CONSENT}=yes."
         )
-        sys.stderr.flush()
-        os._exit(ExitStatus.USAGE)
     return origin
 
 
-def _named_on_the_command_line() -> list[Origin]:
-    words = (word.partition("=")[2] if word.startswith("-") else word for word in sys.argv[1:])
-    return [_check_target(word) for word in words if word.startswith(("http://", "https://"))]
+def _end(sentence: str) -> NoReturn:
+    """Ends the process at once: Schemathesis takes SystemExit in a hook for an error of that hook."""
+    sys.stderr.write(f"alvys: {sentence}\n")
+    sys.stderr.flush()
+    os._exit(ExitStatus.USAGE)
 
 
-for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-    del os.environ[_name]
-_origins = _named_on_the_command_line()
-sys.stderr.write(
-    "alvys: proxies of the environment are ignored; payments are not counted, see alvys-contract\n"
-)
+def _is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
 
+
+def _begin() -> Credentials:
+    """Checks what the command line names, forgets the proxies, says so, and reads the credentials."""
+    for word in sys.argv[1:]:
+        text = word.partition("=")[2] if word.startswith("-") else word
+        if _is_url(text):
+            _check_target(text.partition("?")[0])
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    sys.stderr.write(
+        "alvys: payments are not counted here (alvys-contract counts them), proxies of the environment are "
+        "ignored, and no token is sent over http beyond loopback.\n"
+    )
+    try:
+        return Credentials.from_environment(os.environ)
+    except CredentialsError as error:
+        _end(str(error))
+
+
+_credentials = _begin()
 _oracle = Oracle()
 _http = httpx2.Client(trust_env=False, follow_redirects=False)
 _before: dict[str, tuple[LoadView | None, bool]] = {}
 """By the id of a case, the load that its payment names, and whether it exists, before it is sent."""
+
+
+@schemathesis.hook
+def after_load_schema(context: HookContext, schema: BaseSchema) -> None:
+    """Checks the target, wherever it is named, before Schemathesis probes it."""
+    del context
+    if _is_url(schema.get_base_url()):
+        _check_target(schema.get_base_url())
 
 
 @schemathesis.hook
@@ -131,17 +159,19 @@ def _exchange_of(received: Received) -> Exchange:
     return Exchange(request, response, now(), received.elapsed)
 
 
-_credentials = Credentials.from_environment(os.environ)
-
-if _credentials.exist and all(origin.scheme == "https" or origin.on_loopback for origin in _origins):
+if _credentials.exist:
 
     @schemathesis.auth(refresh_interval=60)
     class AlvysCredentials:
         """The token that ALVYS_TOKEN or the client credentials of the environment give."""
 
         def get(self, case: Case[Any], context: AuthContext) -> str | None:
-            """The token; the credentials refresh it before it expires."""
-            del case, context
+            """The token, None if it would travel unencrypted; it is refreshed before it expires."""
+            del context
+            try:
+                _credentials.check_target(Origin.parse(str(case.operation.base_url)))
+            except CredentialsError:
+                return None
             token = _credentials.token()
             return None if token is None else token.reveal()
 

@@ -74,7 +74,10 @@ class ObservationRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a person or a machine is told about a run."""
+    """Everything that a person or a machine is told about a run.
+
+    What the target sent is escaped in every text, but not in `payments`, whose values somebody may need.
+    """
 
     target: str
     started: str
@@ -149,11 +152,16 @@ def build(  # noqa: PLR0913 - the facts of a report
         payments=tuple(results.payments),
         clauses=rows,
         observations=tuple(
-            ObservationRow(question.id, question.question, question.expected, observed.get(question.id, {}))
+            ObservationRow(
+                question.id,
+                question.question,
+                question.expected,
+                {_phrase(seen): times for seen, times in observed.get(question.id, {}).items()},
+            )
             for question in questions.values()
         ),
-        errors=tuple(results.errors),
-        stopped=results.stopped,
+        errors=tuple(BrokenTest(error.test, visible(error.message, "\n\t")) for error in results.errors),
+        stopped=results.stopped and Stopped(_phrase(results.stopped.reason), results.stopped.status),
         seed=seed,
         run_id=run_id,
         exit_status=status,
@@ -181,7 +189,7 @@ def _row(clause: Clause, results: Results) -> ClauseRow:
         clause.grade,
         clause.sentence,
         outcome,
-        reason if outcome == "not_tested" else "",
+        _phrase(reason) if outcome == "not_tested" else "",
         responses,
         _shown(found, results),
         len(found),
@@ -213,16 +221,16 @@ def _size(failure: Failure) -> int:
 def _shown_failure(failure: Failure, times: int, results: Results) -> ShownFailure:
     exchanges = tuple(_shown_exchange(exchange, results) for exchange in failure.exchanges)
     last = exchanges[-1].curl if exchanges else ""
-    return ShownFailure(_cut(failure.expected), _cut(failure.got), last, times, exchanges)
+    return ShownFailure(_phrase(failure.expected), _phrase(failure.got), last, times, exchanges)
 
 
 def _shown_exchange(exchange: Exchange, results: Results) -> ShownExchange:
     request, response = exchange.request, exchange.response
     query = "&".join(f"{name}={value}" for name, value in request.query)
     return ShownExchange(
-        curl=curl(request, results.base_url, with_token=results.with_token),
+        curl=visible(curl(request, results.base_url, with_token=results.with_token)),
         method=request.method,
-        url=results.base_url + request.path + (f"?{query}" if query else ""),
+        url=visible(results.base_url + request.path + (f"?{query}" if query else "")),
         request_headers=_lines(request.headers),
         request_body=_text(request.content or b""),
         status=response.status,
@@ -234,13 +242,18 @@ def _shown_exchange(exchange: Exchange, results: Results) -> ShownExchange:
 
 
 def _lines(headers: Mapping[str, str]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in headers.items() if name.lower() != "authorization")
+    shown = (f"{name}: {value}" for name, value in headers.items() if name.lower() != "authorization")
+    return "\n".join(map(_phrase, shown))
 
 
 def _text(content: bytes) -> str:
-    return _cut(content.decode("utf-8", "backslashreplace"))
+    return visible(_cut(content.decode("utf-8", "backslashreplace")), "\n\t")
+
+
+def _phrase(text: str) -> str:
+    """A text in one line, so that none of its lines passes for one of the report."""
+    return visible(_cut(text))
 
 
 def _cut(text: str) -> str:
-    text = visible(text, "\n\t")
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"

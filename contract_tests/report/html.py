@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contract_tests.report.build import Report
+from contract_tests.rules.values import visible
 
 
 def write_html(report: Report, path: Path) -> None:
@@ -15,5 +16,6 @@ def write_html(report: Report, path: Path) -> None:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    templates.filters["visible"] = visible
     page = templates.get_template("report.html").render(report=report)
-    path.write_text(page, "utf-8", errors="backslashreplace")
+    path.write_text(page, "utf-8")

@@ -30,7 +30,7 @@ class Plan:
         totals = f"{len(self.requests)} requests, {payments} payments worth {money_text(amount)}"
         lines.append(", ".join(filter(None, (totals, time))))
         for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def how_long(requests: int, most: int, seconds: int) -> str:
@@ -47,7 +47,7 @@ def _line(request: Request, permit: Permit) -> str:
         shown = (
             body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}… ({len(request.content)} bytes)"
         )
-        parts.append(visible(shown))
+        parts.append(shown)
     if permit.is_replay:
         parts.append("[replay]")
     elif permit.is_payment:

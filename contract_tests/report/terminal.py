@@ -43,7 +43,7 @@ def _show_clauses(report: Report, console: Console) -> None:
         outcome = Text(_WORDS[row.outcome], style=_STYLES[row.outcome])
         sentence = Text(row.sentence)
         if row.outcome == "not_tested":
-            sentence.append(f" {visible(row.reason)}", style="yellow")
+            sentence.append(f" {row.reason}", style="yellow")
         if row.outcome == "passed":
             outcome.append(f" ({row.responses})", style="dim")
         table.add_row(Text(row.id), sentence, outcome)
@@ -74,7 +74,7 @@ def _show_observations(report: Report, console: Console) -> None:
     for row in rows:
         seen = sorted(row.observed, key=lambda one: -row.observed[one])
         shown = "; ".join(seen[:_MOST_OBSERVED]) + (" …" if len(seen) > _MOST_OBSERVED else "")
-        table.add_row(Text(row.id), Text(row.question), Text(visible(shown)), Text(row.expected, style="dim"))
+        table.add_row(Text(row.id), Text(row.question), Text(shown), Text(row.expected, style="dim"))
     console.print()
     console.print(table)
 
@@ -83,9 +83,8 @@ def _show_payments(report: Report, console: Console) -> None:
     _say(console, "\nPayments that this run recorded, or may have; they stay until somebody reverses them:")
     for payment in report.payments:
         style = "" if payment.outcome == RECORDED else "bold red"
-        _say(
-            console,
+        line = (
             f"  {payment.time}  load {payment.load}  {payment.reference}  {payment.amount} "
-            f"(currency {payment.currency})  {payment.outcome}  id {payment.id}",
-            style,
+            f"(currency {payment.currency})  {payment.outcome}  id {payment.id}"
         )
+        _say(console, visible(line), style)

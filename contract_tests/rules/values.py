@@ -137,10 +137,7 @@ def visible(text: str, keep: str = "") -> str:
     Control characters, C1, bidirectional marks and lone surrogates become `\x1b`, `\u202e` and so on;
     the characters of `keep` stay.
     """
-    return "".join(
-        character if character in keep or not _UNSEEN.match(character) else ascii(character)[1:-1]
-        for character in text
-    )
+    return _UNSEEN.sub(lambda one: one[0] if one[0] in keep else ascii(one[0])[1:-1], text)
 
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

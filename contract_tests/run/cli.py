@@ -19,6 +19,7 @@ from contract_tests.run.progress import ProgressBar
 from contract_tests.run.settings import MOCK, SUITES, Settings
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.transport import MEBIBYTE
 from mock_server.rates import Rate
 
 T = TypeVar("T")
@@ -58,6 +59,18 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{text!r} is not an amount; write it as 3.00")
     return amount
+
+
+def _seconds(text: str) -> float:
+    if fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) is None or not float(text):
+        raise ValueError(f"{text!r} is not a time in seconds; write it as 60")
+    return float(text)
+
+
+def _bytes(text: str) -> int:
+    if not _count(text):
+        raise ValueError("no response fits in 0 bytes; write 1 or more")
+    return int(text)
 
 
 def _run_id(text: str) -> str:
@@ -184,7 +197,7 @@ _option = partial(click.option, show_envvar=True)
 )
 @_option(
     "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Text(_seconds),
     metavar="SECONDS",
     default=60.0,
     show_default=True,
@@ -192,9 +205,9 @@ _option = partial(click.option, show_envvar=True)
 )
 @_option(
     "--max-response",
-    type=click.IntRange(min=1),
+    type=_Text(_bytes),
     metavar="BYTES",
-    default=32 * 1024 * 1024,
+    default=32 * MEBIBYTE,
     show_default=True,
     help="At most so long a response body.",
 )

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from contract_tests.rules.clauses import PAYABLE_STATUSES
-from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
+from contract_tests.rules.values import visible
 from contract_tests.run.target import Target
 from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
@@ -25,19 +26,21 @@ class CannotRun(Exception):
 
     def __init__(self, sentence: str, status: ExitStatus) -> None:
         """Keeps the sentence."""
-        super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = visible(sentence)
+        super().__init__(self.sentence)
         self.status = status
 
 
 def probe(send: Callable[[Request], Exchange], target: Target) -> None:
     """Asks for a load that cannot exist; raises CannotRun when nothing can be learned from the target."""
-    _check_response(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response.status, target)
+    _check_response(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response, target)
 
 
-def _check_response(status: int, target: Target) -> None:
+def _check_response(response: Response, target: Target) -> None:
+    status = response.status
     if status == NO_RESPONSE:
-        raise CannotRun(f"{target.base_url} cannot be reached.", ExitStatus.COULD_NOT_TEST)
+        why = response.content.decode()
+        raise CannotRun(f"{target.base_url} cannot be reached ({why}).", ExitStatus.COULD_NOT_TEST)
     if status in _REFUSED:
         why = "refuses the credentials" if target.wants_token else "wants a token: set ALVYS_TOKEN"
         raise CannotRun(f"{target.base_url} {why} (it answers {status}).", ExitStatus.COULD_NOT_TEST)
@@ -64,7 +67,7 @@ def check_loads(
         if number in found and _objection(found[number], status, ours, paid) is None:
             continue
         exchange = send(_read(number))
-        _check_response(exchange.response.status, target)
+        _check_response(exchange.response, target)
         seen = next((load for load in loads_in(exchange.response) if load.number == number), None)
         if exchange.response.status != _OK or seen is None:
             sentence = f"Load {number} cannot be read: the target responds with {exchange.response.status}."
@@ -88,7 +91,7 @@ def _search(
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         content = json.dumps(body).encode()
         response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
-        _check_response(response.status, target)
+        _check_response(response, target)
         shown |= {load.number: load for load in loads_in(response) if load.tells}
     return shown
 

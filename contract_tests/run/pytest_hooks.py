@@ -15,6 +15,7 @@ from contract_tests.report.results import BrokenTest
 from contract_tests.rules.clauses import GRADES
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import ClauseFailedError, Findings
+from contract_tests.rules.values import visible
 from contract_tests.run.cli import OPTIONS, PACKAGE, settings_from
 from contract_tests.run.grades import complaint_about, ids_of, position_of
 from contract_tests.run.preflight import CannotRun
@@ -193,6 +194,7 @@ def _kept(item: pytest.Item) -> Iterator[None]:
 
 
 def _skip(item: pytest.Item, reason: str) -> NoReturn:
+    reason = visible(reason)
     run = item.config.stash[SESSION].run
     if run is not None:
         for clause in ids_of(item):
@@ -213,13 +215,22 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keeps a test that failed without a failure of a clause to show for it."""
-    report = yield
+    report = _escaped((yield))
     session = item.config.stash[SESSION]
     explained = session.failures > session.failures_before or (
         call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
     )
     if report.failed and not explained:
         session.errors.append(BrokenTest(report.nodeid, report.longreprtext))
+    return report
+
+
+def _escaped(report: pytest.TestReport) -> pytest.TestReport:
+    """The report with nothing in it that a target sent to steer the terminal of whoever reads it."""
+    report.sections = [(name, visible(text, "\n\t")) for name, text in report.sections]
+    text = visible(report.longreprtext, "\n\t")
+    if report.failed and text != report.longreprtext:
+        report.longrepr = text
     return report
 
 

@@ -46,6 +46,12 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
     """
     try:
         credentials = Credentials.from_environment(environment)
+    except CredentialsError as error:
+        raise CannotRun(str(error), ExitStatus.USAGE) from None
+    finally:
+        # A traceback with its variables would show the secrets.
+        del environment
+    try:
         with open_target(settings, wants_token=credentials.exist) as (target, origin):
             if settings.is_mock or settings.plan:
                 # Nothing secret leaves for a mock that takes any token or none.

@@ -14,7 +14,6 @@ from contract_tests.report.plan import how_long
 from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.report.terminal import show
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.rules.values import visible
 from contract_tests.run.preflight import CannotRun
 from contract_tests.run.run import Run
 from contract_tests.run.settings import Settings
@@ -87,7 +86,7 @@ class Session:
             for sentence in self.unwritten:
                 console.print(Text(sentence, style="bold red"), soft_wrap=True)
         elif self.cannot is not None:
-            console.print(Text(visible(self.cannot.sentence), style="bold red"), soft_wrap=True)
+            console.print(Text(self.cannot.sentence, style="bold red"), soft_wrap=True)
         elif self.run is not None and self.settings.plan:
             plan, guard, rate = self.run.plan, self.run.guard, self.settings.rate
             time = rate and f"{how_long(len(plan.requests), rate.requests, rate.seconds)} at {rate}"

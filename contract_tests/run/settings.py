@@ -1,5 +1,6 @@
 """What a run was asked to do: the options, with the defaults that follow from the target."""
 
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -62,6 +63,7 @@ class Settings:
         """
         asked = cls(**{**given, "run_id": given["run_id"] or _new_run_id()})
         if asked.is_mock:
+            _check_apart(asked, asked.record)
             return replace(asked, suites=_in_order(asked.suites or SUITES))
         if asked.record_payments and asked.loads is None:
             raise click.UsageError(
@@ -92,9 +94,17 @@ class Settings:
 
 def _check_apart(asked: Settings, record: Path | None) -> None:
     """Raises click.UsageError where a report would be written over the payment log."""
-    for option, path in (("--report", asked.report), ("--json", asked.json), ("--junit", asked.junit)):
-        if record is not None and path is not None and path.resolve() == record.resolve():
+    # pytest expands the path of its XML file.
+    junit = asked.junit and Path(os.path.expandvars(asked.junit)).expanduser()
+    for option, path in (("--report", asked.report), ("--json", asked.json), ("--junit", junit)):
+        if record is not None and path is not None and _are_one(path, record):
             raise click.UsageError(f"{option} and the payment log are the same file: {record}.")
+
+
+def _are_one(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, which need not exist yet."""
+    exist = one.exists() and other.exists()
+    return os.path.realpath(one) == os.path.realpath(other) or (exist and one.samefile(other))
 
 
 def _first(given: T | None, default: T) -> T:

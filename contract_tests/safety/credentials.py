@@ -1,13 +1,13 @@
 """Who we are at the target: an access token, fixed or fetched with OAuth 2 client credentials."""
 
 import base64
-import json
+import html
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
-from urllib.parse import quote
 
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
@@ -28,6 +28,11 @@ _EXPIRY_LEEWAY_SECONDS: Final = 60
 _TIMEOUT_SECONDS: Final = 15
 _SHORTEST: Final = 4
 """A shorter secret is not looked for in what is printed: it would be found everywhere."""
+
+_OAUTH_ERRORS: Final = (
+    "access_denied", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "server_error",
+    "temporarily_unavailable", "unauthorized_client", "unsupported_grant_type",
+)  # fmt: skip
 
 
 class CredentialsError(Exception):
@@ -144,8 +149,7 @@ class Credentials:
         """The bytes without any secret that this run knows: a target may echo what it was sent."""
         for secret in list(self._given):
             if len(secret.reveal()) >= _SHORTEST:
-                for written in _writings(secret.reveal(), self._client_id):
-                    content = content.replace(written, b"[secret]")
+                content = _pattern(secret.reveal()).sub(b"[secret]", content)
         return content
 
     def _fetch(self) -> None:
@@ -171,7 +175,8 @@ class Credentials:
             token = fetched["access_token"]
         except OAuthError as error:
             raise CredentialsError(f"the token endpoint refused: {_safe(error.error)}.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001
+            # Whatever the endpoint did to the library, the way there holds the secret.
             raise CredentialsError(f"the token endpoint gave no token ({type(error).__name__}).") from None
         if not isinstance(token, str) or re.fullmatch(r"[\x21-\x7e]+", token) is None:
             message = "the token endpoint gave no usable token."
@@ -180,24 +185,52 @@ class Credentials:
         self._given.append(Secret(token))
 
 
-def _writings(secret: str, client_id: str) -> list[bytes]:
-    """The secret as a target may echo it: as it is, in base64, in a URL, in JSON. The longest first."""
-    basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
-    plain = base64.b64encode(secret.encode()).decode()
-    escaped = json.dumps(secret)[1:-1]
-    units = [f"{ord(character):04x}" for character in secret]
-    texts = {
-        secret, basic, plain, basic.rstrip("="), plain.rstrip("="), quote(secret, safe=""),
-        quote(secret, safe="").lower(), quote(secret), escaped, escaped.replace("/", "\\/"),
-        "".join(f"\\u{unit}" for unit in units), "".join(f"\\u{unit.upper()}" for unit in units),
-    }  # fmt: skip
-    return [text.encode() for text in sorted(texts, key=len, reverse=True)]
+@lru_cache
+def _pattern(text: str) -> re.Pattern[bytes]:
+    """The secret as a target may echo it: as it is, escaped as in JSON or a URL, or within base64."""
+    return re.compile(b"|".join([b"".join(map(_escapes, text)), *_in_base64(text.encode())]))
+
+
+def _escapes(character: str) -> bytes:
+    """A pattern of one character, however JSON (also within JSON), a URL or HTML may write it."""
+    code, utf16 = ord(character), character.encode("utf-16-be").hex()
+    units = [utf16[at : at + 4] for at in range(0, len(utf16), 4)]
+    ways = [
+        ("" if character.isalnum() else r"\\{0,8}") + re.escape(character),
+        "".join(rf"\\{{1,8}}u(?i:{unit})" for unit in units),
+        "".join(rf"%(?:25){{0,3}}(?i:{byte:02x})" for byte in character.encode()),
+        rf"&#(?:{code}|[xX]0{{0,6}}(?i:{code:x}));",
+    ]
+    ways += [re.escape(name) for name in (html.escape(character),) if name != character]
+    return f"(?:{'|'.join(ways)})".encode()
+
+
+def _in_base64(content: bytes) -> Iterator[bytes]:
+    """Patterns of base64 in which the bytes are anywhere, as in `id:secret`, up to its end.
+
+    Base64 makes four characters of three bytes, so there are three ways to write the same bytes.
+    """
+    for before, begin in enumerate((0, 2, 3)):
+        encoded = base64.b64encode(b"\0" * before + content).rstrip(b"=")
+        whole = (before + len(content)) * 8 // 6
+        core, rest = encoded[begin:whole], encoded[whole:]
+        if len(core) >= _SHORTEST:
+            end = b"(?:" + _of_base64(rest) + b"(?:=|%3[dD]){0,2})?" if rest else b""
+            yield _of_base64(core) + end
+
+
+def _of_base64(encoded: bytes) -> bytes:
+    """A pattern of base64 in either alphabet."""
+    other = {"+": b"|" + _escapes("-"), "/": b"|" + _escapes("_")}
+    return b"".join(
+        character.encode() if character.isalnum() else b"(?:" + _escapes(character) + other[character] + b")"
+        for character in encoded.decode()
+    )
 
 
 def _safe(code: object) -> str:
-    """The error's code if it looks like one: an endpoint may echo what it was sent."""
-    text = str(code)
-    return text if re.fullmatch(r"[a-z_]{1,40}", text) else "no reason given"
+    """The error's code if RFC 6749 knows it: an endpoint may echo what it was sent."""
+    return str(code) if code in _OAUTH_ERRORS else "no reason given"
 
 
 def _check_token_url(url: str) -> None:
