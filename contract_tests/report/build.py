@@ -160,7 +160,9 @@ def build(  # noqa: PLR0913 - the facts of a report
             )
             for question in questions.values()
         ),
-        errors=tuple(BrokenTest(error.test, visible(error.message, "\n\t")) for error in results.errors),
+        errors=tuple(
+            BrokenTest(visible(error.test), visible(error.message, "\n\t")) for error in results.errors
+        ),
         stopped=results.stopped and Stopped(_phrase(results.stopped.reason), results.stopped.status),
         seed=seed,
         run_id=run_id,
