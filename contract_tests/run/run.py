@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from contract_tests.report.plan import Plan
@@ -85,6 +85,8 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         guard.open_payments()
         references = _references(settings.run_id)
         yield Run(settings, target, client, guard, record, Findings(), plan, references, reads)
+        with suppress(Stop):  # the report asks the guard why the run was stopped
+            client.read_what_is_left()
     finally:
         client.close()
         record.close()

@@ -345,6 +345,11 @@ class GuardedClient:
         if status in _SAYS_NOTHING or 300 <= status < 400:
             self._note(settled(logged, REFUSED, status))
 
+    def read_what_is_left(self) -> None:
+        """Reads the loads on which the last refusals may have left a trace; Stop if one has."""
+        for load in self._not_shown(self._guard.to_read()):
+            self._read(load)
+
     def _not_shown(self, loads: Sequence[str]) -> Sequence[str]:
         """The loads that are still to be read, after a search has shown what it can of several.
 

@@ -259,6 +259,11 @@ class Guard:
         with self._lock:
             return self._exposures.shown()
 
+    def to_read(self) -> list[str]:
+        """The loads on which something was refused, and no read has shown yet that it left no trace."""
+        with self._lock:
+            return self._exposures.to_read()
+
     def waits_for(self, load: str) -> bool:
         """Whether a read of the load is still to show that what was refused left no trace."""
         with self._lock:

@@ -741,3 +741,16 @@ def test_a_total_that_converts_another_currency_is_no_trace(server: CountingServ
         books.converted = 0.08
         client.send(READ)
         assert guard.stopped is None
+
+
+def test_the_end_of_a_run_reads_what_no_suite_has_read(server: CountingServer) -> None:
+    books = Books()
+    server.answer = books
+    books.pay = lambda one: (books.book(one), as_json({}, 400))[1]
+    with guarded(server.url) as (client, guard, log):
+        client.send(READ)
+        client.send(payment(must_be_refused=True))
+        assert guard.stopped is None
+        with pytest.raises(Stop, match="which the target refused"):
+            client.read_what_is_left()
+        assert [one.outcome for one in log.payments] == ["recorded"]
