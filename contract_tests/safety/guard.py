@@ -319,7 +319,7 @@ class Guard:
 
     def _end(self, exposure: Exposure, fate: Fate) -> None:
         with self._lock:
-            if self._policy.is_mock and not exposure.planned:
+            if self._policy.is_mock and (fate is Fate.REFUSED or not exposure.planned):
                 self._exposures.drop(exposure)
             else:
                 self._exposures.end(exposure, fate)
