@@ -4,6 +4,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
@@ -144,10 +145,28 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def encode_json(value: object) -> bytes:
-    """A document as JSON; decimals are numbers, as written (`Decimal('0.10')` is `0.10`)."""
-    return _encoder.encode(value)
+    """A document as JSON; decimals are numbers, as written (`Decimal('0.10')` is `0.10`).
+
+    A lone surrogate, which a response may have held, is escaped.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        # The encoder writes no surrogate: a character that no text has stands for its backslash.
+        marked = _encoder.encode(_marked(value))
+        return marked.replace(_MARK.encode(), b"\\u")
 
 
+def _marked(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {_marked(name): _marked(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(each) for each in value]
+    return _SURROGATE.sub(lambda one: f"{_MARK}{ord(one[0]):04x}", value) if isinstance(value, str) else value
+
+
+_MARK = "\ufdd0"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -3,23 +3,57 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx2
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-from contract_tests.rules.values import visible
+from contract_tests.rules.values import instant, visible
 from contract_tests.run.cli import main
 from contract_tests.run.target import LoadsFileError, read_loads
 from contract_tests.safety.credentials import Credentials, Secret
-from tests.suite.counting_server import Received, Reply, counting_server
+from mock_server.testing import MockServer
+from tests.suite.counting_server import CountingServer, Received, Reply, counting_server
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "a-token/of+the=test"  # noqa: S105 - of these tests only
-NASTY = "\x1b[31m \x9b2J \u202eevil\u202c \x07 \u2066x\u2069 \ud800"
+TOKEN = "a-token/of+the=>>>???test"  # noqa: S105 - of these tests only
+SECRET = "client-secret-of-the-tests"  # noqa: S105 - of these tests only
+LOADS = "Invoiced: [LD-1001, LD-1004]\nCompleted: LD-1005\nDispatched: LD-1014\n"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "300"}).invoke(main, arguments)
+
+
+def python(
+    *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def loud_pytest(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The suites under plain pytest, with everything printed that pytest can print."""
+    loud = ("-vv", "-rA", "--showlocals", "--tb=long", "--full-trace", "--log-level=DEBUG")
+    return python("pytest", "contract_tests", "-p", "no:cacheprovider", *loud, *arguments)
+
+
+# --- what steers a terminal -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -33,45 +67,164 @@ def test_what_is_plain_stays() -> None:
     assert visible("größer 客 💶\n", "\n") == "größer 客 💶\n"
 
 
-def test_no_output_of_a_run_has_what_the_service_sent_to_steer_it(tmp_path: Path) -> None:
-    def answer(_received: Received) -> Reply:
-        return Reply(200, json.dumps({"LoadNumber": NASTY, "Status": NASTY}).encode())
+def mangled(document: object, by: str) -> object:
+    """The document with `by` in every text but instants and those that the run chose."""
+    if isinstance(document, dict):
+        kept = {"LoadNumber", "Status", "ReferenceNumber"}
+        return {name: each if name in kept else mangled(each, by) for name, each in document.items()}
+    if isinstance(document, list):
+        return [mangled(each, by) for each in document]
+    free = isinstance(document, str) and instant(document) is None
+    return f"{document}{by}" if free else document
 
-    files = {name: tmp_path / name for name in ("r.html", "r.json", "r.xml")}
-    with counting_server(answer) as server:
-        ended = CliRunner(env={"COLUMNS": "200"}).invoke(
-            main,
-            [
-                *("--target", server.url, "--suite", "reads", "--record", str(tmp_path / "log.jsonl")),
-                *("--report", str(files["r.html"]), "--json", str(files["r.json"])),
-                *("--junit", str(files["r.xml"])),
-            ],
-        )
-    assert ended.exit_code == 1, ended.output
-    for text in (ended.output, *(path.read_text("utf-8") for path in files.values())):
-        assert not any(
-            character in text
-            for character in NASTY
-            if ord(character) > 0x20 and not character.isalnum() and character not in "[;"
-        )
+
+@contextmanager
+def steering_service(by: str) -> Iterator[CountingServer]:
+    """A service that records as it should, and puts `by` in every response."""
+
+    def answer(one: Received) -> Reply:
+        own = {name: value for name, value in one.headers.items() if name not in {"host", "connection"}}
+        got = client.request(one.method, f"{mock.url}{one.path}", headers=own, content=one.body)
+        note = re.sub("[\0\n]", "", by).encode("utf-8", "backslashreplace").decode("latin-1")
+        headers = {"Content-Type": got.headers.get("content-type", ""), "X-Note": note}
+        text = json.dumps(mangled(got.json(), by), ensure_ascii=False)
+        # Within JSON a control character is escaped; a refusal is text that holds it as it is.
+        text = by + text if got.is_error else text
+        return Reply(got.status_code, text.encode("utf-8", "backslashreplace"), headers)
+
+    with MockServer() as mock, httpx2.Client() as client, counting_server(answer) as server:
+        yield server
 
 
 @pytest.mark.parametrize(
-    "written",
+    "by",
+    ["\x1b[31m\x9b2J\u202eevil\u2066\x07\x7f\x00\u2028\nPASSED", "\ud800"],
+    ids=["controls", "surrogate"],
+)
+def test_nothing_that_a_service_sends_steers_what_a_run_writes(by: str, tmp_path: Path) -> None:
+    (tmp_path / "loads.yaml").write_text(LOADS)
+    report, as_json, junit, log = [tmp_path / name for name in ("r.html", "r.json", "r.xml", "log.jsonl")]
+    files = (f"--report={report}", f"--json={as_json}", f"--junit={junit}")
+    consent = (f"--loads={tmp_path / 'loads.yaml'}", "--record-payments")
+    with steering_service(by) as server:
+        ended = run("--target", server.url, *consent, *files, f"--record={log}")
+    with steering_service(by) as server:
+        plain = loud_pytest("--target", server.url, *consent, f"--record={tmp_path / 'plain.jsonl'}")
+    assert (ended.exit_code, plain.returncode) == (1, 1), ended.output + plain.stdout
+    content = json.loads(as_json.read_text("utf-8"))
+    assert (content["errors"], content["stopped"]) == ([], None)
+    assert len(log.read_text("utf-8").splitlines()) > 1
+    files_written = [path.read_text("utf-8") for path in tmp_path.iterdir()]
+    for text in (ended.output, plain.stdout, plain.stderr, *files_written):
+        assert by not in text
+        assert visible(text, "\n\t") == text
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("written", "masked"),
     [
-        TOKEN,
-        base64.b64encode(TOKEN.encode()).decode(),
-        base64.b64encode(f"me:{TOKEN}".encode()).decode(),
-        quote(TOKEN, safe=""),
-        TOKEN.replace("/", "\\/"),
-        "".join(f"\\u{ord(character):04x}" for character in TOKEN),
+        (TOKEN, "[secret]"),
+        (in_base64(TOKEN), "[secret]"),
+        (in_base64(f"me:{TOKEN}"), "bWU6[secret]"),
+        (in_base64(f"id2:{TOKEN}"), "aWQyOm[secret]"),
+        (in_base64(f"Bearer {TOKEN}\n"), "QmVhcmVyIG[secret]K"),
+        (base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("="), "[secret]"),
+        (in_base64(TOKEN).replace("/", "\\/").replace("+", "\\u002B"), "[secret]"),
+        (quote(TOKEN, safe=""), "[secret]"),
+        (quote(quote(TOKEN, safe=""), safe="").lower(), "[secret]"),
+        (TOKEN.replace("/", "\\/"), "[secret]"),
+        (TOKEN.replace("+", "\\u002B"), "[secret]"),
+        (TOKEN.replace("+", "\\\\u002b").replace("/", "\\\\/"), "[secret]"),
+        ("".join(f"\\u{ord(character):04x}" for character in TOKEN), "[secret]"),
+        ("".join(f"&#{ord(character)};" for character in TOKEN), "[secret]"),
+        (TOKEN[:-1], TOKEN[:-1]),
     ],
 )
-def test_a_secret_is_masked_however_the_service_writes_it(written: str) -> None:
+def test_a_secret_is_masked_however_the_service_writes_it(written: str, masked: str) -> None:
     credentials = Credentials(client_id="me", client_secret=Secret(TOKEN))
-    masked = credentials.redact(f'{{"echo": "{written}"}}'.encode())
-    # Of `id:secret` in base64, the id may stay.
-    assert masked.replace(b"bWU6", b"") == b'{"echo": "[secret]"}'
+    assert credentials.redact(f'{{"echo": "{written}"}}'.encode()).decode() == f'{{"echo": "{masked}"}}'
+
+
+def test_no_body_makes_the_search_for_a_secret_long() -> None:
+    credentials = Credentials(token=Secret(TOKEN))
+    began = time.process_time()
+    credentials.redact(b"\\" * 300_000 + b"%25" * 100_000 + b"a-token" * 50_000)
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "issued",
+    [
+        {"access_token": f"fetched-{TOKEN}", "expires_in": 3600},
+        {"access_token": f"fetched {TOKEN}"},
+        {"error": "secretsecret", "error_description": SECRET},
+        {"error": SECRET.replace("-", "_"), "error_uri": f"https://a/{SECRET}"},
+        {"access_token": f"fetched-{TOKEN}", "expires_in": 1e300},
+        b"[" * 100_000 + SECRET.encode(),
+    ],
+    ids=["token", "unusable token", "error", "secret as error", "endless token", "deep JSON"],
+)
+def test_no_secret_is_in_any_output_however_loud(
+    issued: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(one: Received) -> Reply:
+        if one.path == "/token":
+            return Reply(body=issued if isinstance(issued, bytes) else json.dumps(issued).encode())
+        sent = one.headers.get("authorization", "")
+        echoes = [sent, in_base64(sent), quote(sent), in_base64(f"me:{SECRET}")]
+        return Reply(body=json.dumps(echoes).replace("/", "\\/").encode(), headers={"X-You": sent})
+
+    files = (
+        f"--record={tmp_path / 'l.jsonl'}",
+        f"--junit={tmp_path / 'r.xml'}",
+        f"--json={tmp_path / 'r.json'}",
+    )
+    with counting_server(answer) as server:
+        monkeypatch.setenv("ALVYS_CLIENT_ID", "me")
+        monkeypatch.setenv("ALVYS_CLIENT_SECRET", SECRET)
+        monkeypatch.setenv("ALVYS_TOKEN_URL", f"{server.url}/token")
+        ended = loud_pytest("--target", server.url, *files)
+    assert ended.returncode in {1, 3}, ended.stdout
+    assert any(one.path == "/token" for one in server.received)
+    written = ended.stdout + ended.stderr + "".join(path.read_text("utf-8") for path in tmp_path.iterdir())
+    for secret in (TOKEN, SECRET, SECRET.replace("-", "_"), in_base64(SECRET)[:-4], quote(TOKEN, safe="")):
+        assert secret not in written
+
+
+@pytest.mark.parametrize("variable", ["ALVYS_CLIENT_SECRET", "ALVYS_TOKEN"])
+def test_credentials_that_cannot_work_are_not_printed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, f"{SECRET} ü")
+    ended = loud_pytest("--target", "http://127.0.0.1:1")
+    assert ended.returncode == 2
+    assert SECRET not in ended.stdout + ended.stderr
+
+
+# --- options and files ----------------------------------------------------------------------------
+
+
+def test_a_response_ends_at_its_size(tmp_path: Path) -> None:
+    with counting_server(lambda _: Reply(body=b" " * 1001)) as server:
+        ended = run("--target", server.url, "--max-response=1000", f"--record={tmp_path / 'log.jsonl'}")
+    assert ended.exit_code == 3
+    assert "the response is longer than 1000 bytes" in ended.output
+
+
+def test_a_response_ends_at_its_deadline(tmp_path: Path) -> None:
+    def late(_received: Received) -> Reply:
+        time.sleep(0.5)
+        return Reply()
+
+    with counting_server(late) as server:
+        ended = run("--target", server.url, "--deadline=0.1", f"--record={tmp_path / 'log.jsonl'}")
+    assert ended.exit_code == 3
+    assert "the response took longer than 0.1 seconds in all" in ended.output
 
 
 def test_a_status_that_appears_twice_is_refused(tmp_path: Path) -> None:
@@ -81,65 +234,99 @@ def test_a_status_that_appears_twice_is_refused(tmp_path: Path) -> None:
         read_loads(path)
 
 
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1", "mock"])
+@pytest.mark.parametrize("name", ["log.jsonl", "./log.jsonl", "soft", "hard", "~/log.jsonl"])
 @pytest.mark.parametrize("option", ["--json", "--report", "--junit"])
-def test_a_report_is_never_written_over_the_payment_log(option: str, tmp_path: Path) -> None:
+def test_a_report_is_never_written_over_the_payment_log(
+    option: str, name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name.startswith("~") and option != "--junit":
+        pytest.skip("pytest alone expands the names of its files")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     log = tmp_path / "log.jsonl"
-    (tmp_path / "link.jsonl").symlink_to(log)
-    arguments = ["--target", "http://127.0.0.1:1", "--record", str(log), option, str(tmp_path / "link.jsonl")]
-    ended = CliRunner().invoke(main, arguments)
+    log.touch()
+    Path("soft").symlink_to(log)
+    Path("hard").hardlink_to(log)
+    ended = run("--target", target, "--record", str(log), option, name)
     assert ended.exit_code == 2
     assert f"{option} and the payment log are the same file" in " ".join(ended.output.split())
 
 
+def test_a_report_is_not_written_over_a_payment_log_that_does_not_exist_yet(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    (tmp_path / "link").symlink_to(log)
+    ended = run("--target=http://127.0.0.1:1", "--record", str(log), "--json", str(tmp_path / "link"))
+    assert ended.exit_code == 2
+    assert "are the same file" in " ".join(ended.output.split())
+
+
 def test_a_run_is_resumed_only_from_its_payment_log(tmp_path: Path) -> None:
-    (tmp_path / "loads.yaml").write_text("Invoiced: ['LD-1']\n")
-    arguments = [
-        "--target",
-        "http://127.0.0.1:1",
-        "--record-payments",
-        "--loads",
-        str(tmp_path / "loads.yaml"),
-    ]
-    ended = CliRunner().invoke(
-        main, [*arguments, "--run-id", "gone", "--record", str(tmp_path / "gone.jsonl")]
-    )
+    loads, log = tmp_path / "loads.yaml", tmp_path / "gone.jsonl"
+    loads.write_text("Invoiced: ['LD-1']\n")
+    target = ("--target=http://127.0.0.1:1", "--record-payments", f"--loads={loads}")
+    ended = run(*target, "--run-id=gone", f"--record={log}")
     assert ended.exit_code == 2
     assert "--run-id gone resumes a run from its payment log" in " ".join(ended.output.split())
 
 
-@pytest.mark.parametrize("kind", ["a folder", "a pipe"])
-def test_a_payment_log_is_a_regular_file(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [("folder", "cannot be written; name a file"), ("pipe", "The payment log {} is not a regular file.")],
+)
+def test_a_payment_log_is_a_regular_file(kind: str, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.mkdir() if kind == "a folder" else os.mkfifo(path)
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
     with counting_server() as server:
-        ended = CliRunner().invoke(main, ["--target", server.url, "--record", str(path)])
+        ended = run("--target", server.url, "--record", str(path))
     assert ended.exit_code == 2
+    assert sentence.format(path) in " ".join(ended.output.split())
     assert server.received == []
 
 
-def st_run(url: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "schemathesis.cli", "run", "openapi.yaml", "--url", url]
-    command += ["--phases", "examples", "--include-operation-id", "getLoad", "--max-examples", "1"]
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+# --- `st run` -------------------------------------------------------------------------------------
+
+ELSEWHERE = "http://192.0.2.1:9"
+
+
+def st_run(url: str, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    chosen = ("--phases", "examples", "--include-operation-id", "getLoad", "--max-examples", "1")
+    command = ("schemathesis.cli", "run", "openapi.yaml", f"--url={url}", *chosen, *options)
+    return python(*command, environment=environment)
 
 
 def test_st_run_refuses_a_target_that_may_book_money() -> None:
-    ended = st_run("http://192.0.2.1:9")
+    with counting_server() as proxy:
+        ended = st_run(ELSEWHERE, "--proxy", proxy.url)
     assert ended.returncode == 2
+    assert f"{ELSEWHERE} is not on loopback, and `st run` keeps no budget" in ended.stderr
+    assert proxy.received == []
+
+
+def test_st_run_refuses_such_a_target_of_a_file_before_it_is_probed(tmp_path: Path) -> None:
+    hooks = "contract_tests.schemathesis_hooks"
+    with counting_server() as proxy:
+        settings = f'base-url = "{ELSEWHERE}"\nhooks = "{hooks}"\nproxy = "{proxy.url}"\n'
+        (tmp_path / "schemathesis.toml").write_text(settings)
+        ended = python("schemathesis.cli", "run", str(ROOT / "openapi.yaml"), folder=tmp_path)
+    assert ended.returncode == 2, ended.stdout
     assert "`st run` keeps no budget" in ended.stderr
-    assert "Examples" not in ended.stdout
+    assert proxy.received == []
 
 
-def test_st_run_goes_to_loopback_and_past_any_proxy() -> None:
-    with counting_server(lambda _: Reply(404, b"{}")) as server:
-        ended = st_run(server.url, http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1")
-    assert server.received, ended.stdout
+def test_st_run_goes_there_with_consent_but_sends_no_token_unencrypted() -> None:
+    consent = {"ALVYS_ST_RUN_BOOKS_MONEY": "yes", "ALVYS_TOKEN": TOKEN}
+    with counting_server(lambda _: Reply(404, b"{}")) as proxy:
+        ended = st_run(ELSEWHERE, "--proxy", proxy.url, **consent)
+    assert any(ELSEWHERE in one.path for one in proxy.received), ended.stdout
+    assert TOKEN not in str(proxy.received)
+    assert "no token is sent over http beyond loopback" in ended.stderr
+
+
+def test_st_run_goes_to_loopback_with_a_token_and_past_any_proxy() -> None:
+    with counting_server(lambda _: Reply(404, b"{}")) as server, counting_server() as proxy:
+        proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY"), proxy.url)
+        ended = st_run(server.url, **proxies, NO_PROXY="", no_proxy="", ALVYS_TOKEN=TOKEN)
+    assert f"Bearer {TOKEN}" in [one.headers.get("authorization") for one in server.received], ended.stdout
+    assert proxy.received == []
     assert "proxies of the environment are ignored" in ended.stderr
