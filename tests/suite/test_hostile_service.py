@@ -1,6 +1,7 @@
 """What a hostile service cannot do to whoever reads the output, and what `st run` refuses."""
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -16,16 +17,20 @@ import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.values import instant, visible
 from contract_tests.run.cli import main
+from contract_tests.run.preflight import CannotRun
 from contract_tests.run.target import LoadsFileError, read_loads
 from contract_tests.safety.credentials import Credentials, Secret
+from contract_tests.safety.guard import Stop
 from mock_server.testing import MockServer
 from tests.suite.counting_server import CountingServer, Received, Reply, counting_server
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token/of+the=>>>???test"  # noqa: S105 - of these tests only
 SECRET = "client-secret-of-the-tests"  # noqa: S105 - of these tests only
+PLAIN = ("-p", "no:cacheprovider")
 LOADS = "Invoiced: [LD-1001, LD-1004]\nCompleted: LD-1005\nDispatched: LD-1014\n"
 
 
@@ -50,7 +55,7 @@ def python(
 def loud_pytest(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """The suites under plain pytest, with everything printed that pytest can print."""
     loud = ("-vv", "-rA", "--showlocals", "--tb=long", "--full-trace", "--log-level=DEBUG")
-    return python("pytest", "contract_tests", "-p", "no:cacheprovider", *loud, *arguments)
+    return python("pytest", "contract_tests", *PLAIN, *loud, *arguments)
 
 
 # --- what steers a terminal -----------------------------------------------------------------------
@@ -65,6 +70,13 @@ def test_what_could_steer_a_terminal_is_escaped(character: str) -> None:
 
 def test_what_is_plain_stays() -> None:
     assert visible("größer 客 💶\n", "\n") == "größer 客 💶\n"
+
+
+@pytest.mark.parametrize(
+    "reason", [CannotRun("a\x1b", ExitStatus.USAGE), Stop("a\x1b")], ids=["gate", "stop"]
+)
+def test_why_a_run_ended_is_escaped_wherever_it_is_printed(reason: CannotRun | Stop) -> None:
+    assert str(reason) == "a\\x1b"
 
 
 def mangled(document: object, by: str) -> object:
@@ -109,7 +121,8 @@ def test_nothing_that_a_service_sends_steers_what_a_run_writes(by: str, tmp_path
     with steering_service(by) as server:
         ended = run("--target", server.url, *consent, *files, f"--record={log}")
     with steering_service(by) as server:
-        plain = loud_pytest("--target", server.url, *consent, f"--record={tmp_path / 'plain.jsonl'}")
+        fewer = ("--suite=reads", "--suite=smoke", f"--record={tmp_path / 'plain.jsonl'}")
+        plain = python("pytest", "contract_tests", "-rA", *PLAIN, "--target", server.url, *consent, *fewer)
     assert (ended.exit_code, plain.returncode) == (1, 1), ended.output + plain.stdout
     content = json.loads(as_json.read_text("utf-8"))
     assert (content["errors"], content["stopped"]) == ([], None)
@@ -166,7 +179,7 @@ def test_no_body_makes_the_search_for_a_secret_long() -> None:
         {"access_token": f"fetched {TOKEN}"},
         {"error": "secretsecret", "error_description": SECRET},
         {"error": SECRET.replace("-", "_"), "error_uri": f"https://a/{SECRET}"},
-        {"access_token": f"fetched-{TOKEN}", "expires_in": 1e300},
+        {"access_token": f"fetched-{TOKEN}", "expires_in": float("inf")},
         b"[" * 100_000 + SECRET.encode(),
     ],
     ids=["token", "unusable token", "error", "secret as error", "endless token", "deep JSON"],
@@ -235,13 +248,16 @@ def test_a_status_that_appears_twice_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:1", "mock"])
-@pytest.mark.parametrize("name", ["log.jsonl", "./log.jsonl", "soft", "hard", "~/log.jsonl"])
-@pytest.mark.parametrize("option", ["--json", "--report", "--junit"])
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        *itertools.product(("--json", "--report", "--junit"), ("log.jsonl", "./log.jsonl", "soft", "hard")),
+        ("--junit", "~/log.jsonl"),
+    ],
+)
 def test_a_report_is_never_written_over_the_payment_log(
     option: str, name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if name.startswith("~") and option != "--junit":
-        pytest.skip("pytest alone expands the names of its files")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     log = tmp_path / "log.jsonl"
