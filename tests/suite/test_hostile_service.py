@@ -44,7 +44,8 @@ def python(
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env=os.environ | (environment or {}),
+        # First, because of what is long only the beginning is printed.
+        env={**(environment or {}), **os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=120,
@@ -52,10 +53,10 @@ def python(
     )
 
 
-def loud_pytest(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def loud_pytest(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """The suites under plain pytest, with everything printed that pytest can print."""
     loud = ("-vv", "-rA", "--showlocals", "--tb=long", "--full-trace", "--log-level=DEBUG")
-    return python("pytest", "contract_tests", *PLAIN, *loud, *arguments)
+    return python("pytest", "contract_tests", *PLAIN, *loud, *arguments, environment=environment)
 
 
 # --- what steers a terminal -----------------------------------------------------------------------
@@ -133,6 +134,19 @@ def test_nothing_that_a_service_sends_steers_what_a_run_writes(by: str, tmp_path
         assert visible(text, "\n\t") == text
 
 
+def test_what_a_test_raises_and_prints_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "test_raw.py"
+    path.write_text(
+        """def test_raw():\n    print("\\x1b[31m")\n    raise ValueError("\\u202e\\n\\x9b2J")\n"""
+    )
+    ended = python(
+        "pytest", "-rA", *PLAIN, "-p", "contract_tests.run.pytest_hooks", str(path), folder=tmp_path
+    )
+    assert ended.returncode == 1
+    assert "\\u202e" in ended.stdout
+    assert visible(ended.stdout, "\n\t") == ended.stdout
+
+
 # --- secrets --------------------------------------------------------------------------------------
 
 
@@ -184,9 +198,7 @@ def test_no_body_makes_the_search_for_a_secret_long() -> None:
     ],
     ids=["token", "unusable token", "error", "secret as error", "endless token", "deep JSON"],
 )
-def test_no_secret_is_in_any_output_however_loud(
-    issued: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_secret_is_in_any_output_however_loud(issued: object, tmp_path: Path) -> None:
     def answer(one: Received) -> Reply:
         if one.path == "/token":
             return Reply(body=issued if isinstance(issued, bytes) else json.dumps(issued).encode())
@@ -200,10 +212,8 @@ def test_no_secret_is_in_any_output_however_loud(
         f"--json={tmp_path / 'r.json'}",
     )
     with counting_server(answer) as server:
-        monkeypatch.setenv("ALVYS_CLIENT_ID", "me")
-        monkeypatch.setenv("ALVYS_CLIENT_SECRET", SECRET)
-        monkeypatch.setenv("ALVYS_TOKEN_URL", f"{server.url}/token")
-        ended = loud_pytest("--target", server.url, *files)
+        client = {"ALVYS_CLIENT_ID": "me", "ALVYS_CLIENT_SECRET": SECRET}
+        ended = loud_pytest("--target", server.url, *files, **client, ALVYS_TOKEN_URL=f"{server.url}/token")
     assert ended.returncode in {1, 3}, ended.stdout
     assert any(one.path == "/token" for one in server.received)
     written = ended.stdout + ended.stderr + "".join(path.read_text("utf-8") for path in tmp_path.iterdir())
@@ -212,9 +222,8 @@ def test_no_secret_is_in_any_output_however_loud(
 
 
 @pytest.mark.parametrize("variable", ["ALVYS_CLIENT_SECRET", "ALVYS_TOKEN"])
-def test_credentials_that_cannot_work_are_not_printed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(variable, f"{SECRET} ü")
-    ended = loud_pytest("--target", "http://127.0.0.1:1")
+def test_credentials_that_cannot_work_are_not_printed(variable: str) -> None:
+    ended = loud_pytest("--target", "http://127.0.0.1:1", **{variable: f"{SECRET} ü"})
     assert ended.returncode == 2
     assert SECRET not in ended.stdout + ended.stderr
 
