@@ -22,6 +22,7 @@ from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import attempt_of, is_payment
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.findings import ClauseFailedError
 from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of
 from contract_tests.safety.credentials import Credentials, CredentialsError
@@ -107,9 +108,7 @@ def alvys_contract(ctx: CheckContext, response: Received, case: Case[Any]) -> No
     del ctx
     failures = _judge(response, case).failures
     if failures:
-        raise AssertionError(
-            "\n".join(f"{one.clause}: expected {one.expected}; got {one.got}" for one in failures)
-        )
+        raise AssertionError(str(ClauseFailedError(failures)))
 
 
 def _judge(received: Received, case: Case[Any]) -> Verdict:

@@ -18,8 +18,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.findings import ClauseFailedError, Failure
 from contract_tests.rules.values import instant, visible
-from contract_tests.run.cli import main
+from contract_tests.run import run as run_module
+from contract_tests.run.cli import main, settings_from
 from contract_tests.run.preflight import CannotRun
 from contract_tests.run.target import LoadsFileError, read_loads
 from contract_tests.safety.credentials import Credentials, Secret
@@ -78,6 +80,11 @@ def test_what_is_plain_stays() -> None:
 )
 def test_why_a_run_ended_is_escaped_wherever_it_is_printed(reason: CannotRun | Stop) -> None:
     assert str(reason) == "a\\x1b"
+
+
+def test_what_a_clause_got_is_in_one_line() -> None:
+    failed = ClauseFailedError([Failure("R1", "a", "b\nPASSED\x1b", ())])
+    assert str(failed) == "R1: expected a; got b\\nPASSED\\x1b"
 
 
 def mangled(document: object, by: str) -> object:
@@ -142,7 +149,7 @@ def test_what_a_test_raises_and_prints_is_escaped(tmp_path: Path) -> None:
     ended = python(
         "pytest", "-rA", *PLAIN, "-p", "contract_tests.run.pytest_hooks", str(path), folder=tmp_path
     )
-    assert ended.returncode == 1
+    assert "1 failed" in ended.stdout
     assert "\\u202e" in ended.stdout
     assert visible(ended.stdout, "\n\t") == ended.stdout
 
@@ -226,6 +233,16 @@ def test_credentials_that_cannot_work_are_not_printed(variable: str) -> None:
     ended = loud_pytest("--target", "http://127.0.0.1:1", **{variable: f"{SECRET} ü"})
     assert ended.returncode == 2
     assert SECRET not in ended.stdout + ended.stderr
+
+
+def test_no_frame_of_a_run_that_breaks_holds_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "open_target", lambda *_, **__: 1 / 0)
+    opened = run_module.open_run(settings_from({}), {"ALVYS_TOKEN": TOKEN})
+    with pytest.raises(ZeroDivisionError) as error, opened:
+        pass
+    frames = [entry.frame for entry in error.traceback if "contract_tests" in str(entry.path)]
+    assert frames
+    assert not any(TOKEN in repr(frame.f_locals) for frame in frames)
 
 
 # --- options and files ----------------------------------------------------------------------------
