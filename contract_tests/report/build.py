@@ -7,10 +7,11 @@ from typing import Final, Literal
 
 from contract_tests.report.curl import curl
 from contract_tests.report.results import BrokenTest, Results, Stopped
-from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Clause, Question
+from contract_tests.rules.clauses import CLAUSES, Clause
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure
+from contract_tests.rules.questions import QUESTIONS, Question
 from contract_tests.rules.values import money_text, visible
 from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 

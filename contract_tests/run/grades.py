@@ -2,7 +2,8 @@
 
 import pytest
 
-from contract_tests.rules.clauses import CLAUSES, GRADES, QUESTIONS
+from contract_tests.rules.clauses import CLAUSES, GRADES
+from contract_tests.rules.questions import QUESTIONS
 from contract_tests.run.settings import SUITES
 
 

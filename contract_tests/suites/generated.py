@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -25,18 +24,11 @@ from schemathesis.specs.openapi.checks import (
 
 from contract_tests.rules.attempt import is_payment
 from contract_tests.rules.clauses import PAYABLE_STATUSES
+from contract_tests.rules.documents import SPEC
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.suites.api import Api
-
-_HERE = Path(__file__).parents[1]
-_DOCUMENT = next(
-    path
-    for path in (_HERE.parent / "openapi.yaml", _HERE.parent / "mock_server" / "openapi.yaml")
-    if path.exists()
-)
-"""In a checkout the document is beside the package; a wheel carries it in the mock's."""
 
 CHECKS = (content_type_conformance, response_headers_conformance, response_schema_conformance)
 """What makes sense for a 200. The body and media type of an error are the target's own (A2, A3)."""
@@ -49,7 +41,7 @@ def document() -> dict[str, Document]:
 
     Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
     """
-    read: dict[str, Document] = yaml.safe_load(_DOCUMENT.read_text("utf-8"))
+    read: dict[str, Document] = yaml.safe_load(SPEC.read_text("utf-8"))
     paths = _at(read, "paths")
     for path in [path for path in paths if not path.startswith("/api/p/")]:
         del paths[path]

@@ -10,8 +10,9 @@ import click
 import pytest
 import yaml
 
-from contract_tests.rules.clauses import CLAUSES, QUESTIONS, Grade, Question
+from contract_tests.rules.clauses import CLAUSES, Grade
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.questions import QUESTIONS, Question
 from contract_tests.safety import credentials
 from evaluation.defects import CATALOGUE
 from mock_server.cli import EPILOG
@@ -217,7 +218,7 @@ def test_assumption_says_what_the_mock_does(question: Question) -> None:
     missing = words(question.expected) - words(answer)
     message = (
         f"docs/contract.md, row {name} does not say {missing}, but {question.id} of "
-        f"contract_tests/rules/clauses.py says that the mock's answer is: {question.expected}"
+        f"contract/assumptions.yaml says that the mock's answer is: {question.expected}"
     )
     if missing:
         pytest.fail(message, pytrace=False)

@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
 """Room -> the rooms that it may import."""
 
 LIBRARIES: dict[str, set[str]] = {
-    "rules": {"msgspec"},
+    "rules": {"msgspec", "yaml"},
     "safety": {"authlib", "httpcore2", "httpx2", "portalocker", "pyrate_limiter"},
     "oracle": set(),
     "report": {"jinja2", "rich"},

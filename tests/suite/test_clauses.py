@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from contract_tests.rules.clauses import QUESTIONS
+from contract_tests.rules.questions import QUESTIONS
 from mock_server.testing import MockServer, Settings
 
 SUITES = ("reads", "rejects", "smoke", "table", "model", "concurrency")

@@ -18,10 +18,11 @@ from contract_tests.report.json import write_json
 from contract_tests.report.plan import how_long
 from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.report.terminal import show
-from contract_tests.rules.clauses import Clause, Question
+from contract_tests.rules.clauses import Clause
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
+from contract_tests.rules.questions import Question
 from contract_tests.safety.payment_log import LoggedPayment
 from tests.suite.counting_server import PAYMENTS
 from tests.suite.payments import payment

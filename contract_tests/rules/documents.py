@@ -1,0 +1,9 @@
+"""Where the documents of the contract are: beside this package, or in the wheel in the mock's."""
+
+from pathlib import Path
+
+_above = Path(__file__).parents[2]
+_home = _above if (_above / "openapi.yaml").exists() else _above / "mock_server"
+
+SPEC = _home / "openapi.yaml"
+ASSUMPTIONS = _home / "contract" / "assumptions.yaml"
