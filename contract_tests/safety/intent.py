@@ -349,6 +349,9 @@ def _read_text(text: str, body: _Body) -> None:
             if value is None or not number or not _PLAIN_GAP.fullmatch(value[1]):
                 body.opaque = True
         body.amounts.extend(_numbers(_AMOUNT_IN_TEXT.findall(version)))
+        if set(re.findall("amount", version, re.IGNORECASE)) - {"Amount"}:
+            # A reader who compares names exactly misses it, and may take what is open.
+            body.amounts.append(_ENDLESS)
         body.documents.extend(found for found in _DOCUMENT_IN_TEXT.findall(version))
 
 

@@ -75,6 +75,8 @@ def let_out(content: bytes, *, consent: bool) -> Intent | None:
 @pytest.mark.parametrize("reader", READERS)
 @given(content=st.one_of(bodies(), FORMS, XML))
 @example(content=b'{"LoadNumber": "ct-no-such-load-1", "LoadNumber": null, "Amount": {"Amount": 0.01}}')
+@example(content=b'{"LoadNumber": "LD-1", "amount": {"Amount": 0.01}},')
+@example(content=b'{"LoadNumber": "LD-1", "Amount": {"amount": 0.01}},')
 def test_no_reader_books_more_than_the_guard_reads(reader: str, content: bytes) -> None:
     try:
         booked = READERS[reader](content)
