@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from contract_tests.report.build import ClauseRow, Report
+from contract_tests.report.drift import SCHEMA_VERSION, Drift
 
 
-def write_json(report: Report, path: Path) -> None:
-    """Writes the report. Its fields do not change: programs read them."""
+def write_json(report: Report, path: Path, drift: Drift | None = None) -> None:
+    """Writes the report, as docs/report.schema.json describes it."""
     content = {
+        "schema_version": SCHEMA_VERSION,
         "target": report.target,
         "started": report.started,
         "verdict": report.verdict,
@@ -22,6 +24,7 @@ def write_json(report: Report, path: Path) -> None:
         "clauses": [_clause(row) for row in report.clauses],
         "observations": [asdict(row) for row in report.observations],
         "errors": [asdict(error) for error in report.errors],
+        "drift": drift and asdict(drift),
     }
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 

@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract_tests.report.build import ClauseRow, Report
+from contract_tests.report.drift import Drift
 from contract_tests.rules.values import visible
 from contract_tests.safety.payment_log import RECORDED
 
@@ -13,12 +14,14 @@ _WORDS = {"passed": "passed", "failed": "FAILED", "not_tested": "not tested"}
 _MOST_OBSERVED = 3
 
 
-def show(report: Report, console: Console, *, list_payments: bool) -> None:
+def show(report: Report, console: Console, *, list_payments: bool, drift: Drift | None = None) -> None:
     """Prints the report; its first line is verdict, target and counts."""
     _say(console, report.headline, _STYLES[report.verdict])
     if report.stopped:
         _say(console, f"The run was stopped: {report.stopped.reason}.", "bold red")
     _say(console, f"run {report.run_id}, seed {report.seed}, started {report.started}", "dim")
+    if drift is not None:
+        _show_drift(drift, console)
     _show_clauses(report, console)
     for row in report.clauses:
         _show_failures(row, console)
@@ -32,6 +35,14 @@ def show(report: Report, console: Console, *, list_payments: bool) -> None:
 
 def _say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(visible(text, "\n"), style=style), soft_wrap=True)
+
+
+def _show_drift(drift: Drift, console: Console) -> None:
+    changes = drift.clauses + drift.observations
+    _say(console, f"Changed since {drift.since}: {'' if changes else 'nothing'}".rstrip(), "bold")
+    for change in changes:
+        line = f"  {change.id}  {change.subject}  {change.before} → {change.now}"
+        _say(console, line, "bold red" if change.worse else "")
 
 
 def _show_clauses(report: Report, console: Console) -> None:

@@ -14,6 +14,7 @@ import click
 import pytest
 from rich.console import Console
 
+from contract_tests.report.drift import Baseline
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.run.progress import ProgressBar
 from contract_tests.run.settings import MOCK, SUITES, Settings
@@ -84,6 +85,11 @@ def _output(text: str) -> Path:
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f"{text} cannot be written; name a file in a folder that exists")
     return path
+
+
+def _baseline(text: str) -> Path:
+    Baseline.read(Path(text))
+    return Path(text)
 
 
 class _Suites(click.Choice[str]):
@@ -175,6 +181,18 @@ _option = partial(click.option, show_envvar=True)
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.xml",
     help="Write the tests as JUnit XML.",
+)
+@_option(
+    "--baseline",
+    type=_Text(_baseline),
+    metavar="FILE.json",
+    help="Compare with the JSON report of an earlier run: what changed is said first, and a clause that got "
+    "worse is a failure.",
+)
+@_option(
+    "--fail-on-change",
+    is_flag=True,
+    help="With --baseline: an open question that is answered otherwise than before is a failure too.",
 )
 @_option(
     "--plan",

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from contract_tests.report.build import Report, build
+from contract_tests.report.drift import Baseline, Drift, drift
 from contract_tests.report.html import write_html
 from contract_tests.report.json import write_json
 from contract_tests.report.plan import how_long
@@ -31,8 +32,9 @@ class Session:
     errors: list[BrokenTest] = field(default_factory=list)
     parts: list[Results] = field(default_factory=list)
     report: Report | None = None
+    drift: Drift | None = None
     unwritten: list[str] = field(default_factory=list)
-    """A sentence for each file of the report that could not be written."""
+    """A sentence for each file that could not be written, and a baseline that could not be read."""
     failures_before: int = 0
     """How many failures were known before the present test."""
 
@@ -76,13 +78,33 @@ class Session:
         self.report = build(
             results, started=self.started, seed=self.settings.seed, run_id=self.settings.run_id
         )
-        self.unwritten = list(_write(self.report, self.settings))
-        return self.report.exit_status or (ExitStatus.USAGE if self.unwritten else status)
+        self._compare()
+        self.unwritten += _write(self.report, self.drift, self.settings)
+        return (
+            self.report.exit_status
+            or (ExitStatus.USAGE if self.unwritten else status)
+            or (ExitStatus.FAILED if self._has_drifted else ExitStatus.PASSED)
+        )
+
+    def _compare(self) -> None:
+        if self.report is None or self.settings.baseline is None:
+            return
+        try:
+            # Before the reports are written: the new one may take the place of the old one.
+            self.drift = drift(self.report, Baseline.read(self.settings.baseline))
+        except ValueError as error:
+            self.unwritten.append(f"{error}.")
+
+    @property
+    def _has_drifted(self) -> bool:
+        if self.drift is None:
+            return False
+        return self.drift.is_worse or (self.settings.fail_on_change and bool(self.drift.observations))
 
     def show(self, console: Console) -> None:
         """Prints the report, or the plan if one was asked for, or why there is neither."""
         if self.report is not None:
-            show(self.report, console, list_payments=not self.settings.is_mock)
+            show(self.report, console, list_payments=not self.settings.is_mock, drift=self.drift)
             for sentence in self.unwritten:
                 console.print(Text(sentence, style="bold red"), soft_wrap=True)
         elif self.cannot is not None:
@@ -106,11 +128,11 @@ def _stopped_by_pytest(results: Results, status: int) -> Stopped | None:
     return None
 
 
-def _write(report: Report, settings: Settings) -> Iterator[str]:
+def _write(report: Report, changes: Drift | None, settings: Settings) -> Iterator[str]:
     for path, write in ((settings.report, write_html), (settings.json, write_json)):
         if path is not None:
             try:
-                write(report, path)
+                write(report, path, changes)
             except OSError as error:
                 # What was paid for is still to be shown.
                 yield f"{path} could not be written: {error.strerror}."

@@ -43,6 +43,8 @@ class Settings:
     report: Path | None
     json: Path | None
     junit: Path | None
+    baseline: Path | None
+    fail_on_change: bool
     plan: bool
     run_id: str
     record: Path | None
@@ -62,6 +64,8 @@ class Settings:
         Raises click.UsageError when they do not go together.
         """
         asked = cls(**{**given, "run_id": given["run_id"] or _new_run_id()})
+        if asked.fail_on_change and asked.baseline is None:
+            raise click.UsageError("--fail-on-change needs --baseline, the report to compare with.")
         if asked.is_mock:
             _check_apart(asked, asked.record)
             return replace(asked, suites=_in_order(asked.suites or SUITES))

@@ -1,72 +1,24 @@
 """`alvys-contract` as a person or a nightly job uses it: exit status, files, what is printed."""
 
-import contextlib
 import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
-import hypothesis.core
 import pytest
 from click.testing import CliRunner
 
 from contract_tests.run.cli import main
 from mock_server.testing import MockServer
 from tests.suite.counting_server import PAYMENTS, Received, Reply, counting_server
+from tests.suite.shell import Ended, Shell
 
 TOKEN = "secret-token-of-the-test"  # noqa: S105 - of these tests only
 ROOT = Path(__file__).parents[2]
-LOADS = """
-Invoiced: [LD-1001, LD-1004]
-Completed: [LD-1005]
-Dispatched: LD-1014
-"""
-
-
-@dataclass
-class Shell:
-    """Runs the command in a folder of its own, in this process: it takes a second less to start."""
-
-    folder: Path
-
-    def __call__(self, *arguments: str) -> "Ended":
-        with contextlib.chdir(self.folder):
-            ended = CliRunner(env={"COLUMNS": "200"}).invoke(main, arguments)
-        return Ended(ended.exit_code, ended.stdout, ended.stderr)
-
-    def everything_written(self) -> str:
-        return "".join(path.read_text("utf-8") for path in self.folder.rglob("*") if path.is_file())
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def first_line(self) -> str:
-        return self.out.splitlines()[0]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    (tmp_path / "loads.yaml").write_text(LOADS)
-    # A run that generates sets the seed of all that follows.
-    monkeypatch.setattr(hypothesis.core, "global_force_seed", None)
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def mock() -> Iterator[MockServer]:
-    with MockServer() as server:
-        yield server
 
 
 def plain_pytest(*arguments: str, folder: Path = ROOT) -> Ended:

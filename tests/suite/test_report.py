@@ -26,6 +26,7 @@ from contract_tests.rules.questions import Question
 from contract_tests.safety.payment_log import LoggedPayment
 from tests.suite.counting_server import PAYMENTS
 from tests.suite.payments import payment
+from tests.suite.shell import REPORT
 
 CLAUSES = {
     "R1": Clause("R1", "documented", "Payments are accepted."),
@@ -168,6 +169,7 @@ def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None
     whole.findings.observes("A6", "200")
     write_json(report(whole), path)
     content = json.loads(path.read_text())
+    REPORT.validate(content)
     failure = content["clauses"][1]["evidence"]["failures"][0]
     assert failure.pop("curl").startswith("curl ")
     assert failure == {"expected": "404", "got": "200", "times": 1}
@@ -182,6 +184,7 @@ def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None
         "evidence": {"responses": 1, "failures": []},
     }
     assert content == {
+        "schema_version": 1,
         "target": "https://target",
         "started": PAID.time,
         "verdict": "failed",
@@ -196,6 +199,7 @@ def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None
             {"id": "A7", "question": "New values", "expected": "are ignored", "observed": {}},
         ],
         "errors": [{"test": "test_x", "message": "boom"}],
+        "drift": None,
     }
 
 
