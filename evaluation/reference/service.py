@@ -645,7 +645,7 @@ class Service:
         form = self.free.payment_date
         if form == "as_sent" and self.free.date_kept == "exact":
             return sent
-        moment, digits = self.kept(*instant(sent))
+        moment, digits = self.rounded_date(*instant(sent))
         if form == "local_naive":
             moment += datetime.fromisoformat(sent[:19]).replace(tzinfo=UTC) - instant(sent)[0]
         seconds = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
@@ -654,7 +654,7 @@ class Service:
         zone = "+00:00" if form == "utc_offset" else self.zoned("Z")
         return f"{seconds}.{digits}{zone}" if digits else f"{seconds}{zone}"
 
-    def kept(self, moment: datetime, digits: str) -> tuple[datetime, str]:
+    def rounded_date(self, moment: datetime, digits: str) -> tuple[datetime, str]:
         """The instant in the precision in which it is kept."""
         match self.free.date_kept:
             case "exact":
