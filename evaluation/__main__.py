@@ -21,7 +21,7 @@ from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
 from evaluation.mutants.subject import mutated, unchanged
-from evaluation.reference.freedoms import COMBINATIONS, JULY, WITH_TOKENS, Freedoms
+from evaluation.reference.freedoms import COMBINATIONS, Freedoms
 from evaluation.reference.road import ROADS
 from evaluation.reference.subject import at_the_end_of, correct, freedom
 from evaluation.tally import HEADINGS, Tally, alarms
@@ -30,8 +30,6 @@ CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
 MUTANT_STAGES: tuple[Suites, ...] = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
 ON_A_ROAD: Suites = ("reads", "rejects", "smoke")
 """What meets a service at the end of a bad road: the suites that a real service gets by default."""
-MOODS = {Freedoms(): "defects", WITH_TOKENS: "defects, with tokens", JULY: "defects, in July"}
-"""The correct implementations that defects are seeded in; each is compared with its own."""
 GENERATED = ("plain_text", "vendor_like")
 """The combinations that the longest suite meets."""
 
@@ -81,7 +79,7 @@ def _freedoms(options: Options, summary: Summary) -> None:
         return
     started = time.perf_counter()
     asked = {
-        f"{one.id} ({', '.join(suites)})": partial(run, one, options.suites or suites)
+        f"{one.id} ({', '.join(options.suites or suites)})": partial(run, one, options.suites or suites)
         for one, suites in pairs
         if one in chosen
     }
@@ -99,12 +97,14 @@ def _list(subjects: Sequence[Subject]) -> None:
 
 
 def _defects(options: Options, summary: Summary) -> None:
-    chosen = {one.id for one in options.chosen([seeded(one) for one in CATALOGUE.values()])}
     stages = [(suite,) for suite in options.suites or SUITES]
-    for mood, name in MOODS.items():
-        subjects = [seeded(one) for one in CATALOGUE.values() if one.id in chosen and one.freedoms == mood]
+    chosen = options.chosen([seeded(one) for one in CATALOGUE.values()])
+    names = {freedoms: name for name, freedoms in COMBINATIONS.items()}
+    for freedoms in dict.fromkeys(one.freedoms for one in CATALOGUE.values()):
+        subjects = [one for one in chosen if CATALOGUE[one.id].freedoms == freedoms]
+        name = "defects" if freedoms == Freedoms() else f"defects in {names[freedoms]}"
         if subjects:
-            _find(Tally(name, subjects, CONSOLE), correct(mood), stages, options, summary)
+            _find(Tally(name, subjects, CONSOLE), correct(freedoms), stages, options, summary)
 
 
 def _mutants(options: Options, summary: Summary) -> None:

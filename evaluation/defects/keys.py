@@ -7,7 +7,7 @@ from typing_extensions import override
 from evaluation.defects.defect import Table, Witness, lists, shows, then, witness
 from evaluation.defects.idempotency import among
 from evaluation.defects.memory import REQUEST, Remembering
-from evaluation.reference.freedoms import WITH_TOKENS, Freedoms
+from evaluation.reference.freedoms import NATURAL, WITH_TOKENS
 from evaluation.reference.messages import (
     FIRST_TOKEN,
     GET_TOKEN,
@@ -117,10 +117,10 @@ tokens("reference-belongs-to-token", "R6", "A replay with a new token is recorde
     parent=Remembering,
     stamp=lambda _s: REQUEST.get().headers.get("authorization"),
 )
-any_case = Table("keys", "production", Freedoms(load_numbers="any_case"))
+natural = Table("keys", "production", NATURAL)
 
 
-@any_case.defect("R6", shown=lists(1, pay(), pay(LoadNumber=INVOICED.lower())))
+@natural.defect("R6", shown=lists(1, pay(), pay(LoadNumber=INVOICED.lower())))
 class ReferenceBelongsToSpelling(Remembering):
     """A replay that spells the load number in other letters, which finds the load, is recorded."""
 

@@ -93,7 +93,7 @@ row("missing-load-number-is-server-error", "D5", "A payment without a load numbe
 )
 row(
     "number-as-load-number-is-server-error",
-    "D7",
+    "D8",
     "A load number that is sent as a number is answered with 500.",
 )(
     refused(pay(LoadNumber=7)),
@@ -123,7 +123,7 @@ row("impossible-date-is-server-error", "D8", "A date that the calendar does not 
         )
     ),
 )
-row("number-is-accepted-as-date", "D7", "A date that is sent as seconds since 1970 is taken.")(
+row("number-is-accepted-as-date", "A17", "A date that is sent as seconds since 1970 is taken.")(
     refused(pay(PaymentDate=1_780_000_000)),
     read_date=given(
         lambda _s, fields, _errors: (
@@ -131,7 +131,7 @@ row("number-is-accepted-as-date", "D7", "A date that is sent as seconds since 19
         )
     ),
 )
-row("number-is-accepted-as-text", "D7", "An optional text that is sent as a number is taken as its digits.")(
+row("number-is-accepted-as-text", "Q2", "An optional text that is sent as a number is taken as its digits.")(
     refused(pay(CheckNumber=20391)),
     read_text=given(
         lambda _s, fields, name, _errors: (

@@ -13,7 +13,6 @@ from evaluation.reference.messages import (
     FIRST_TOKEN,
     GET_TOKEN,
     INVOICED,
-    Pause,
     Sent,
     authorized,
     pay,
@@ -83,12 +82,6 @@ for hole, (words, sent, lets) in HOLES_OF_ALL.items():
     row(hole, "P8", f"A request is let in {words}.")(
         refused(read(), sent), is_authorized=letting_in(lets, *(one for one, _ in OPERATIONS.values()))
     )
-row("tokens-do-not-end", "P8", "A token is taken after its end.")(
-    responds(401, GET_TOKEN, Pause(3601), authorized(read(), f"Bearer {FIRST_TOKEN}")),
-    is_authorized=letting_in(
-        lambda s, sent: token_of(sent) in s.tokens.expiry, *(one for one, _ in OPERATIONS.values())
-    ),
-)
 row("missing-token-is-server-error", "P8", "A request without a token is answered with 500.")(
     responds(401, read()),
     is_authorized=then(lambda _s, authorized, _operation, sent: authorized if sent else crash()),
