@@ -160,7 +160,7 @@ row("not-anumber-is-server-error", "D8", "An amount of NaN, which is not JSON, i
 )
 
 
-@row.defect("D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
+@row.defect("Q24 D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
 class InvalidUnicodeIsServerError(Service):
     """A body that is not UTF-8 is answered with 500."""
 
@@ -173,6 +173,14 @@ class InvalidUnicodeIsServerError(Service):
         return super().decode(content)
 
 
+row("utf16-is-server-error", "Q24 D8", "A body in UTF-16 is answered with 500.")(
+    refused(raw(pay().content.decode().encode("utf-16"))),
+    decode=given(lambda _s, content: crash() if content[:2] in (b"\xff\xfe", b"\xfe\xff") else content),
+)
+row("offset-of-a-day-is-server-error", "A17 D8", "A date with an offset of 24 hours is answered with 500.")(
+    refused(pay(PaymentDate="2026-07-01T00:00:00+24:00")),
+    read_date=then(lambda _s, date, *_: crash() if date[-6:] in ("+24:00", "-24:00") else date),
+)
 row("braces-are-server-error", "D8", "Braces in a text are taken for a format.")(
     responds(200, pay(Note="{0} {name} %s")),
     read_text=then(lambda _s, text, *_: crash() if text and "{" in text else text),
