@@ -778,7 +778,7 @@ class Service:
             return value is None
         ends = [value.get(name) for name in ("Start", "End")]
         try:
-            return all(end is None or (isinstance(end, str) and instant(end)) for end in ends)
+            return all(end is None or (isinstance(end, str) and self.filtered(end)) for end in ends)
         except ValueError:
             return False
 
@@ -786,7 +786,11 @@ class Service:
         """Whether the loads were created in a valid span, both ends included."""
         ends = span if isinstance(span, Mapping) else {}
         start, end = (ends.get(name) or CREATED_AT for name in ("Start", "End"))
-        return instant(str(start)) <= instant(CREATED_AT) <= instant(str(end))
+        return self.filtered(str(start)) <= instant(CREATED_AT) <= self.filtered(str(end))
+
+    def filtered(self, date: str) -> tuple[datetime, str]:
+        """The instant in a filter; without a zone, where the service's own dates have none."""
+        return instant(lenient.date_of(date) if self.zoned("Z") == "" else date)
 
     def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
         """Whether the load passes every filter that is given."""

@@ -174,6 +174,14 @@ def test_date_is_kept_as_the_switches_say(kept: str, form: str, date: str) -> No
     assert str(load.at("paidAt")).endswith("Z") == form.endswith(("z", "sent"))
 
 
+def test_load_is_found_by_the_date_that_it_shows() -> None:
+    freedoms = Freedoms(payment_date="utc_naive")
+    created = str(natural(read(), freedoms=freedoms)[0].at("CreatedAt"))
+    span = {"Start": created, "End": created}
+    (found,) = natural(search(LoadNumbers=[INVOICED], DateRange=span), freedoms=freedoms)
+    assert (created[-1], found.at("Total")) == ("0", 1)
+
+
 def test_nulls_are_left_out() -> None:
     paid, load = natural(pay(), read(DISPATCHED), freedoms=Freedoms(nulls="omitted"))
     assert paid.paid(0, "CheckNumber") is MISSING
