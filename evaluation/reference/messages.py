@@ -11,6 +11,7 @@ import httpx2
 from starlette.types import ASGIApp
 
 from evaluation.reference.loads import by_status, opening_loads
+from evaluation.reference.tokens import CLIENT, TOKEN_PATH
 from evaluation.reference.values import Json, encode
 
 INVOICED, INVOICED_CAD = by_status(opening_loads())["Invoiced"]
@@ -72,6 +73,25 @@ class Together:
     """Requests that are sent at once."""
 
     requests: tuple[Sent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """So many seconds in which nothing is sent."""
+
+    seconds: float
+
+
+class Clock:
+    """Counts the seconds of pauses, and no others."""
+
+    def __init__(self) -> None:
+        """Begins at a time that is not special."""
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,11 @@ def raw(content: bytes) -> Sent:
     return Sent("POST", PAYMENTS, headers={"content-type": MEDIA_TYPE}, content=content)
 
 
+def authorized(request: Sent, authorization: str) -> Sent:
+    """The same request with this header."""
+    return replace(request, headers={**request.headers, "authorization": authorization})
+
+
 def read(number: str = INVOICED) -> Sent:
     """A read of a load."""
     return read_by(loadNumber=number)
@@ -165,16 +190,35 @@ def search(**filters: object) -> Sent:
     return Sent("POST", "/api/p/v2.0/loads/search", {}, {"content-type": "application/json"}, content)
 
 
-def exchange(app: ASGIApp, requests: Sequence[Sent | Together]) -> list[Received]:
-    """Sends the requests in order, those of a Together at once; the responses in the same order."""
-    return asyncio.run(_exchange(app, requests))
+GET_TOKEN = Sent(
+    "POST",
+    TOKEN_PATH,
+    headers={"content-type": "application/json"},
+    content=json.dumps({**CLIENT, "grant_type": "client_credentials"}).encode(),
+)
+FIRST_TOKEN = "Reference-Token-0001"  # noqa: S105 - what the first request for a token gives
 
 
-async def _exchange(app: ASGIApp, requests: Sequence[Sent | Together]) -> list[Received]:
+def exchange(
+    app: ASGIApp, requests: Sequence[Sent | Together | Pause], clock: Clock | None = None
+) -> list[Received]:
+    """Sends the requests in order, those of a Together at once; the responses in the same order.
+
+    A Pause only moves the clock, which should be the application's, too.
+    """
+    return asyncio.run(_exchange(app, requests, clock or Clock()))
+
+
+async def _exchange(
+    app: ASGIApp, requests: Sequence[Sent | Together | Pause], clock: Clock
+) -> list[Received]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     received: list[Received] = []
     async with httpx2.AsyncClient(transport=transport, base_url="http://loopback") as client:
         for request in requests:
+            if isinstance(request, Pause):
+                clock.now += request.seconds
+                continue
             together = request.requests if isinstance(request, Together) else (request,)
             received += await asyncio.gather(*(_send(client, one) for one in together))
     return received

@@ -3,18 +3,32 @@
 import copy
 import json
 import re
+import sys
+import time
 import unicodedata
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Context, Decimal, localcontext
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from evaluation.reference import lenient
 from evaluation.reference.freedoms import Freedoms
-from evaluation.reference.values import Json, Load, Payment, Posted, encode, exponent, one_decimal
+from evaluation.reference.tokens import TOKEN_PATH, Tokens, token_of
+from evaluation.reference.values import (
+    Json,
+    Load,
+    Payment,
+    Posted,
+    encode,
+    exponent,
+    one_decimal,
+    without_nulls,
+)
 
 PAYABLE = ("Invoiced", "Completed", "Financed")
 STATUSES = (
@@ -23,9 +37,12 @@ STATUSES = (
 )  # fmt: skip
 GATE_SENTENCE = "Load must be in one of: Invoiced, Completed, Financed."
 AMOUNT_SENTENCE = "Amount must be greater than zero."
-TYPE_OF = {400: "15.5.1", 404: "15.5.5", 405: "15.5.6", 409: "15.5.10", 415: "15.5.16", 500: "15.6.1"}
+TYPE_OF = {
+    400: "15.5.1", 401: "15.5.2", 404: "15.5.5", 405: "15.5.6", 409: "15.5.10", 415: "15.5.16", 500: "15.6.1",
+}  # fmt: skip
 TITLE_OF = {
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
@@ -33,12 +50,15 @@ TITLE_OF = {
     500: "Internal Server Error",
 }
 CREATED_AT = "2026-06-01T08:00:00Z"
+JULY_STOPS: Json = [
+    {"$type": "pickup", "Id": "stop-1", "Address": {"Street": "1 Mill Road", "City": "Fargo", "State": "ND"}},
+    {"$type": "delivery", "Id": "stop-2", "Address": {"Street": "9 Quay", "City": "Duluth", "State": "MN"}},
+]
 CURRENCIES = (840, 124, 484, 978, 826)
 PATH = r"/api/p/v(?P<version>[^/]*)/(?P<operation>invoices/customer-payments|loads/search|loads)"
 INSTANT = re.compile(
     r"(?P<seconds>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)", re.IGNORECASE
 )
-LENIENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?)?")
 EXACT = Context(prec=2000)  # more digits than the sum of any two doubles has
 LARGEST = Decimal("1.7976931348623157e308")
 LONGEST_EXPONENT = 400
@@ -66,15 +86,20 @@ def sentences(errors: Mapping[str, Sequence[str]]) -> list[str]:
     return [sentence for said in errors.values() for sentence in said]
 
 
+def rounded(amount: Decimal, digits: int) -> Decimal:
+    """The amount with so many digits after the point at most."""
+    if -int(amount.as_tuple().exponent) <= digits:
+        return amount
+    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, EXACT)
+
+
 def is_blank(text: str) -> bool:
     """Whether there is nothing in the text but white space."""
     return not text.strip()
 
 
-def instant(text: str, *, lenient: bool = False) -> tuple[datetime, str]:
+def instant(text: str) -> tuple[datetime, str]:
     """The date-time in UTC without its fraction, and the fraction's digits. ValueError if it is none."""
-    if lenient and LENIENT.fullmatch(text):
-        text = f"{text}Z" if "T" in text else f"{text}T00:00:00Z"
     found = INSTANT.fullmatch(text)
     if not found or not text.isascii():
         raise ValueError(text)
@@ -92,10 +117,18 @@ class Service:
     versions: tuple[str, ...] = ("1", "1.0", "2", "2.0")
     path_flags = re.IGNORECASE
 
-    def __init__(self, loads: Mapping[str, Load], freedoms: Freedoms = Freedoms()) -> None:  # noqa: B008 - frozen
-        """Opens with copies of the loads."""
+    def __init__(
+        self,
+        loads: Mapping[str, Load],
+        freedoms: Freedoms = Freedoms(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Opens with copies of the loads. The clock counts seconds."""
         self.loads = {number: copy.deepcopy(load) for number, load in loads.items()}
         self.free = freedoms
+        self.clock = clock
+        self.tokens = Tokens(clock, 60 if freedoms.tokens == "for_a_minute" else 3600)
+        self.past: dict[str, list[tuple[float, Load]]] = {}
         self.issued = 0
 
     # --- the way of a request ------------------------------------------------------------------
@@ -111,13 +144,17 @@ class Service:
 
     async def respond(self, request: Request) -> Response:
         """Finds the operation and runs it."""
+        if self.free.tokens != "unchecked" and request.url.path == TOKEN_PATH:
+            return await self.tokens.respond(request)
         version, operation = self.route(request.url.path)
+        if self.free.tokens != "unchecked":
+            self.check_token(operation, request.headers.get("authorization", ""))
         self.check_version(version)
         method = "GET" if operation == "loads" else "POST"
         if request.method != method:
             raise Refusal(405, {"$": [method]})
         if operation == "loads":
-            return self.ok(self.load_fields(self.wanted_load(request.query_params)))
+            return self.ok(self.load_fields(self.as_read(self.wanted_load(request.query_params))))
         self.check_media_type(request.headers.get("content-type", ""))
         body = self.decode(await request.body())
         if operation == "loads/search":
@@ -135,6 +172,16 @@ class Service:
         if not found:
             raise Refusal(404, {"$": ["There is nothing here."]})
         return found["version"], found["operation"].lower()
+
+    def check_token(self, operation: str, authorization: str) -> None:
+        """Refuses a request without a valid token."""
+        if not self.is_authorized(operation, authorization):
+            raise Refusal(401, {"Authorization": ["The access token is missing or not valid."]})
+
+    def is_authorized(self, operation: str, authorization: str) -> bool:
+        """Whether the header lets the request through."""
+        del operation
+        return self.tokens.know(token_of(authorization))
 
     def check_version(self, version: str) -> None:
         """Refuses a version that the API does not have."""
@@ -160,6 +207,8 @@ class Service:
     def takes_charset(self, parameters: str) -> bool:
         """Whether the media type's parameters name a charset that is read."""
         found = re.search(r"charset\s*=\s*\"?([^\";\s]*)", parameters)
+        if self.free.encoding != "utf8" and found and found[1].startswith("utf-16"):
+            return True
         return not found or found[1] in ("utf-8", "utf8")
 
     # --- reading the body ----------------------------------------------------------------------
@@ -167,8 +216,11 @@ class Service:
     def decode(self, content: bytes) -> Json:
         """The body's JSON, with decimals."""
         try:
+            text = self.characters(content)
+            if self.free.syntax == "lenient":
+                return lenient.loads(text, number=self.number, object_of=self.object_of)
             decoded: Json = json.loads(
-                content.decode(),
+                text,
                 parse_float=self.number,
                 parse_constant=self.constant,
                 object_pairs_hook=self.object_of,
@@ -176,6 +228,13 @@ class Service:
         except (ValueError, ArithmeticError, RecursionError) as malformed:
             raise Refusal(400, {"$": ["The body is not valid JSON."]}) from malformed
         return decoded
+
+    def characters(self, content: bytes) -> str:
+        """The text of a body; a ValueError if it is none."""
+        if self.free.encoding == "utf8":
+            return content.decode()
+        repaired = self.free.encoding == "repaired"
+        return content.decode(json.detect_encoding(content), "replace" if repaired else "strict")
 
     def number(self, text: str) -> Decimal:
         """A JSON number that has a fraction or an exponent."""
@@ -254,6 +313,8 @@ class Service:
     def read_text(self, fields: Mapping[str, Json], name: str, errors: Errors) -> str | None:
         """A text or null."""
         value = fields.get(name)
+        if self.free.values == "converted":
+            value = lenient.text_of(value)
         if value is not None and not isinstance(value, str):
             errors[name] = [f"The {name} field must be a string."]
             return None
@@ -278,6 +339,8 @@ class Service:
     def read_amount(self, money: Mapping[str, Json], errors: Errors) -> Decimal:
         """The amount, which must be a number greater than zero."""
         value = money.get("Amount")
+        if self.free.values == "converted":
+            value = lenient.number_of(value)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             errors["Amount.Amount"] = [
                 required("Amount") if value is None else "The Amount field must be a number."
@@ -286,9 +349,13 @@ class Service:
         amount = Decimal(value)
         if not self.is_positive(amount):
             errors["Amount.Amount"] = [AMOUNT_SENTENCE]
-        elif amount > LARGEST or amount.adjusted() < -LONGEST_EXPONENT or not amount.is_finite():
+        elif amount > self.largest() or amount.adjusted() < -LONGEST_EXPONENT or not amount.is_finite():
             errors["Amount.Amount"] = ["The Amount field is out of range."]
         return amount
+
+    def largest(self) -> Decimal:
+        """The largest amount that can be stored."""
+        return lenient.LARGEST_OF_28_DIGITS if self.free.amounts == "dotnet" else LARGEST
 
     def is_positive(self, amount: Decimal) -> bool:
         """Whether the amount is one that can be paid."""
@@ -297,6 +364,10 @@ class Service:
     def read_currency(self, money: Mapping[str, Json], errors: Errors) -> int:
         """The currency, which must be an integer."""
         value = money.get("Currency")
+        if self.free.values == "converted":
+            value = lenient.integer_of(value)
+        if value is None and self.free.currency == "optional":
+            value = 0
         if isinstance(value, Decimal) and value == int(value) and abs(value) < LARGEST:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -318,8 +389,10 @@ class Service:
                 required("PaymentDate") if value is None else "The PaymentDate field must be a string."
             ]
             return ""
+        if self.free.dates == "lenient":
+            value = lenient.date_of(value)
         try:
-            instant(value, lenient=self.free.dates == "lenient")
+            instant(value)
         except ValueError:
             errors["PaymentDate"] = ["The PaymentDate field must be a date-time."]
         return value
@@ -328,7 +401,13 @@ class Service:
 
     def find_load(self, number: str) -> Load | None:
         """The load with this number."""
-        return self.loads.get(number)
+        return next((load for load in self.loads.values() if self.is_number(load.number, number)), None)
+
+    def is_number(self, number: str, sent: str) -> bool:
+        """Whether the load number that was sent is this one."""
+        if self.free.load_numbers == "any_case":
+            return number.casefold() == sent.casefold()
+        return number == sent
 
     async def record(self, load: Load, posted: Posted) -> tuple[Payment, bool]:
         """The payment on the load, and whether it was there before. There is no await in between."""
@@ -395,7 +474,7 @@ class Service:
         return Payment(
             id=self.new_id(load),
             reference=posted.reference,
-            amount=posted.amount,
+            amount=self.stored_amount(posted.amount),
             currency=posted.currency,
             date=posted.date,
             invoice=posted.invoice,
@@ -404,6 +483,20 @@ class Service:
             note=posted.note,
             recorded_at=self.now(),
         )
+
+    def stored_amount(self, amount: Decimal) -> Decimal:
+        """The amount in the form in which it is kept."""
+        match self.free.amounts:
+            case "decimal":
+                return amount
+            case "double":
+                return Decimal(repr(float(amount)))
+            case "dotnet":
+                return rounded(lenient.OF_28_DIGITS.plus(amount), 28)
+            case "two_digits":
+                return rounded(amount, 2)
+            case "four_digits":
+                return rounded(amount, 4)
 
     def new_id(self, load: Load) -> str:
         """An id that no other payment has."""
@@ -415,13 +508,29 @@ class Service:
 
     def now(self) -> str:
         """The recording time."""
-        return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        return self.zoned(datetime.now(UTC).isoformat().replace("+00:00", "Z"))
+
+    def zoned(self, date: str) -> str:
+        """A date-time of our own with the zone that it is shown with, if with any."""
+        return date.removesuffix("Z") if self.free.payment_date in ("utc_naive", "local_naive") else date
 
     def add(self, load: Load, payment: Payment) -> None:
         """Puts the payment on the load, with all that follows from it."""
+        self.remember(load)
         self.keep(load, payment)
         load.paid_at = self.paid_at(load, payment)
         load.status = self.status_after(load)
+
+    def remember(self, load: Load) -> None:
+        """Notes what the load was until now, for reads that lag behind."""
+        if self.free.lag_milliseconds:
+            before = replace(load, payments=list(load.payments))
+            self.past.setdefault(load.number, []).append((self.clock(), before))
+
+    def as_read(self, load: Load) -> Load:
+        """The load as reads and searches show it now."""
+        since = self.clock() - self.free.lag_milliseconds / 1000
+        return next((before for until, before in self.past.get(load.number, ()) if until > since), load)
 
     def keep(self, load: Load, payment: Payment) -> None:
         """Stores the payment."""
@@ -448,6 +557,9 @@ class Service:
 
     def total(self, load: Load) -> Decimal:
         """What was paid in the load's currency."""
+        if self.free.amounts == "double":
+            total = sum(float(payment.amount) for payment in self.counted(load))
+            return Decimal(repr(min(total, sys.float_info.max)))
         with localcontext(EXACT):
             return sum((payment.amount for payment in self.counted(load)), Decimal(0))
 
@@ -463,6 +575,8 @@ class Service:
 
     def send(self, status: int, fields: Json, media_type: str) -> Response:
         """A response with a JSON body."""
+        if self.free.nulls == "omitted":
+            fields = without_nulls(fields)
         text = encode(fields, self.number_text)
         return Response(text.encode(), status, {"content-type": media_type})
 
@@ -480,6 +594,8 @@ class Service:
         self, load: Load, payment: Payment, posted: Posted, *, replayed: bool
     ) -> Mapping[str, Json]:
         """The fields of the response to a payment."""
+        if self.free.revision == "2026-07":
+            return self.july_fields(load, payment)
         shown = [payment] if replayed and self.free.replay_shows == "original_only" else self.listed(load)
         fields: dict[str, Json] = {
             "LoadNumber": load.number,
@@ -490,6 +606,16 @@ class Service:
             fields |= {"Id": load.id, "TotalPaid": self.total_fields(load), "Warnings": []}
         del posted
         return fields
+
+    def july_fields(self, load: Load, payment: Payment) -> Mapping[str, Json]:
+        """The fields of the response to a payment in the revision of July 2026."""
+        return {
+            "Id": payment.id,
+            "LoadNumber": load.number,
+            "Status": load.status,
+            "TotalPaid": self.total_fields(load),
+            "TotalBillable": self.money_fields(load.invoiced or Decimal(0), load.currency),
+        }
 
     def listed(self, load: Load) -> Sequence[Payment]:
         """The payments that a response lists, in their order."""
@@ -516,14 +642,31 @@ class Service:
 
     def date_text(self, sent: str) -> str:
         """The instant of a payment, as it is written in responses."""
-        if self.free.payment_date == "as_sent":
+        form = self.free.payment_date
+        if form == "as_sent" and self.free.date_kept == "exact":
             return sent
-        moment, digits = instant(sent, lenient=self.free.dates == "lenient")
+        moment, digits = self.kept(*instant(sent))
+        if form == "local_naive":
+            moment += datetime.fromisoformat(sent[:19]).replace(tzinfo=UTC) - instant(sent)[0]
         seconds = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-        if self.free.payment_date == "utc_fraction":
+        if form == "utc_fraction":
             digits = digits.ljust(7, "0")
-        zone = "+00:00" if self.free.payment_date == "utc_offset" else "Z"
+        zone = "+00:00" if form == "utc_offset" else self.zoned("Z")
         return f"{seconds}.{digits}{zone}" if digits else f"{seconds}{zone}"
+
+    def kept(self, moment: datetime, digits: str) -> tuple[datetime, str]:
+        """The instant in the precision in which it is kept."""
+        match self.free.date_kept:
+            case "exact":
+                return moment, digits
+            case "sql":
+                thirds = round(Decimal(f"0.{digits or 0}") * 300)
+                moment += timedelta(seconds=thirds // 300)
+                return moment, f"{Decimal(thirds % 300) / 300:.3f}"[2:]
+            case "second":
+                return moment, ""
+            case "day":
+                return moment.replace(hour=0, minute=0, second=0), ""
 
     def total_fields(self, load: Load) -> Json:
         """What was paid to date, in the load's currency."""
@@ -547,9 +690,11 @@ class Service:
             "InvoicedAmount": money,
             "Notes": [],
             "References": [],
-            "CreatedAt": CREATED_AT,
+            "CreatedAt": self.zoned(CREATED_AT),
             "CreatedBy": "dispatch",
         }
+        if self.free.revision == "2026-07":
+            fields |= {"LoadType": "Truckload", "Stops": JULY_STOPS}
         if self.free.extra_fields:
             fields["Tags"] = []
         fields |= self.paid_fields(load)
@@ -596,7 +741,8 @@ class Service:
 
     def has_key(self, load: Load, name: str, value: str) -> bool:
         """Whether the load has this id, load number or order number."""
-        return {"id": load.id, "loadNumber": load.number, "orderNumber": load.order_number}[name] == value
+        key = {"id": load.id, "loadNumber": load.number, "orderNumber": load.order_number}[name]
+        return self.is_number(key, value)
 
     def search(self, body: Json) -> Response:
         """A page of the loads that match every filter."""
@@ -618,7 +764,8 @@ class Service:
         if len(lists["LoadNumbers"]) > 150 or any(one not in STATUSES for one in lists["Status"]):
             raise Refusal(400, {"$": ["A filter is not valid."]})
         spanned = self.is_created_in(body.get("DateRange"))
-        hits = [load for load in self.loads.values() if spanned and self.matches(load, lists, customer)]
+        loads = [self.as_read(load) for load in self.loads.values()]
+        hits = [load for load in loads if spanned and self.matches(load, lists, customer)]
         shown = self.page_of(hits, page, size)
         if not shown and self.free.empty_search == 404:
             raise Refusal(404, {"$": ["There is no hit."]})
@@ -649,7 +796,10 @@ class Service:
             "OrderNumbers": load.order_number,
             "PONumbers": f"PO-{load.number}",
         }
-        listed = all(not wanted or values[name] in wanted for name, wanted in lists.items())
+        listed = all(
+            not wanted or any(self.is_number(values[name], one) for one in wanted)
+            for name, wanted in lists.items()
+        )
         return listed and (not customer or customer == load.customer_id)
 
     def page_of(self, hits: Sequence[Load], page: int, size: int) -> Sequence[Load]:
@@ -682,6 +832,8 @@ class Service:
     def refuse(self, refusal: Refusal) -> Response:
         """The response to a request that was refused."""
         response = self.problem(refusal.status, refusal.errors)
+        if refusal.status == 401:
+            response.headers["www-authenticate"] = "Bearer"
         if refusal.status == 405:
             response.headers["allow"] = refusal.errors["$"][0]
         return response
@@ -713,9 +865,23 @@ class Service:
             fields |= {"errors": errors, "detail": sentences(errors)[0]}
         elif status == 400 and self.free.error_form == "camel_case":
             fields["errors"] = {self.camel_case(name): field for name, field in errors.items()}
+        elif status == 400 and self.free.error_form in ("model_state", "json_path"):
+            fields["errors"] = self.model_state(errors)
         elif status in (400, 409):
             fields["detail"] = " ".join(sentences(errors))
         return fields
+
+    def model_state(self, errors: Mapping[str, Sequence[str]]) -> Mapping[str, Json]:
+        """Errors keyed as ASP.NET keys them."""
+        keyed: dict[str, Json] = {}
+        for name, said in errors.items():
+            if "Status" in name or name == "$":
+                keyed[""] = said
+            elif self.free.error_form == "json_path" and "must be" in said[0] and "zero" not in said[0]:
+                keyed |= {f"$.{name}": said, "request": [required("request")]}
+            else:
+                keyed[name] = said
+        return keyed
 
     def problem_type(self, status: int) -> str:
         """The URI of the kind of problem."""

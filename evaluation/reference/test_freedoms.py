@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields, replace
+from decimal import Decimal
 from functools import cache
 from typing import get_args, get_type_hints
 
@@ -9,12 +10,27 @@ import pytest
 
 from evaluation.reference.freedoms import COMBINATIONS, Freedoms
 from evaluation.reference.loads import opening_loads
-from evaluation.reference.messages import INVOICED_CAD, exchange, pay, raw, read, read_by, search
+from evaluation.reference.messages import (
+    ABSENT,
+    FINANCED,
+    GET_TOKEN,
+    INVOICED,
+    INVOICED_CAD,
+    Clock,
+    Pause,
+    exchange,
+    pay,
+    raw,
+    read,
+    read_by,
+    search,
+)
 from evaluation.reference.service import Service
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BODY = pay().content
 REQUESTS = (
+    GET_TOKEN,
     read(),
     pay(PaymentDate="2026-07-01T15:30:00+02:00"),
     pay(PaymentDate="2026-07-01T15:30:00.25Z", ReferenceNumber="r-1"),
@@ -34,8 +50,21 @@ REQUESTS = (
     pay().to("/api/p/v9/invoices/customer-payments"),
     read_by(loadNumber=" "),
     search(LoadNumbers=["nope"]),
+    search(LoadNumbers=[INVOICED_CAD.lower()]),
+    pay(LoadNumber=INVOICED.lower(), ReferenceNumber="R-7"),
+    pay(Number=Decimal("0.00004"), ReferenceNumber="R-8"),
+    pay(Number=Decimal("0.1234567890123456789012345678901"), ReferenceNumber="R-9"),
+    pay(Number=Decimal("1e30"), ReferenceNumber="R-10", LoadNumber=FINANCED),
+    pay(Number="1,000.5", Currency="840", CheckNumber=7, ReferenceNumber="R-11"),
+    pay(Currency=ABSENT, ReferenceNumber="R-12"),
+    pay(Amount=[], ReferenceNumber="R-13"),
+    raw(BODY.replace(b"R-1", b"R-14")[:-1] + b",} and more"),
+    raw(BODY.replace(b"R-1", b"R-15").decode().encode("utf-16-le")),
+    raw(BODY.replace(b"R-1", b"R-16\xff")),
     pay(ReferenceNumber="R-6", Number=5000),
     pay(),
+    read(),
+    Pause(2),
     read(),
 )
 SWITCHES = {
@@ -57,9 +86,10 @@ class Still(Service):
 
 @cache
 def said(freedoms: Freedoms) -> list[tuple[int, str, str]]:
+    clock = Clock()
     return [
         (response.status, response.media_type, UUID.sub("uuid", response.text))
-        for response in exchange(Still(opening_loads(), freedoms), REQUESTS)
+        for response in exchange(Still(opening_loads(), freedoms, clock), REQUESTS, clock)
     ]
 
 

@@ -80,6 +80,15 @@ def encode(value: Json, number: Callable[[Decimal], str] = str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def without_nulls(value: Json) -> Json:
+    """The value without the fields that are null."""
+    if isinstance(value, Mapping):
+        return {name: without_nulls(field) for name, field in value.items() if field is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [without_nulls(item) for item in value]
+    return value
+
+
 def one_decimal(value: Decimal) -> str:
     """`10` as `10.0`, the way many languages print a double."""
     text = f"{value:f}"
