@@ -103,7 +103,7 @@ def _judge_paid_at(verdict: Verdict, exchange: Exchange, before: LoadView, after
     if not verdict.require("R7", after.paid_at, "paidAt, filled", "paidAt null") or after.paid_at is None:
         return
     moment = date_time(after.paid_at)
-    recorded, now = moment and moment.instant, _now(exchange)
+    recorded, now = None if moment is None else moment.instant, _now(exchange)
     # Without an offset it may be in the service's own zone, and without a time it is a day.
     slack = _CLOCKS_DIFFER_BY + (0 if moment and moment.offset is not None else _FURTHEST_ZONE)
     is_now = recorded is not None and abs(recorded - now) < slack

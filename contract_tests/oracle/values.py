@@ -51,9 +51,11 @@ def _judge_amount(verdict: Verdict, sent: Decimal, got: Decimal, doubts: set[Dou
 
 
 def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal) -> None:
-    if sent == 0:
+    if sent is None:
+        verdict.observe("Q50", str(got))
+    elif sent == 0:
         verdict.observe("A14d", str(got))
-    elif sent is not None:
+    else:
         verdict.require("D2", got == sent, f"Currency {sent}", str(got))
 
 

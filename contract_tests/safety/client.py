@@ -434,7 +434,9 @@ class GuardedClient:
                 clause, why = "R6", f"the reference {exposure.reference} more than once"
             elif found.was is Fate.REFUSED or not planned:
                 clause = told.request.clause if told is not None else ""
-                why = f"the payment {exposure.reference}, which the target refused ({_described(logged, seen)})"
+                why = (
+                    f"the payment {exposure.reference}, which the target refused ({_described(logged, seen)})"
+                )
             else:
                 continue
             raise self._guard.stop(

@@ -76,7 +76,7 @@ class Api:
     # --- sending ----------------------------------------------------------------------------------
 
     def send_unjudged(self, request: Request) -> Exchange:
-        """Sends a request; once more if the service failed, because only a failure that is repeated counts."""
+        """Sends a request; twice if the service fails, because only a failure that is repeated counts."""
         exchange = self._sent(request)
         if exchange.response.status < HTTPStatus.INTERNAL_SERVER_ERROR or exchange.attempts > 1:
             return exchange
@@ -134,7 +134,9 @@ class Api:
         if told is not None and shown is not None:
             verdict = Verdict(exchanges=(told, exchange))
             lost = ", ".join(sorted(shown.payments.keys() - view.payments.keys()))
-            verdict.require("R7", not lost, "the load's payments, with those of the response", f"without {lost}")
+            verdict.require(
+                "R7", not lost, "the load's payments, with those of the response", f"without {lost}"
+            )
             self.take(verdict)
 
     def promise(self, exchange: Exchange) -> None:
@@ -150,7 +152,7 @@ class Api:
         return self._views[number] if number in self._views else self.read(number)
 
     def load(self, number: str) -> LoadView:
-        """The load as it was last seen; P1 fails if the target has none of that number, or none to be read."""
+        """The load as it was last seen; P1 fails if there is none of that number, or none to be read."""
         view = self.view(number)
         return view or self.fail("P1", self._last_reads[number], f"load {number}")
 
@@ -219,7 +221,7 @@ class Api:
         )
 
     def judged_when_settled(self, number: str, judge: Callable[[LoadView | None], Verdict]) -> Verdict:
-        """What `judge` says of the load: again and again for a while, as long as a read that lags is to blame."""
+        """What `judge` says of the load; it looks again for a while if a read that lags may be to blame."""
         try:
             after = self._looked_at(number)
         except (ClauseFailedError, Refused, Stop):
