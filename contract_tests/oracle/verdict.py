@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.findings import Failure
 
-
 _MAY_LAG = ("R6", "R7", "D3", "D4")
 
 

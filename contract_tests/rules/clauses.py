@@ -48,10 +48,10 @@ CLAUSES: dict[str, Clause] = {
             "D2": "A payment is returned with the values that were sent; of PaymentDate, the day.",
             "D3": "Status is the load's status after applying the payment.",
             "D4": "CustomerPayments are the payments recorded for the load: those before, and the new one.",
-            "D5": "LoadNumber, Amount, Amount.Amount and PaymentDate are required: without one, a payment is refused.",
+            "D5": "LoadNumber, Amount, Amount.Amount and PaymentDate are required.",
             "D6": "InvoiceNumber, PaymentMethod, CheckNumber and Note may be left out or null.",
-            "D7": "What no reader can convert to a field's type is refused, and a body that is no JSON object.",
-            "D8": "A request is answered with 200 or refused; none makes the service fail again and again.",
+            "D7": "What no reader can convert to the field's type is refused, as is a body without an object.",
+            "D8": "A request is answered with 200 or refused; none makes the service fail each time.",
         },
     ),
     **_clauses(

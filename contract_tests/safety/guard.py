@@ -50,7 +50,8 @@ class MustRead(Exception):
 class Stop(BaseException):
     """The run must end; nothing more is sent. `status` is the exit status that follows.
 
-    `clause` is the one that the target broke, if it did, and `exchanges` show how. Not an Exception, because neither Hypothesis nor a test's `except` may carry on after it.
+    `clause` is the one that the target broke, if it did, and `exchanges` show how. Not an Exception,
+    because neither Hypothesis nor a test's `except` may carry on after it.
     """
 
     def __init__(

@@ -385,7 +385,7 @@ ACCEPTED: list[Case] = [
 
 UNUSUAL: list[Case] = [
     *(_amount(text, "assumed", "A20c", large=True) for text in PRECISE_AMOUNTS),
-    _open("no currency", "Q50", "", Currency=OMITTED),
+    Case("no currency", "assumed", ("Q50",), lambda load, ref: payment(load, ref, Currency=OMITTED)),
     _open("an unknown field", "A18a", "ignored", Comment="x"),
     _open("unknown fields that are nested", "A18a", "ignored", Extra={"LoadNumber": ["x"], "Amount": None}),
     _open("fields of the response", "A18a", "ignored", Id="my-own-id", Status="Paid"),
