@@ -50,7 +50,7 @@ CLAUSES: dict[str, Clause] = {
             "D4": "CustomerPayments are the payments recorded for the load: those before, and the new one.",
             "D5": "LoadNumber, Amount, Amount.Amount and PaymentDate are required.",
             "D6": "InvoiceNumber, PaymentMethod, CheckNumber and Note may be left out or null.",
-            "D7": "What no reader can convert to the field's type is refused, as is a body without an object.",
+            "D7": "A value of a type that no reader can convert is refused, as is a body that is no object.",
             "D8": "A request is answered with 200 or refused; none makes the service fail each time.",
         },
     ),
