@@ -47,7 +47,8 @@ def _judge_reason(verdict: Verdict, payment: PaymentExchange) -> None:
     if len(expected.reasons) > 1 or expected.doubts or expected.kind.may_be_replay:
         # At a load that does not exist, a 404 says nothing of what else is wrong.
         unknown = response.status == 404 and any(one.clause == "R3" for one in expected.reasons)
-        verdict.passed.append("R3" if unknown else reason.clause)
+        if unknown or reason.sentence is None or says(response, reason.sentence):
+            verdict.passed.append("R3" if unknown else reason.clause)
         return
     if not verdict.require(
         reason.clause, response.status in reason.statuses, reason.expected, response.summary

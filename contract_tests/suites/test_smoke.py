@@ -189,7 +189,7 @@ class Script:
         number = self.api.loads[status][0]
         body = payment(number, self.reference())
         turn = len(self.gated()) - 1 - index
-        if turn >= len(ENVELOPES):
+        if turn >= len(ENVELOPES) or not index:
             self.api.pay(body, look=False, nominal=status)
             return
         questions, path, media_type = ENVELOPES[turn]
