@@ -103,7 +103,6 @@ class Script:
             nowhere.replace(b":0.01", b":1e400"),
             nowhere.replace(b":0.01", b":NaN"),
             payment(UNKNOWN_LOAD, ref, Currency=OMITTED),
-            payment(UNKNOWN_LOAD, ref, CheckNumber=420),
         )
 
     def refuse(self, *bodies: dict[str, object] | bytes) -> None:
