@@ -116,6 +116,8 @@ def _observe_race(verdict: Verdict, same: Sequence[TimedExchange], before: LoadV
     if len(same) > 1 and all(one.own.isdisjoint(before.payments) for one in same):
         statuses = sorted({str(one.exchange.response.status) for one in same})
         told = "both 200" if statuses == ["200"] else " and ".join(statuses)
+        if any(one.exchange.attempts > 1 for one in same):
+            told = f"{told}, once it is repeated after a failure"
         verdict.observe("A22", f"one payment, {told}")
 
 

@@ -10,7 +10,7 @@ from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.clauses import NOT_PAYABLE, PAYABLE_STATUSES
 from contract_tests.rules.refusals import Doubt, RefusalReason, exactly
 from contract_tests.rules.responses import TEXT_FIELDS, LoadView, PaymentView
-from contract_tests.rules.values import EXACT, Money, instant
+from contract_tests.rules.values import EXACT, Money, instant, same_day
 
 _COMMON_CURRENCIES = (840, 124, 484)
 
@@ -74,9 +74,25 @@ class Expectation:
     doubts: frozenset[Doubt]
 
     @property
+    def forbidding(self) -> list[RefusalReason]:
+        """Why the contract says that the request records nothing; none if it may record something."""
+        return [] if self.kind.is_replay or self.kind is Kind.NEAR else self.reasons
+
+    @property
+    def stopping(self) -> list[RefusalReason]:
+        """Those that are rules of the page, R1 to R5: a run ends where one is broken."""
+        return [reason for reason in self.forbidding if reason.clause.startswith("R")]
+
+    @property
     def must_be_refused(self) -> bool:
-        """Whether the contract says that the request records nothing."""
-        return bool(self.reasons) and not self.kind.is_replay and self.kind is not Kind.NEAR
+        """Whether a payment that is recorded all the same ends the run."""
+        return bool(self.stopping)
+
+    @property
+    def clause(self) -> str:
+        """The clause that a payment breaks which is recorded all the same; nothing if it may be."""
+        reasons = self.stopping or self.forbidding
+        return reasons[0].clause if reasons else ""
 
 
 def expect(model: Model, attempt: Attempt, load: LoadBefore, doubts: Iterable[Doubt]) -> Expectation:
@@ -114,13 +130,25 @@ def _kind_of(attempt: Attempt, model: Model) -> Kind:
         return Kind.NEW
     original = model.original(number, reference)
     if original is not None:
-        changed = attempt.reasons or attempt.vague or _differs(attempt, original)
+        sent = model.load(number).sent.get(reference)
+        other = _asks_otherwise(attempt, sent) if sent else _differs(attempt, original)
+        changed = attempt.reasons or attempt.vague or other
         return Kind.CHANGED_REPLAY if changed else Kind.REPLAY
     if model.has_elsewhere(number, reference):
         return Kind.ELSEWHERE
     if model.was_refused(number, reference):
         return Kind.REFUSED_BEFORE
     return Kind.NEAR if model.has_near(number, reference) else Kind.NEW
+
+
+def _asks_otherwise(attempt: Attempt, first: Attempt) -> bool:
+    """Whether a replay asks for something else than the request that was recorded first."""
+
+    def asked(one: Attempt) -> tuple[object, ...]:
+        texts = (one.text(name) or None for name in TEXT_FIELDS)
+        return one.amount, one.currency, instant(one.date or ""), *texts
+
+    return asked(attempt) != asked(first)
 
 
 def _differs(attempt: Attempt, original: PaymentView) -> bool:
@@ -132,5 +160,5 @@ def _differs(attempt: Attempt, original: PaymentView) -> bool:
         money != original.amount
         or any((attempt.text(name) or None) != (original.fields.get(name) or None) for name in texts)
         or not isinstance(date, str)
-        or instant(attempt.date or "") != instant(date)
+        or not same_day(attempt.date or "", date)
     )

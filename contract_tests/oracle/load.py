@@ -1,17 +1,17 @@
 """The load after a new payment: its payments, total, status and time, and nothing else changed."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 from contract_tests.oracle.payment import PaymentExchange
 from contract_tests.oracle.verdict import Verdict
-from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.responses import LoadView, PaymentResponse, PaymentView
-from contract_tests.rules.values import EXACT, instant, nearly
+from contract_tests.rules.values import EXACT, Money, date_time, instant, nearly
 
 _CLOCKS_DIFFER_BY = Decimal(600)
+_FURTHEST_ZONE = 86400
 
 
 def judge_load(verdict: Verdict, payment: PaymentExchange, shown: PaymentResponse, new: PaymentView) -> None:
@@ -23,9 +23,8 @@ def judge_load(verdict: Verdict, payment: PaymentExchange, shown: PaymentRespons
     verdict.require("D3", same, f"Status {after.status}", f"Status {shown.status}")
     _judge_payments(verdict, before, after, new)
     verdict.require_unchanged("P9", before.fixed_changes(after), "the load's other fields as before")
-    if not payment.attempt.vague:
-        _judge_total(verdict, payment.attempt, before, after)
-        _observe_status(verdict, before, after)
+    _judge_total(verdict, new.amount, before, after)
+    _observe_status(verdict, before, after)
     _judge_paid_at(verdict, payment.exchange, before, after)
 
 
@@ -40,8 +39,12 @@ def _judge_payments(verdict: Verdict, before: LoadView, after: LoadView, new: Pa
     verdict.require_unchanged("R7", changes, "the payment as the response shows it")
 
 
-def _judge_total(verdict: Verdict, attempt: Attempt, before: LoadView, after: LoadView) -> None:
-    amount, currency, own = attempt.amount or Decimal(0), attempt.currency, before.currency
+def _judge_total(verdict: Verdict, booked: Money, before: LoadView, after: LoadView) -> None:
+    """The total grows by what the response shows, however the service rounded it."""
+    amount, currency, own = booked.amount, booked.currency, before.currency
+    if after.total is None and own not in (None, currency):
+        verdict.observe("A14b" if currency else "A14c", "does not count")
+        return
     if not verdict.require("R7", after.total, "totalPaid, filled", "totalPaid null") or after.total is None:
         return
     if own is None and before.payments:
@@ -50,7 +53,7 @@ def _judge_total(verdict: Verdict, attempt: Attempt, before: LoadView, after: Lo
         grown = EXACT.subtract(after.paid, before.paid)
         verdict.observe("A14b" if currency else "A14c", _share(grown, amount))
         return
-    _judge_sum(verdict, amount, before.paid, after)
+    _judge_sum(verdict, amount, _paid_before(before, amount, after), after)
     if own is None:
         same = after.total.currency == currency
         verdict.observe("Q20", "that of the payment" if same else str(after.total.currency))
@@ -59,10 +62,20 @@ def _judge_total(verdict: Verdict, attempt: Attempt, before: LoadView, after: Lo
         verdict.require("R7", after.total.currency == own, expected, f"{after.total}")
 
 
+def _paid_before(before: LoadView, amount: Decimal, after: LoadView) -> Decimal:
+    """The total before; where payments had none, what the new total says that they count."""
+    if before.total is not None or not before.payments:
+        return before.paid
+    earlier = Decimal(0)
+    for one in before.payments.values():
+        earlier = EXACT.add(earlier, one.amount.amount)
+    return earlier if nearly(after.paid, EXACT.add(earlier, amount), earlier) else Decimal(0)
+
+
 def _share(grown: Decimal, amount: Decimal) -> str:
     if not grown:
         return "does not count"
-    return "counts" if grown == amount else f"counts as {grown / amount:.2f}"
+    return "counts" if nearly(grown, amount) else "counts with another amount"
 
 
 def _judge_sum(verdict: Verdict, amount: Decimal, paid: Decimal, after: LoadView) -> None:
@@ -89,8 +102,11 @@ def _observe_status(verdict: Verdict, before: LoadView, after: LoadView) -> None
 def _judge_paid_at(verdict: Verdict, exchange: Exchange, before: LoadView, after: LoadView) -> None:
     if not verdict.require("R7", after.paid_at, "paidAt, filled", "paidAt null") or after.paid_at is None:
         return
-    recorded = instant(after.paid_at)
-    is_now = recorded is not None and abs(recorded - _now(exchange)) < _CLOCKS_DIFFER_BY
+    moment = date_time(after.paid_at)
+    recorded, now = None if moment is None else moment.instant, _now(exchange)
+    # Without an offset it may be in the service's own zone, and without a time it is a day.
+    slack = _CLOCKS_DIFFER_BY + (0 if moment and moment.offset is not None else _FURTHEST_ZONE)
+    is_now = recorded is not None and abs(recorded - now) < slack
     if after.paid_at != before.paid_at:
         verdict.require("R7", is_now, "paidAt, the time of recording", f"paidAt {after.paid_at}")
         verdict.observe("A16a", "the time of recording")
@@ -108,6 +124,8 @@ def _now(exchange: Exchange) -> Decimal:
     told = exchange.response.headers.get("date")
     try:
         at = parsedate_to_datetime(told) if told else datetime.fromisoformat(exchange.started)
-    except ValueError:
+    except (ValueError, TypeError, IndexError):
         at = datetime.fromisoformat(exchange.started)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
     return instant(at.isoformat(timespec="seconds")) or Decimal(0)

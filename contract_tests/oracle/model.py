@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.responses import LoadView, PaymentView
 from contract_tests.rules.values import near
 
@@ -16,6 +17,8 @@ class KnownLoad:
     payments: dict[str, PaymentView] = field(default_factory=dict)
     """Id -> the payment as it was first returned."""
     refused: set[str] = field(default_factory=set)
+    sent: dict[str, Attempt] = field(default_factory=dict)
+    """Reference -> the request that was recorded."""
 
     def remember(self, payment: PaymentView) -> None:
         """Keeps a payment; the first sight of it counts."""

@@ -18,7 +18,7 @@ from contract_tests.oracle.refusals import judge_refusal
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange
-from contract_tests.rules.refusals import Doubt
+from contract_tests.rules.refusals import FAILS_SOME_PARSERS, Doubt
 from contract_tests.rules.responses import LoadView
 
 
@@ -34,10 +34,10 @@ class Oracle:
         """Learns the payments of a load that was read."""
         self._model.see(view)
 
-    def judge(self, exchange: Exchange) -> Verdict:
-        """What every response of the API must be, whatever was asked."""
+    def judge(self, exchange: Exchange, *, may_fail: bool = False) -> Verdict:
+        """What every response of the API must be, whatever was asked; a 5xx only where it `may_fail`."""
         verdict = Verdict(exchanges=(exchange,))
-        judge_any(verdict, exchange)
+        judge_any(verdict, exchange, may_fail=may_fail)
         self._trace = observe_trace(verdict, exchange.response, self._trace)
         return verdict
 
@@ -63,8 +63,10 @@ class Oracle:
         `after` is the load as it is now; None where nobody looked. `alone` is False while other
         payments may be under way for the same load.
         """
-        verdict = self.judge(exchange)
+        verdict = self.judge(exchange, may_fail=bool(expected.doubts & FAILS_SOME_PARSERS))
         payment = PaymentExchange(expected, exchange, after, alone)
+        if exchange.response.is_of_the_road:
+            return verdict
         if exchange.response.status == 200:
             judge_accepted(verdict, payment, self._model)
         elif exchange.response.is_refusal:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, load_of, problem_of
+from contract_tests.rules.values import date_time
 
 
 def judge_read(
     verdict: Verdict, exchange: Exchange, known: LoadView | None, earlier: Sequence[tuple[str, Exchange]]
 ) -> LoadView | None:
     """The load that is shown. `earlier` had to leave no trace of it, each by its clause."""
-    if exchange.response.status != 200:
+    if exchange.response.status != 200 or exchange.response.is_of_the_road:
         if exchange.response.status == 404:
             verdict.observe("A2e", problem_of(exchange.response))
         return None
@@ -48,3 +49,8 @@ def _observe_form(verdict: Verdict, view: LoadView) -> None:
     verdict.observe("A1b", "those of the response" if as_responses else ", ".join(sorted(fields)))
     if view.payment_field_names and view.payments:
         verdict.observe("A1", view.payment_field_names)
+    paid_at = date_time(view.paid_at or "")
+    if paid_at is not None:
+        verdict.observe("Q41", "with an offset" if paid_at.offset is not None else "without an offset")
+    if view.payments:
+        verdict.observe("Q42", "is filled" if view.total is not None else "is null")

@@ -1,6 +1,7 @@
 """The values of a new payment: as they were sent (D2), with room for what is open.
 
-Open are outer white space, empty texts, digits beyond cents and currency 0.
+Open are outer white space, empty texts, digits beyond cents, currency 0, what a reader converted, and all
+of a date but its day.
 """
 
 from decimal import Decimal
@@ -9,7 +10,7 @@ from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.refusals import Doubt
 from contract_tests.rules.responses import TEXT_FIELDS, PaymentView
-from contract_tests.rules.values import instant, nearly
+from contract_tests.rules.values import DateTime, date_time, nearly, same_day
 
 _FINEST_INSTANT = Decimal("0.001")
 
@@ -21,7 +22,8 @@ def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None
         _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
     _judge_currency(verdict, attempt.currency, shown.amount.currency)
     for name in TEXT_FIELDS:
-        _judge_text(verdict, name, attempt.text(name), shown.fields[name])
+        if attempt.body.get(name) is None or attempt.text(name) is not None:
+            _judge_text(verdict, name, attempt.text(name), shown.fields.get(name))
     note = shown.fields.get("Note")
     verdict.require("D1", note is None, "no Note in a payment", repr(note))
     date = shown.fields["PaymentDate"]
@@ -49,9 +51,11 @@ def _judge_amount(verdict: Verdict, sent: Decimal, got: Decimal, doubts: set[Dou
 
 
 def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal) -> None:
-    if sent == 0:
+    if sent is None:
+        verdict.observe("Q50", str(got))
+    elif sent == 0:
         verdict.observe("A14d", str(got))
-    elif sent is not None:
+    else:
         verdict.require("D2", got == sent, f"Currency {sent}", str(got))
 
 
@@ -77,15 +81,43 @@ def _judge_spaced(verdict: Verdict, name: str, sent: str, got: object) -> None:
 
 
 def _judge_date(verdict: Verdict, sent: str, got: str) -> None:
-    meant, returned = instant(sent), instant(got)
-    if meant is None:
+    expected = f"PaymentDate on the day of {sent}, in its zone or in UTC"
+    if not verdict.require("D2", same_day(sent, got), expected, f"PaymentDate {got}"):
         return
-    expected = f"PaymentDate {sent}, or the same instant written otherwise"
-    same = returned is not None and abs(returned - meant) < _FINEST_INSTANT
-    if not verdict.require("D2", same, expected, f"PaymentDate {got}"):
+    meant, returned = date_time(sent), date_time(got)
+    if meant is None or returned is None:
         return
-    if got == sent and not sent.endswith("Z"):
-        verdict.observe("A15", "as sent")
-    elif got != sent:
-        zone = "in UTC" if got.endswith(("Z", "+00:00")) else "with another offset"
-        verdict.observe("A15", f"the same instant {zone}" if returned == meant else f"rounded, {zone}")
+    if not sent.endswith("Z"):
+        verdict.observe("A15", _zone_kept(meant, returned, is_same=got == sent))
+    if meant.digits or meant.seconds % 60:
+        verdict.observe("Q43", _precision_kept(meant, returned))
+
+
+def _zone_kept(sent: DateTime, got: DateTime, *, is_same: bool) -> str:
+    if is_same:
+        return "as sent"
+    if got.digits is None:
+        return "the day only"
+    written_alike = abs(got.seconds - sent.seconds) < 1
+    if got.offset is None:
+        return f"without an offset, {'as sent' if written_alike else 'in UTC'}"
+    if got.offset == sent.offset and written_alike:
+        return "as sent"
+    if abs(got.instant - sent.instant) >= 1:
+        return "another instant of the day"
+    return "the same instant in UTC" if not got.offset else "the same instant with another offset"
+
+
+def _precision_kept(sent: DateTime, got: DateTime) -> str:
+    """How exactly the time is kept; of zones that differ, only what is within a minute tells."""
+    if got.digits is None or (not got.seconds % _DAY and sent.seconds % _DAY):
+        return "the day"
+    lost = abs(got.seconds % 60 - sent.seconds % 60)
+    if not lost:
+        return "as sent"
+    if lost < _FINEST_INSTANT:
+        return "a part of a millisecond is lost"
+    return "rounded within a second" if lost < 1 else "rounded to a minute or more"
+
+
+_DAY = 86400

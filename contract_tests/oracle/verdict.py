@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.findings import Failure
 
+_MAY_LAG = ("R6", "R7", "D3", "D4")
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -15,6 +17,16 @@ class Verdict:
     failures: list[Failure] = field(default_factory=list)
     observations: list[tuple[str, str]] = field(default_factory=list)
     exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def may_lag(self) -> bool:
+        """Whether all that failed may be due to a load that was read too early."""
+        return bool(self.failures) and all(one.clause in _MAY_LAG for one in self.failures)
+
+    @property
+    def shows_payment(self) -> bool:
+        """Whether a load was seen to show a new payment."""
+        return "R7" in self.passed
 
     def require(self, clause: str, passed: object, expected: str, got: str) -> bool:
         """Counts the clause as passed, or keeps a failure. Returns which."""

@@ -108,6 +108,15 @@ class Report:
         return sum(row.outcome == outcome for row in self.clauses)
 
     @property
+    def untested(self) -> dict[str, list[str]]:
+        """Why clauses were not tested: reason -> their ids."""
+        found: dict[str, list[str]] = {}
+        for row in self.clauses:
+            if row.outcome == "not_tested":
+                found.setdefault(row.reason, []).append(row.id)
+        return found
+
+    @property
     def counts(self) -> list[str]:
         """The counts of the run, each as a phrase."""
         uncertain = len(self.payments) - len(self.booked)
@@ -186,7 +195,8 @@ def _row(clause: Clause, results: Results) -> ClauseRow:
     found = [failure for failure in findings.failures if failure.clause == clause.id]
     responses = findings.passed.get(clause.id, 0)
     outcome: Outcome = "failed" if found else "passed" if responses else "not_tested"
-    reason = findings.untested.get(clause.id, "no suite that ran tests it")
+    unseen = results.unseen if results.stopped is None else "the run ended before"
+    reason = findings.untested.get(clause.id, unseen)
     return ClauseRow(
         clause.id,
         clause.grade,

@@ -50,7 +50,7 @@ def _line(request: Request, permit: Permit) -> str:
         parts.append(shown)
     if permit.is_replay:
         parts.append("[replay]")
-    elif permit.is_payment:
+    elif permit.is_payment and not request.clause:
         parts.append(f"[payment of {permit.intent.amount}]")
     elif permit.intent.possible_loads and not permit.is_read:
         parts.append("[must be refused]")

@@ -26,7 +26,10 @@ class Stopped:
 
 @dataclass(slots=True)
 class Results:
-    """The findings of a run with its counts. `with_token`: requests carried an access token."""
+    """The findings of a run with its counts. `with_token`: requests carried an access token.
+
+    `unseen` says why the clauses of which nothing else is known were not tested.
+    """
 
     findings: Findings = field(default_factory=Findings)
     requests: int = 0
@@ -36,6 +39,7 @@ class Results:
     target: str = ""
     base_url: str = ""
     with_token: bool = False
+    unseen: str = "no suite that ran tests it"
 
     @classmethod
     def merged(cls, parts: Iterable["Results"]) -> "Results":
@@ -49,6 +53,7 @@ class Results:
             whole.target = whole.target or part.target
             whole.base_url = whole.base_url or part.base_url
             whole.with_token = whole.with_token or part.with_token
+            whole.unseen = part.unseen
             _merge(whole.findings, part.findings)
         return whole
 

@@ -52,13 +52,12 @@ def _show_clauses(report: Report, console: Console) -> None:
     table.add_column(no_wrap=True)
     for row in report.clauses:
         outcome = Text(_WORDS[row.outcome], style=_STYLES[row.outcome])
-        sentence = Text(row.sentence)
-        if row.outcome == "not_tested":
-            sentence.append(f" {row.reason}", style="yellow")
         if row.outcome == "passed":
             outcome.append(f" ({row.responses})", style="dim")
-        table.add_row(Text(row.id), sentence, outcome)
+        table.add_row(Text(row.id), Text(row.sentence), outcome)
     console.print(table)
+    for reason, ids in report.untested.items():
+        _say(console, f"not tested: {', '.join(ids)} ({reason})", "yellow")
 
 
 def _show_failures(row: ClauseRow, console: Console) -> None:

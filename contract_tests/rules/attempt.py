@@ -44,9 +44,9 @@ class Attempt:
         """Whether only what is required is given."""
         return all(self.body.get(name) is None for name in _OPTIONAL)
 
-    def refuse(self, clause: str, reason: str, status: int | None = None) -> None:
-        """Adds a reason; without a status, any refusal will do."""
-        self.reasons.append(RefusalReason(clause, reason, ANY_REFUSAL if status is None else exactly(status)))
+    def refuse(self, clause: str, reason: str) -> None:
+        """Adds a reason for which any refusal will do."""
+        self.reasons.append(RefusalReason(clause, reason, ANY_REFUSAL))
 
 
 def is_payment(request: Request) -> bool:
@@ -58,18 +58,40 @@ def attempt_of(request: Request) -> Attempt:
     """What a payment request attempts. Parses its body, so it is asked once for each request."""
     attempt = Attempt()
     _read_envelope(attempt, request)
+    content = request.content or b""
     try:
-        parsed = parse_json(request.content or b"")
+        parsed = parse_json(content)
     except NotJsonError:
-        attempt.refuse("D7", "the body is not a JSON document")
+        _read_lenient(attempt, content)
         return attempt
     _read_document(attempt, parsed)
     return attempt
 
 
+def _read_lenient(attempt: Attempt, content: bytes) -> None:
+    """What is not JSON: a lenient reader may still find an object in it, unless it is cut off."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        attempt.doubts.add(Doubt.ENCODING)
+        text = content.decode("utf-16" if content[:2] in _MARKS_OF_UTF_16 else "utf-8", "replace")
+    if b"\x00" in content[:4]:
+        attempt.doubts.add(Doubt.ENCODING)
+    text = _COMMENT.sub("", text).strip(" \t\r\n\ufeff\x00")
+    if not text.startswith("{") or text.count("{") > text.count("}"):
+        attempt.refuse("D7", "the body is not a JSON object")
+        return
+    attempt.doubts.add(Doubt.LENIENT_JSON)
+    attempt.vague = True
+
+
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_COMMENT = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+
+
 def _read_document(attempt: Attempt, parsed: Parsed) -> None:
     if not isinstance(parsed.document, dict):
-        attempt.refuse("D7", "the body is not an object")
+        attempt.refuse("D7", "the body is not a JSON object")
         return
     if parsed.repeats:
         attempt.doubts.add(Doubt.REPEATED_FIELD)
@@ -99,12 +121,21 @@ def _read_envelope(attempt: Attempt, request: Request) -> None:
 def _required(attempt: Attempt, fields: Mapping[str, Json], name: str, within: str = "") -> Json:
     value = fields.get(name)
     if value is None:
-        attempt.refuse("D5", f"{within}{name} is missing or null", 400)
+        attempt.refuse("D5", f"{within}{name} is missing or null")
     return value
 
 
 def _wrong(attempt: Attempt, name: str, wanted: str) -> None:
     attempt.refuse("D7", f"{name} is not {wanted}")
+
+
+def _convert(attempt: Attempt, name: str, value: Json, wanted: str) -> bool:
+    """Doubts a value that a reader may convert; refuses one that none can. Returns whether one may."""
+    if isinstance(value, dict | list):
+        _wrong(attempt, name, wanted)
+        return False
+    attempt.doubts.add(Doubt.CONVERTED)
+    return True
 
 
 def _read_load(attempt: Attempt) -> None:
@@ -113,9 +144,9 @@ def _read_load(attempt: Attempt) -> None:
         attempt.load = value
         _doubt_text(attempt, value)
         if not value.strip():
-            attempt.refuse("D5", "LoadNumber is blank")
+            attempt.refuse("R3", "LoadNumber is blank")
     elif value is not None:
-        _wrong(attempt, "LoadNumber", "a string")
+        attempt.vague = _convert(attempt, "LoadNumber", value, "a text") or attempt.vague
 
 
 def _read_money(attempt: Attempt) -> None:
@@ -123,23 +154,22 @@ def _read_money(attempt: Attempt) -> None:
     if isinstance(value, dict):
         money = _under_known_names(attempt, value, ("Amount", "Currency"))
         _read_amount(attempt, _required(attempt, money, "Amount", "Amount."))
-        _read_currency(attempt, _required(attempt, money, "Currency", "Amount."))
+        _read_currency(attempt, money.get("Currency"))
     elif value is not None:
         _wrong(attempt, "Amount", "an object")
 
 
 def _read_currency(attempt: Attempt, currency: Json) -> None:
     if currency is None:
-        return
-    if isinstance(currency, Decimal) and _is_moderate(currency) and not currency % 1:
+        attempt.doubts.add(Doubt.NO_CURRENCY)
+    elif isinstance(currency, Decimal) and _is_moderate(currency) and not currency % 1:
         attempt.currency = currency
         if currency.as_tuple().exponent != 0 or not 0 < currency < 1000:
             attempt.doubts.add(Doubt.UNKNOWN_CURRENCY)
-    elif _is_number_text(currency) or (isinstance(currency, Decimal) and not _is_moderate(currency)):
-        attempt.doubts.add(Doubt.CURRENCY_IN_STRING)
-        attempt.vague = True
+    elif _is_word(currency):
+        _wrong(attempt, "Amount.Currency", "a number")
     else:
-        _wrong(attempt, "Amount.Currency", "an integer")
+        attempt.vague = _convert(attempt, "Amount.Currency", currency, "a number") or attempt.vague
 
 
 def _is_moderate(value: Decimal) -> bool:
@@ -150,11 +180,19 @@ def _read_amount(attempt: Attempt, amount: Json) -> None:
     if isinstance(amount, Decimal):
         attempt.amount = amount
         _judge_amount(attempt, amount)
-    elif _is_number_text(amount):
-        attempt.doubts.add(Doubt.AMOUNT_IN_STRING)
-        attempt.vague = True
-    elif amount is not None:
+    elif _is_word(amount):
         _wrong(attempt, "Amount.Amount", "a number")
+    elif amount is not None:
+        attempt.vague = _convert(attempt, "Amount.Amount", amount, "a number") or attempt.vague
+
+
+def _is_word(value: Json) -> bool:
+    """Whether the value is a text in which nobody finds a number. A blank one may stand for null."""
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and not re.search(r"\d|^\s*([+-]?inf(inity)?|nan|true|false|null)\s*$", value, re.IGNORECASE)
+    )
 
 
 def _judge_amount(attempt: Attempt, amount: Decimal) -> None:
@@ -172,21 +210,15 @@ def _is_ordinary(amount: Decimal) -> bool:
     return amount.adjusted() > -3 and amount <= _LARGEST_PLAIN_AMOUNT and not amount % Decimal("0.01")
 
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?\s*|NaN|-?Infinity")
-"""What a lenient reader takes for a number."""
-
-
-def _is_number_text(value: Json) -> bool:
-    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
-
-
 def _read_date(attempt: Attempt) -> None:
     value = _required(attempt, attempt.body, "PaymentDate")
     if not isinstance(value, str):
-        if value is not None:
-            _wrong(attempt, "PaymentDate", "a string")
+        if value is not None and _convert(attempt, "PaymentDate", value, "a text"):
+            attempt.doubts.add(Doubt.UNUSUAL_DATE)
         return
     attempt.date = value
+    if _FAR_OFFSET.search(value):
+        attempt.doubts.add(Doubt.FAR_OFFSET)
     if not _is_plain_date(value):
         if re.search(r"\d", value) or not value.strip():
             attempt.doubts.add(Doubt.UNUSUAL_DATE)
@@ -194,6 +226,7 @@ def _read_date(attempt: Attempt) -> None:
             _wrong(attempt, "PaymentDate", "a date-time")
 
 
+_FAR_OFFSET = re.compile(r"[Tt ].*[+-](1[5-9]|[2-9]\d):?\d\d\s*$", re.ASCII)
 _PLAIN_DATE = re.compile(
     r"(19[5-9]|20\d)\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?(Z|\+(0\d|1[0-3]):\d\d|\+14:00|-(0\d|1[01]):\d\d|-12:00)",
     re.ASCII,
@@ -206,18 +239,19 @@ def _is_plain_date(text: str) -> bool:
 
 def _read_reference(attempt: Attempt) -> None:
     value = attempt.body.get("ReferenceNumber")
-    if value is None or value == "":
+    if value is None and "ReferenceNumber" in attempt.body:
         # An explicit null is neither of the page's two cases, so its sentence is not asked for.
-        sentence = None if "ReferenceNumber" in attempt.body and value is None else NO_REFERENCE
+        attempt.refuse("R5", "ReferenceNumber is null")
+    elif value is None or value == "":
         reason = "ReferenceNumber is empty or omitted"
-        attempt.reasons.append(RefusalReason("R5", reason, exactly(400), sentence))
+        attempt.reasons.append(RefusalReason("R5", reason, exactly(400), NO_REFERENCE))
     elif isinstance(value, str):
         attempt.reference = value
         _doubt_text(attempt, value)
         if not value.strip():
             attempt.doubts.add(Doubt.BLANK_REFERENCE)
     else:
-        _wrong(attempt, "ReferenceNumber", "a string")
+        attempt.vague = _convert(attempt, "ReferenceNumber", value, "a text") or attempt.vague
 
 
 def _read_optional(attempt: Attempt) -> None:
@@ -226,7 +260,7 @@ def _read_optional(attempt: Attempt) -> None:
         if isinstance(value, str):
             _doubt_text(attempt, value)
         elif value is not None:
-            _wrong(attempt, name, "a string or null")
+            _convert(attempt, name, value, "a text or null")
 
 
 def _doubt_text(attempt: Attempt, text: str) -> None:

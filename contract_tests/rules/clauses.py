@@ -45,13 +45,13 @@ CLAUSES: dict[str, Clause] = {
             "R8": "Requests are application/json-patch+json; responses are application/json.",
             "D1": "The response has LoadNumber, Status and CustomerPayments; each payment has Id, Amount, "
             "CheckNumber, InvoiceNumber, PaymentDate, PaymentMethod and ReferenceNumber.",
-            "D2": "A payment is returned with the values that were sent.",
+            "D2": "A payment is returned with the values that were sent; of PaymentDate, the day.",
             "D3": "Status is the load's status after applying the payment.",
             "D4": "CustomerPayments are the payments recorded for the load: those before, and the new one.",
-            "D5": "LoadNumber, Amount, Amount.Amount, Amount.Currency and PaymentDate are required.",
+            "D5": "LoadNumber, Amount, Amount.Amount and PaymentDate are required.",
             "D6": "InvoiceNumber, PaymentMethod, CheckNumber and Note may be left out or null.",
-            "D7": "Every field has the type that the page gives it; any other value is refused.",
-            "D8": "A request is answered with 200 or refused; none makes the service fail.",
+            "D7": "A value of a type that no reader can convert is refused, as is a body that is no object.",
+            "D8": "A request is answered with 200 or refused; none makes the service fail each time.",
         },
     ),
     **_clauses(

@@ -7,6 +7,8 @@ from functools import cached_property
 from contract_tests.rules.values import Json, NotJsonError, Parsed, parse_json
 
 _LONGEST_SUMMARY = 400
+REFUSALS_OF_THE_CALLER = (401, 403, 429)
+"""Statuses that tell of the token or the rate, and not of what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ class Request:
     anonymous: bool = False
     token: str | None = None
     must_be_refused: bool = False
-    """The contract says that this request records nothing; the guard stops the run if it does."""
+    """One of the rules R1 to R5 says that this records nothing; the guard stops the run if it does."""
+    clause: str = ""
+    """The clause that refuses it; nothing where the contract leaves it open, or wants it recorded."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,14 @@ class Response:
         return 400 <= self.status < 500
 
     @property
+    def is_of_the_road(self) -> bool:
+        """Whether it tells of the way to the service rather than of the service's rules.
+
+        A token that is not taken, a rate limit, a page for people from something in between.
+        """
+        return self.status in REFUSALS_OF_THE_CALLER or (self.media_type == "text/html" and not self.is_json)
+
+    @property
     def media_type(self) -> str:
         """The media type of the body, as `media_type_of` gives it."""
         return media_type_of(self.headers)
@@ -80,12 +92,16 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its response. `started` is an RFC 3339 instant in UTC, `seconds` the duration."""
+    """A request and its last response. `started` is an RFC 3339 instant in UTC, `seconds` the duration.
+
+    `attempts` is how often the request was sent, because the responses before told of no rule.
+    """
 
     request: Request
     response: Response
     started: str
     seconds: float
+    attempts: int = 1
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """What a run found out: clauses that passed, failed or were not tested, and observations."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from contract_tests.rules.exchange import Exchange
@@ -29,12 +29,16 @@ class ClauseFailedError(AssertionError):
 
 @dataclass(slots=True)
 class Findings:
-    """Collects what the oracle and the suites see. Ids are those of `clauses`."""
+    """Collects what the oracle and the suites see. Ids are those of `clauses`.
+
+    `remember` is told of the first failure of each clause, so that a run which is resumed knows it.
+    """
 
     passed: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     untested: dict[str, str] = field(default_factory=dict)
     observed: dict[str, dict[str, int]] = field(default_factory=dict)
+    remember: Callable[[Failure], None] | None = None
 
     def passes(self, clause: str) -> None:
         """Counts one response in which the clause could have been broken, and was not."""
@@ -48,8 +52,12 @@ class Findings:
         """Keeps the failures that are not known yet: of each kind, one."""
         kept = {(one.clause, one.expected) for one in self.failures}
         for one in failures:
-            if (one.clause, one.expected) not in kept:
-                self.failures.append(one)
+            if (one.clause, one.expected) in kept:
+                continue
+            if self.remember is not None and one.clause not in {each for each, _ in kept}:
+                self.remember(one)
+            kept.add((one.clause, one.expected))
+            self.failures.append(one)
 
     def cannot_test(self, clause: str, reason: str) -> None:
         """Says why a clause was not tested; tested elsewhere in the run, it counts as tested."""

@@ -39,14 +39,21 @@ class Doubt(Enum):
     REPEATED_FIELD = "a field appears twice"
     UNKNOWN_FIELD = "there are unknown fields"
     UNUSUAL_TEXT = "a text is very long or holds unusual characters"
-    AMOUNT_IN_STRING = "the amount is a number in a string"
+    LENIENT_JSON = "the body is JSON to a lenient reader only"
+    ENCODING = "the body is not UTF-8"
+    CONVERTED = "a value has another type than the page says, and a reader may convert it"
     PRECISE_AMOUNT = "the amount has more digits than money has"
-    CURRENCY_IN_STRING = "the currency is a number in a string, or beyond measure"
+    NO_CURRENCY = "there is no currency"
     UNKNOWN_CURRENCY = "the currency is not an ISO 4217 code, or is written with a fraction"
     UNUSUAL_DATE = "PaymentDate is an unusual date-time"
+    FAR_OFFSET = "PaymentDate has an offset that no zone has"
     BLANK_REFERENCE = "ReferenceNumber is white space"
     OTHER_CURRENCY = "the currency is not known to be the load's"
     OVERPAYMENT = "it is more than what is open"
     LOAD_WRITTEN_OTHERWISE = "the LoadNumber is written otherwise than the load's own"
     LOAD_RESEMBLED = "a load has nearly that number"
     INVOICE_OF_ANOTHER_LOAD = "the invoice is another load's"
+
+
+FAILS_SOME_PARSERS = frozenset({Doubt.ENCODING, Doubt.FAR_OFFSET})
+"""What makes the parsers of a common framework fail, before the service can refuse it."""

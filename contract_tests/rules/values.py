@@ -49,9 +49,25 @@ def parse_json(content: bytes) -> Parsed:
             parse_int=Decimal,
             parse_constant=_refuse,
         )
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise NotJsonError(str(error)) from error
+    if content.count(b"[") + content.count(b"{") > _DEEPEST and _depth(document) > _DEEPEST:
+        raise NotJsonError(f"the document is nested more than {_DEEPEST} levels deep")
     return Parsed(document, repeats)
+
+
+_DEEPEST = 200
+"""Levels: what is nested deeper could not be compared, searched or printed."""
+
+
+def _depth(document: Json) -> int:
+    deepest, pending = 0, [(document, 1)]
+    while pending:
+        node, level = pending.pop()
+        deepest = max(deepest, level)
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        pending.extend((each, level + 1) for each in inner)
+    return deepest
 
 
 def _refuse(constant: str) -> Json:
@@ -97,6 +113,71 @@ def instant(text: str) -> Decimal | None:
     return EXACT.add(Decimal(whole), Decimal(fraction or 0))
 
 
+_LENIENT_DATE_TIME = re.compile(
+    r"\s*(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?\s?([Zz]|[+-]\d\d(?::?\d\d)?)?)?\s*",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DateTime:
+    """A date-time as it is written. `seconds` since year 1 are by its own clock, without the offset.
+
+    `offset` is in seconds, None where none is written; `digits` are those of the second's fraction, None
+    where the day alone is written.
+    """
+
+    seconds: Decimal
+    offset: int | None
+    digits: int | None
+
+    @property
+    def instant(self) -> Decimal:
+        """The seconds in UTC; without an offset, its own clock is taken for that of UTC."""
+        return EXACT.subtract(self.seconds, Decimal(self.offset or 0))
+
+    @property
+    def days(self) -> set[Decimal]:
+        """The day that is written, and the day in UTC."""
+        return {self.seconds // _DAY, self.instant // _DAY}
+
+
+_DAY = Decimal(86400)
+
+
+def date_time(text: str) -> DateTime | None:
+    """What a service wrote for a date-time, its time or its offset left out too; None if it is none."""
+    match = _LENIENT_DATE_TIME.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    fraction, zone = match[7] or "", match[8]
+    try:
+        days = date(year, month, day).toordinal()
+    except ValueError:
+        return None
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    whole = Decimal(days * 86400 + hour * 3600 + minute * 60 + second)
+    seconds = EXACT.add(whole, Decimal(fraction or 0))
+    return DateTime(seconds, _offset(zone), None if match[4] is None else len(fraction[1:]))
+
+
+def _offset(zone: str | None) -> int | None:
+    if not zone:
+        return None
+    digits = re.sub(r"\D", "", zone)
+    seconds = int(digits[:2] or 0) * 3600 + int(digits[2:] or 0) * 60
+    return -seconds if zone.startswith("-") else seconds
+
+
+def same_day(one: str, other: str) -> bool:
+    """Whether two date-times share a day, as it is written or in UTC."""
+    first, second = date_time(one), date_time(other)
+    return first is not None and second is not None and not first.days.isdisjoint(second.days)
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in a currency, which is an ISO 4217 numeric code."""
@@ -112,12 +193,18 @@ class Money:
         amount, currency = value.get("Amount"), value.get("Currency")
         if not isinstance(amount, Decimal) or not isinstance(currency, Decimal):
             return None
+        if abs(amount.adjusted()) > _LARGEST_EXPONENT or abs(currency.adjusted()) > _LARGEST_EXPONENT:
+            return None
         if currency != currency.to_integral_value():
             return None
         return Money(amount, currency)
 
     def __str__(self) -> str:
         return f"{self.amount} in currency {self.currency}"
+
+
+_LARGEST_EXPONENT = 400
+"""Beyond that of any double; no sum of such numbers could be computed."""
 
 
 def grain(*amounts: Decimal) -> Decimal:

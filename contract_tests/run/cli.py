@@ -68,6 +68,10 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _pause(text: str) -> float:
+    return 0.0 if fullmatch(r"0+(\.0+)?", text) else _seconds(text)
+
+
 def _bytes(text: str) -> int:
     if not _count(text):
         raise ValueError("no response fits in 0 bytes; write 1 or more")
@@ -228,6 +232,14 @@ _option = partial(click.option, show_envvar=True)
     default=32 * MEBIBYTE,
     show_default=True,
     help="At most so long a response body.",
+)
+@_option(
+    "--settle",
+    type=_Text(_pause),
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    help="Wait at most so long for a load to show what a response has shown; 0 waits for nothing.",
 )
 @click.version_option(package_name="alvys-sandbox")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)

@@ -6,9 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from contract_tests.report.plan import Plan
+from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.rules.findings import Findings
+from contract_tests.rules.findings import Failure, Findings
 from contract_tests.run.preflight import CannotRun, check_loads, probe
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import LoadsFileError, Target, open_target
@@ -84,12 +85,30 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         reads = {} if settings.is_mock else _check(client, target, settings, record)
         guard.open_payments()
         references = _references(settings.run_id)
-        yield Run(settings, target, client, guard, record, Findings(), plan, references, reads)
-        with suppress(Stop):  # the report asks the guard why the run was stopped
+        findings = Findings() if settings.is_mock else _findings(record)
+        yield Run(settings, target, client, guard, record, findings, plan, references, reads)
+        try:
             client.read_what_is_left()
+        except Stop as stop:  # the report asks the guard why the run was stopped
+            findings.keep(stop.failures)
     finally:
         client.close()
         record.close()
+
+
+def _findings(record: PaymentLog) -> Findings:
+    """What the run that is resumed found wrong, to begin with: a second run must not hide it."""
+
+    def remember(failure: Failure) -> None:
+        with suppress(LogUnusableError):  # the next payment says so, and does not leave
+            record.write_failure(failure.clause, failure.got)
+
+    findings = Findings()
+    for one in record.failures:
+        got = f"in the run that is resumed, at {one.time}: {one.got}"
+        findings.keep([Failure(one.failed, CLAUSES[one.failed].sentence, got, ())])
+    findings.remember = remember
+    return findings
 
 
 def _ignore(_exchange: Exchange, _permit: Permit) -> None:

@@ -52,7 +52,8 @@ class Session:
             return Results(errors=self.errors, stopped=stopped)
         guard, target = self.run.guard, self.run.target
         if guard.stopped is not None:
-            stopped = Stopped(guard.stopped.reason, ExitStatus(guard.stopped.status))
+            broken = f", which breaks {guard.stopped.clause}" if guard.stopped.clause else ""
+            stopped = Stopped(f"{guard.stopped.reason}{broken}", ExitStatus(guard.stopped.status))
         return Results(
             findings=self.run.findings,
             requests=guard.requests,
@@ -62,6 +63,7 @@ class Session:
             target=target.name,
             base_url=target.base_url,
             with_token=target.wants_token,
+            **_unseen(self.settings),
         )
 
     def finish(self, status: int) -> int:
@@ -113,6 +115,11 @@ class Session:
             plan, guard, rate = self.run.plan, self.run.guard, self.settings.rate
             time = rate and f"{how_long(len(plan.requests), rate.requests, rate.seconds)} at {rate}"
             plan.show(console, self.settings.target, guard.payments, guard.amount, time or "")
+
+
+def _unseen(settings: Settings) -> dict[str, str]:
+    only_reads = settings.suites == ("reads",)
+    return {"unseen": "a run that only reads sees no payment, and none refused"} if only_reads else {}
 
 
 SESSION = pytest.StashKey[Session]()

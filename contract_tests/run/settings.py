@@ -27,7 +27,7 @@ PAYMENTS_FOR_EVERYTHING: Final = 50
 class Settings:
     """The options of one run, each under its own name. Nothing secret is in it. None: no limit, no file.
 
-    `deadline` is in seconds, `max_response` in bytes.
+    `deadline` and `settle` are in seconds, `max_response` in bytes.
     """
 
     target: str
@@ -50,6 +50,7 @@ class Settings:
     record: Path | None
     deadline: float
     max_response: int
+    settle: float
     resumed: bool = False
 
     @property

@@ -98,6 +98,8 @@ class GuardedClient:
         self._sleep = sleep
         self._observe = observe
         self._silences = 0
+        self._told: dict[int, Exchange] = {}
+        """By the number of a transmission, the response that is no success: its payment may show up yet."""
         self._reading = threading.Lock()
         self._transport = Transport(limits or Limits())
         credentials.before_fetch = self._before_fetch
@@ -175,25 +177,26 @@ class GuardedClient:
                     break
                 continue
             self._silences = 0
-            self._watch(sent, exchange.response, began, logged)
+            self._watch(exchange, sent.intent, began, logged)
             return exchange
         if logged is not None:
             self._note(settled(logged, UNKNOWN, None))
         self._silences += 1
         if self._silences >= _SILENCES_BEFORE_STOP:
             raise self._guard.stop("the target does not respond any more", ExitStatus.COULD_NOT_TEST)
-        return Exchange(sent.request, Response(NO_RESPONSE, {}, str(lost).encode()), now(), 0.0)
+        return Exchange(sent.request, Response(NO_RESPONSE, {}, str(lost).encode()), now(), 0.0, attempts=2)
 
     def _is_watched(self, sent: _Sent) -> bool:
         """Whether a success would be a booking: it names a load, and the target is not the mock."""
         return not self._guard.is_mock and (sent.intent.action is Action.PAYMENT or bool(sent.intent.loads))
 
-    def _watch(self, sent: _Sent, response: Response, began: int, logged: LoggedPayment | None) -> None:
+    def _watch(self, exchange: Exchange, intent: Intent, began: int, logged: LoggedPayment | None) -> None:
         """Stops the run at any sign of a booking: an accepted write, or a payment that a read shows."""
+        response = exchange.response
         if logged is None:
-            if not self._guard.is_mock and sent.intent.action is Action.READ and response.status == _OK:
+            if not self._guard.is_mock and intent.action is Action.READ and response.status == _OK:
                 for load in loads_in(response):
-                    self._see(load, began if sent.intent.method == "GET" else None, response)
+                    self._see(load, began if intent.method == "GET" else None, exchange)
             return
         if not _succeeded(response):
             outcome = REFUSED if response.is_refusal else UNKNOWN
@@ -203,7 +206,11 @@ class GuardedClient:
         for one in shown or [SeenPayment(None, None, None)]:
             self._book_unplanned(logged, one)
             self._note(settled(logged, RECORDED, response.status, one, response.content))
-        raise self._guard.stop("the target accepted a payment on a load that does not exist")
+        raise self._guard.stop(
+            f"the target accepted a payment on a load that does not exist ({_described(logged)})",
+            clause="R3",
+            exchanges=(exchange,),
+        )
 
     # --- what may book -----------------------------------------------------------------------------
 
@@ -257,8 +264,10 @@ class GuardedClient:
         except LostResponseError:
             exchange = None
         if exchange is not None and _succeeded(exchange.response):
-            self._take(sent, permit, logged, exchange.response)
+            self._take(permit, logged, exchange)
             return exchange, False
+        if exchange is not None:
+            self._told[exposure.attempt] = exchange
         status = NO_RESPONSE if exchange is None else exchange.response.status
         if 400 <= status < 500 and status not in _SAYS_NOTHING:
             self._guard.refuse(exposure)
@@ -299,17 +308,18 @@ class GuardedClient:
         except LogUnusableError as error:
             raise self._guard.stop(str(error), ExitStatus.COULD_NOT_TEST) from None
 
-    def _take(self, sent: _Sent, permit: Permit, logged: LoggedPayment, response: Response) -> None:
+    def _take(self, permit: Permit, logged: LoggedPayment, exchange: Exchange) -> None:
         """Takes a success: the payment that was planned, and whatever it shows beside."""
-        exposure = _exposure(permit)
+        exposure, response = _exposure(permit), exchange.response
         mine = _of_reference(payments_in(response), exposure.reference)
-        if sent.request.must_be_refused and not self._guard.is_mock:
+        if exchange.request.must_be_refused and not self._guard.is_mock:
             booked = mine[-1] if mine else SeenPayment(None, None, None)
             self._guard.book(exposure, booked)
             self._note(settled(logged, RECORDED, response.status, booked, response.content))
             raise self._guard.stop(
-                f"the target accepted a payment that it must refuse (reference {logged.reference}, "
-                f"load {logged.load}, {logged.amount})"
+                f"the target accepted a payment that it must refuse ({_described(logged, booked)})",
+                clause=exchange.request.clause,
+                exchanges=(exchange,),
             )
         if not mine and not self._guard.is_mock:
             self._guard.doubt(exposure)
@@ -323,7 +333,10 @@ class GuardedClient:
             self._book_unplanned(logged, one)
         if beyond and not self._guard.is_mock:
             raise self._guard.stop(
-                f"the target recorded the reference {logged.reference} on load {logged.load} more than once"
+                f"the target recorded the reference {logged.reference} on load {logged.load} more than once "
+                f"({', '.join(f'id {one.id}' for one in beyond)})",
+                clause="R6",
+                exchanges=(exchange,),
             )
 
     def _book_unplanned(self, logged: LoggedPayment, seen: SeenPayment) -> None:
@@ -363,16 +376,16 @@ class GuardedClient:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         began = self._guard.now()
         try:
-            response = self._look_up(Request("POST", SEARCH_PATH, (), headers, content))
+            exchange = self._look_up(Request("POST", SEARCH_PATH, (), headers, content))
         except LostResponseError:
             return loads
-        shown = {load.number: load for load in loads_in(response) if load.tells}
+        shown = {load.number: load for load in loads_in(exchange.response) if load.tells}
         control = shown.get(booked[0])
         if control is None or not booked[1] <= {payment.id for payment in control.payments}:
             return loads
         for load in loads:
             if load in shown:
-                self._see(shown[load], began, response)
+                self._see(shown[load], began, exchange)
         return [load for load in loads if load not in shown]
 
     def _read(self, load: str) -> None:
@@ -381,27 +394,27 @@ class GuardedClient:
         for _ in range(2):
             began = self._guard.now()
             try:
-                response = self._look_up(request)
+                exchange = self._look_up(request)
             except LostResponseError:
                 continue
-            seen = next((one for one in loads_in(response) if one.number == load), None)
-            if response.status == _OK and seen is not None:
-                self._see(seen, began, response)
+            seen = next((one for one in loads_in(exchange.response) if one.number == load), None)
+            if exchange.response.status == _OK and seen is not None:
+                self._see(seen, began, exchange)
                 return
         raise self._guard.stop(
             f"load {load} cannot be read any more; what was sent to it may have been recorded",
             ExitStatus.COULD_NOT_TEST,
         )
 
-    def _look_up(self, request: Request) -> Response:
-        """The response to a read of the client's own, which needs no room in the budget of requests."""
+    def _look_up(self, request: Request) -> Exchange:
+        """The exchange of a read of the client's own, which needs no room in the budget of requests."""
         self._guard.admit_read()
         intent = Intent(Action.READ, request.method)
         exchange = self._answered(_Sent(request, self._build(request), intent))
         self._observe(exchange, Permit(intent))
-        return exchange.response
+        return exchange
 
-    def _see(self, load: SeenLoad, began: int | None, response: Response) -> None:
+    def _see(self, load: SeenLoad, began: int | None, read: Exchange) -> None:
         """Takes what a read shows; stops the run at a payment that nothing planned explains."""
         for found in self._guard.see(load, began):
             exposure, seen = found.exposure, found.payment
@@ -412,17 +425,25 @@ class GuardedClient:
                 attempt=exposure.attempt if exposure else self._guard.attempt(),
                 planned=planned,
             )  # fmt: skip
-            content = None if planned and not found.again else response.content
+            content = None if planned and not found.again else read.response.content
             self._note(settled(logged, RECORDED, None, seen, content))
+            told = self._told.get(exposure.attempt) if exposure is not None else None
             if exposure is None:
-                why = f"a payment that this run cannot explain (id {seen.id}, {seen.amount})"
+                clause, why = "P9", f"a payment that this run cannot explain (id {seen.id}, {seen.amount})"
             elif found.again:
-                why = f"the reference {exposure.reference} more than once"
+                clause, why = "R6", f"the reference {exposure.reference} more than once"
             elif found.was is Fate.REFUSED or not planned:
-                why = f"the payment {exposure.reference}, which the target refused"
+                clause = told.request.clause if told is not None else ""
+                why = (
+                    f"the payment {exposure.reference}, which the target refused ({_described(logged, seen)})"
+                )
             else:
                 continue
-            raise self._guard.stop(f"load {found.load} shows {why}")
+            raise self._guard.stop(
+                f"load {found.load} shows {why}",
+                clause=clause or "R1",
+                exchanges=(read,) if told is None else (told, read),
+            )
 
     # --- one transmission --------------------------------------------------------------------------
 
@@ -491,6 +512,12 @@ class GuardedClient:
 def _bearer(token: Secret | str) -> str:
     """The header's value, never kept in a variable: a traceback may show those."""
     return f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+
+
+def _described(logged: LoggedPayment, booked: SeenPayment | None = None) -> str:
+    """What was sent, and under which id it was booked, as far as that is shown."""
+    sent = f"reference {logged.reference}, load {logged.load}, {logged.amount}"
+    return f"{sent}, id {booked.id}" if booked is not None and booked.id else sent
 
 
 def _succeeded(response: Response) -> bool:

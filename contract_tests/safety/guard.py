@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
+from contract_tests.rules.clauses import CLAUSES
+from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.findings import Failure
 from contract_tests.rules.values import visible
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
@@ -47,14 +50,30 @@ class MustRead(Exception):
 class Stop(BaseException):
     """The run must end; nothing more is sent. `status` is the exit status that follows.
 
-    Not an Exception, because neither Hypothesis nor a test's `except` may carry on after it.
+    `clause` is the one that the target broke, if it did, and `exchanges` show how. Not an Exception,
+    because neither Hypothesis nor a test's `except` may carry on after it.
     """
 
-    def __init__(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> None:
+    def __init__(
+        self,
+        reason: str,
+        status: ExitStatus = ExitStatus.FAILED,
+        clause: str = "",
+        exchanges: tuple[Exchange, ...] = (),
+    ) -> None:
         """Keeps the reason."""
         super().__init__(visible(reason))
         self.reason = visible(reason)
         self.status = status
+        self.clause = clause
+        self.exchanges = exchanges
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What the target did wrong, if that is why the run ends."""
+        if not self.clause:
+            return []
+        return [Failure(self.clause, CLAUSES[self.clause].sentence, self.reason, self.exchanges)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +236,17 @@ class Guard:
         with self._lock:
             self._check_stopped()
 
-    def stop(self, reason: str, status: ExitStatus = ExitStatus.FAILED) -> Stop:
+    def stop(
+        self,
+        reason: str,
+        status: ExitStatus = ExitStatus.FAILED,
+        clause: str = "",
+        exchanges: tuple[Exchange, ...] = (),
+    ) -> Stop:
         """Lets nothing more through; returns what to raise. The first reason counts."""
         with self._lock:
             if self._stopped is None:
-                self._stopped = Stop(reason, status)
+                self._stopped = Stop(reason, status, clause, exchanges)
             return self._stopped
 
     # --- after sending ----------------------------------------------------------------------------

@@ -65,6 +65,15 @@ class LoggedPayment:
         return self.money.is_finite() and abs(self.money.adjusted()) < _MOST_DIGITS
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedFailure:
+    """A clause that the target broke, by its id, and how: a run that is resumed has failed it too."""
+
+    time: str
+    failed: str
+    got: str
+
+
 class PaymentLog:
     """Keeps the payments of a run, in memory and in a JSON Lines file if one is named.
 
@@ -81,6 +90,8 @@ class PaymentLog:
         self._file: TextIO | None = None
         self._refused: list[LoggedPayment] = []
         self._attempts_before = 0
+        self.failures: list[LoggedFailure] = []
+        """What the run that is resumed found wrong."""
         self.shows_replays = False
         """Whether the run that is resumed has seen that the target recognises references."""
         if path is not None and (path.exists() or path.is_symlink()):
@@ -108,7 +119,10 @@ class PaymentLog:
         else:
             file.write("\n")
 
-    def _take_up(self, payment: LoggedPayment, *, resumed: bool) -> None:
+    def _take_up(self, payment: LoggedPayment | LoggedFailure, *, resumed: bool) -> None:
+        if isinstance(payment, LoggedFailure):
+            self.failures += [payment] if resumed else []
+            return
         self._attempts_before = max(self._attempts_before, payment.attempt)
         if resumed:
             known = self._recorded.get((payment.load, payment.id)) if payment.id else None
@@ -127,19 +141,28 @@ class PaymentLog:
         """Appends a line and returns when it is on the disk."""
         with self._lock:
             self._keep(payment)
-            if self.path is None:
-                return
-            if self._file is None:
-                self._file = _opened(self.path)
-            try:
-                self._check_in_place(self._file, self.path)
-                self._file.write(json.dumps(asdict(payment), ensure_ascii=True) + "\n")
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                raise LogUnusableError(
-                    f"the payment log {self.path} cannot be written: {error.strerror}"
-                ) from error
+            self._append(payment)
+
+    def write_failure(self, clause: str, got: str) -> None:
+        """Appends what the target did wrong; not to a log that no payment has made yet."""
+        with self._lock:
+            if self._file is not None:
+                self._append(LoggedFailure(now(), clause, got[:_LONGEST_RESPONSE]))
+
+    def _append(self, line: LoggedPayment | LoggedFailure) -> None:
+        if self.path is None:
+            return
+        if self._file is None:
+            self._file = _opened(self.path)
+        try:
+            self._check_in_place(self._file, self.path)
+            self._file.write(json.dumps(asdict(line), ensure_ascii=True) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise LogUnusableError(
+                f"the payment log {self.path} cannot be written: {error.strerror}"
+            ) from error
 
     @staticmethod
     def _check_in_place(file: TextIO, path: Path) -> None:
@@ -196,9 +219,12 @@ def _opened(path: Path) -> TextIO:
     return file
 
 
-def _payment(line: bytes, path: Path, number: int) -> LoggedPayment:
+def _payment(line: bytes, path: Path, number: int) -> LoggedPayment | LoggedFailure:
     try:
-        payment = LoggedPayment(**json.loads(line))
+        fields = json.loads(line)
+        if "failed" in fields:
+            return LoggedFailure(**fields)
+        payment = LoggedPayment(**fields)
         Decimal(payment.amount)
     except (ValueError, TypeError, InvalidOperation):
         raise LogUnusableError(f"{path}, line {number}, is not a line of a payment log") from None

@@ -1,28 +1,38 @@
 """How a suite talks to the target: every request is sent by the client and judged by the oracle."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import NoReturn
 
-from contract_tests.oracle.expectation import LoadBefore
+from contract_tests.oracle.expectation import Expectation, LoadBefore
 from contract_tests.oracle.oracle import Oracle
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt, attempt_of
 from contract_tests.rules.clauses import PAYABLE_STATUSES
-from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.exchange import REFUSALS_OF_THE_CALLER, Exchange, Request
 from contract_tests.rules.findings import ClauseFailedError, Failure, Findings
 from contract_tests.rules.refusals import Doubt
-from contract_tests.rules.responses import LoadView, UnexpectedFormError, payment_response_of
+from contract_tests.rules.responses import (
+    LoadView,
+    PaymentResponse,
+    UnexpectedFormError,
+    load_of,
+    payment_response_of,
+)
 from contract_tests.rules.values import near
-from contract_tests.safety.guard import Stop
+from contract_tests.safety.guard import Refused, Stop
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
+from contract_tests.suites.lag import Lag
 from contract_tests.suites.requests import payment_request, read_request
 
 _ENOUGH_LOADS = 3
 _LONGEST_NUMBER = 200
+_LONGEST_REASON = 120
 _ROOM = Decimal(5)
 """A load is preferred for payments while so much of it is still open."""
 
@@ -30,29 +40,57 @@ _ROOM = Decimal(5)
 class Api:
     """Sends requests and has every response judged; knows each load as it was last seen.
 
-    A failure raises ClauseFailedError. Not for threads: a burst goes through `send_unjudged`.
+    A failure is kept at once, and raises ClauseFailedError. Refused is raised where a response tells of the
+    road and not of the rules. Not for threads: a burst goes through `send_unjudged`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a collaborator of its own
         self,
         send: Callable[[Request], Exchange],
         oracle: Oracle,
         findings: Findings,
         loads: Mapping[str, list[str]],
         reads: Mapping[str, Exchange] = MappingProxyType({}),
+        *,
+        settle: float = 0,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`loads` are the numbers that the target offers, by status; `reads` how some were read already."""
-        self.send_unjudged = send
+        """`loads` are the numbers that the target offers, by status; `reads` how some were read already.
+
+        A load may show a payment so many seconds after the response, `settle`, that is waited for.
+        """
+        self._client_send = send
         self.oracle = oracle
         self.findings = findings
         self.loads = loads
         self._reads = dict(reads)
+        self._lag = Lag(settle, sleep)
         self._offered = {number for numbers in loads.values() for number in numbers}
         self._views: dict[str, LoadView | None] = {}
+        self._last_reads: dict[str, Exchange] = {}
+        self._promised: dict[str, tuple[Exchange, PaymentResponse]] = {}
+        """Load number -> the last response that showed its payments, until a read has shown them too."""
         self._pending: dict[str, list[tuple[str, Exchange]]] = {}
         """Load number -> what had to leave no trace of it since it was last seen, each with its clause."""
 
     # --- sending ----------------------------------------------------------------------------------
+
+    def send_unjudged(self, request: Request) -> Exchange:
+        """Sends a request; twice if the service fails, because only a failure that is repeated counts."""
+        exchange = self._sent(request)
+        if exchange.response.status < HTTPStatus.INTERNAL_SERVER_ERROR or exchange.attempts > 1:
+            return exchange
+        try:
+            return replace(self._sent(request), attempts=exchange.attempts + 1)
+        except Refused:
+            return exchange
+
+    def _sent(self, request: Request) -> Exchange:
+        try:
+            return self._client_send(request)
+        except Stop as stop:
+            self.findings.keep(stop.failures)
+            raise
 
     def send(self, request: Request) -> Exchange:
         """Sends a request that is not a payment, and has its response judged by what holds for all."""
@@ -66,30 +104,57 @@ class Api:
         A load that the target offers must be there. `key` names it otherwise, for example ("id", "…").
         """
         known, earlier = self._views.get(number), self._pending.pop(number, [])
-        read = self._reads.pop(number, None) if not key else None
-        exchange = read or self.send_unjudged(
-            read_request((key[0], key[1]) if key else ("loadNumber", number))
-        )
+        exchange = (None if key else self._reads.pop(number, None)) or self._read_until_it_shows(number, *key)
         verdict, view = self.oracle.judge_read(exchange, known, earlier)
         # What another key does not find is still there by its number.
         self._views[number] = known if view is None and key else view
+        self._last_reads[number] = exchange
         if view is not None:
             self.oracle.see(view)
         self.take(verdict)
         if view is None and (known is not None or number in self._offered):
             self.fail("P1", exchange, f"load {number}" if known else f"load {number}, which is nominated")
+        if view is not None:
+            self._require_promised(view, exchange)
         return view
+
+    def _read_until_it_shows(self, number: str, *key: str) -> Exchange:
+        """Reads a load, until it shows the payments that responses have shown, or it has had its time."""
+        request = read_request((key[0], key[1]) if key else ("loadNumber", number))
+        exchange = self.send_unjudged(request)
+        if number in self._promised and _lacks(exchange, self._promised[number][1]):
+            for _ in self._lag.pauses():
+                exchange = self.send_unjudged(request)
+                if not _lacks(exchange, self._promised[number][1]):
+                    break
+        return exchange
+
+    def _require_promised(self, view: LoadView, exchange: Exchange) -> None:
+        told, shown = self._promised.pop(view.number, (None, None))
+        if told is not None and shown is not None:
+            verdict = Verdict(exchanges=(told, exchange))
+            lost = ", ".join(sorted(shown.payments.keys() - view.payments.keys()))
+            verdict.require(
+                "R7", not lost, "the load's payments, with those of the response", f"without {lost}"
+            )
+            self.take(verdict)
+
+    def promise(self, exchange: Exchange) -> None:
+        """Notes the payments that a response shows: the next read of their load must show them too."""
+        if exchange.response.status != HTTPStatus.OK:
+            return
+        with suppress(UnexpectedFormError):
+            shown = payment_response_of(exchange.response)
+            self._promised[shown.load_number] = exchange, shown
 
     def view(self, number: str) -> LoadView | None:
         """The load as it was last seen; read now if it never was."""
         return self._views[number] if number in self._views else self.read(number)
 
     def load(self, number: str) -> LoadView:
-        """The load as it was last seen. LookupError if the target has none of that number."""
+        """The load as it was last seen; P1 fails if there is none of that number, or none to be read."""
         view = self.view(number)
-        if view is None:
-            raise LookupError(number)
-        return view
+        return view or self.fail("P1", self._last_reads[number], f"load {number}")
 
     def forget(self, number: str) -> None:
         """Drops what is known of this load, so that it is read afresh."""
@@ -119,10 +184,14 @@ class Api:
         load = self._before(attempt.load, nominal)
         doubts = {*doubts, *self._doubts_about(attempt, load)}
         expected = self.oracle.expect(attempt, load, doubts)
-        exchange = self._post(replace(request, must_be_refused=expected.must_be_refused), attempt)
-        after = self._after(load.view) if look else None
-        verdict = self.oracle.judge_payment(expected, exchange, after)
-        if load.view is not None and after is None:
+        asked = replace(request, must_be_refused=expected.must_be_refused, clause=expected.clause)
+        exchange = self.send_unjudged(asked)
+        if load.view is not None and look:
+            self.take(self._judged_when_seen(expected, exchange, load.view))
+            return exchange
+        verdict = self.oracle.judge_payment(expected, exchange)
+        self.promise(exchange)
+        if load.view is not None:
             self._await(load.view, exchange, verdict)
         self.take(verdict)
         return exchange
@@ -143,31 +212,46 @@ class Api:
         resembled = near(number) in {near(one) for one in self._offered}
         return {Doubt.LOAD_RESEMBLED} if resembled and not load.exists else set()
 
-    def _post(self, request: Request, attempt: Attempt) -> Exchange:
-        try:
-            return self.send_unjudged(request)
-        except Stop as stop:
-            if request.must_be_refused:
-                expected = f"a refusal of the payment on load {attempt.load}"
-                self.findings.keep([Failure("R1", expected, stop.reason, ())])
-            raise
-
-    def _after(self, before: LoadView | None) -> LoadView | None:
-        if before is None:
-            return None
-        exchange = self.send_unjudged(read_request(("loadNumber", before.number)))
-        verdict, view = self.oracle.judge_read(exchange, None)
-        self._views[before.number] = view
+    def _judged_when_seen(self, expected: Expectation, exchange: Exchange, before: LoadView) -> Verdict:
+        """The verdict on a payment with its load after it, for which it waits if only that is wrong."""
         self._pending.pop(before.number, None)
+        self._promised.pop(before.number, None)
+        return self.judged_when_settled(
+            before.number, lambda after: self.oracle.judge_payment(expected, exchange, after)
+        )
+
+    def judged_when_settled(self, number: str, judge: Callable[[LoadView | None], Verdict]) -> Verdict:
+        """What `judge` says of the load; it looks again for a while if a read that lags may be to blame."""
+        try:
+            after = self._looked_at(number)
+        except (ClauseFailedError, Refused, Stop):
+            self.findings.keep(judge(None).failures)
+            raise
+        verdict = judge(after)
+        if verdict.may_lag:
+            for seconds in self._lag.pauses():
+                verdict = judge(self._looked_at(number))
+                if not verdict.may_lag:
+                    self.findings.observes("Q40", _how_long(seconds))
+                    break
+        elif verdict.shows_payment:
+            self.findings.observes("Q40", "at once")
+        return verdict
+
+    def _looked_at(self, number: str) -> LoadView:
+        exchange = self.send_unjudged(read_request(("loadNumber", number)))
+        verdict, view = self.oracle.judge_read(exchange, None)
+        self._views[number] = view
+        self._last_reads[number] = exchange
         self.take(verdict)
-        return view
+        return view or self.fail("P1", exchange, f"load {number}")
 
     def _await(self, before: LoadView, exchange: Exchange, verdict: Verdict) -> None:
         """Leaves it to the next read whether a payment that added nothing left a trace."""
         if _adds(exchange, before):
             self.forget(before.number)
         else:
-            clause = verdict.passed[-1] if verdict.passed else "R1"
+            clause = exchange.request.clause or (verdict.passed[-1] if verdict.passed else "R1")
             self._pending.setdefault(before.number, []).append((clause, exchange))
 
     # --- loads ------------------------------------------------------------------------------------
@@ -205,30 +289,43 @@ class Api:
     # --- findings ---------------------------------------------------------------------------------
 
     def observe(self, question: str, exchange: Exchange, accepted: str = "accepted") -> None:
-        """Keeps the status of a refusal, or `accepted` (nothing if that is empty)."""
+        """Keeps the status of a refusal, or `accepted` (nothing if that is empty).
+
+        A refusal of the caller says nothing about the question.
+        """
+        if exchange.response.status in REFUSALS_OF_THE_CALLER:
+            return
         if exchange.response.status != HTTPStatus.OK:
             self.findings.observes(question, str(exchange.response.status))
         elif accepted:
             self.findings.observes(question, accepted)
 
     def take(self, verdict: Verdict) -> None:
-        """Counts what passed and was observed; raises ClauseFailedError for what failed."""
+        """Counts what passed and was observed; keeps what failed, and raises ClauseFailedError for it."""
         for clause in verdict.passed:
             self.findings.passes(clause)
         for question, behaviour in verdict.observations:
             self.findings.observes(question, behaviour)
         if verdict.failures:
+            self.findings.keep(verdict.failures)
             raise ClauseFailedError(verdict.failures)
 
     def require(self, clause: str, exchange: Exchange, passed: object, expected: str) -> None:
-        """Counts a clause as passed by a response, or raises ClauseFailedError with the response."""
+        """Counts a clause as passed by a response, or fails it as `fail` does."""
         if not passed:
             self.fail(clause, exchange, expected)
         self.findings.passes(clause)
 
     def fail(self, clause: str, exchange: Exchange, expected: str) -> NoReturn:
-        """Raises ClauseFailedError with the response."""
-        raise ClauseFailedError([Failure(clause, expected, exchange.response.summary, (exchange,))])
+        """Fails a clause by a response; Refused if that tells of the road and not of the rules."""
+        response = exchange.response
+        about_tokens = clause == "P8" and response.status != HTTPStatus.TOO_MANY_REQUESTS
+        failed = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or not response.status
+        if (response.is_of_the_road or failed) and not about_tokens:
+            raise Refused(f"the target responded with {response.summary[:_LONGEST_REASON]}")
+        failure = Failure(clause, expected, response.summary, (exchange,))
+        self.findings.keep([failure])
+        raise ClauseFailedError([failure])
 
 
 def _adds(exchange: Exchange, before: LoadView) -> bool:
@@ -238,6 +335,20 @@ def _adds(exchange: Exchange, before: LoadView) -> bool:
     except UnexpectedFormError:
         return False
     return bool(shown.payments.keys() - before.payments.keys())
+
+
+def _lacks(exchange: Exchange, shown: PaymentResponse) -> bool:
+    """Whether a load that was read shows not yet what a response showed."""
+    try:
+        view = load_of(exchange.response.document)
+    except UnexpectedFormError:
+        return False
+    return not shown.payments.keys() <= view.payments.keys()
+
+
+def _how_long(seconds: float) -> str:
+    """The time after which a read showed what it should, in the words of the question."""
+    return next((f"within {limit} s" for limit in (1, 5, 30) if seconds <= limit), "later")
 
 
 def has_room(view: LoadView) -> bool:

@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from contract_tests.oracle.bursts import TimedExchange
+from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt, attempt_of
 from contract_tests.rules.exchange import Exchange, Request
-from contract_tests.rules.findings import ClauseFailedError, Failure
 from contract_tests.rules.responses import LoadView
+from contract_tests.safety.guard import Refused
 from contract_tests.suites.api import Api
 from contract_tests.suites.requests import payment_request
 
@@ -48,14 +49,23 @@ def pay_at_once(api: Api, load: LoadView, branches: Branches) -> list[TimedExcha
     api.forget(load.number)
     for verdict in api.oracle.judge_each(calls, load):
         api.take(verdict)
-    api.take(api.oracle.judge_together(calls, load, api.load(load.number)))
+
+    def judge(after: LoadView | None) -> Verdict:
+        return Verdict() if after is None else api.oracle.judge_together(calls, load, after)
+
+    api.take(api.judged_when_settled(load.number, judge))
     return calls
 
 
 def require_accepted(api: Api, calls: Sequence[TimedExchange]) -> None:
     """At least one of the calls was answered with 200; R1 fails if not."""
+    exchanges = tuple(one.exchange for one in calls)
+    verdict = Verdict(exchanges=exchanges)
     if not any(one.exchange.response.status == HTTPStatus.OK for one in calls):
-        exchanges = tuple(one.exchange for one in calls)
         statuses = str([one.exchange.response.status for one in calls])
-        raise ClauseFailedError([Failure("R1", "200 for a valid payment", statuses, exchanges)])
-    api.findings.passes("R1")
+        if not any(exchange.response.is_refusal for exchange in exchanges):
+            raise Refused(f"the target responded with {statuses}")
+        verdict.fail("R1", "200 for a valid payment", statuses)
+    else:
+        verdict.passed.append("R1")
+    api.take(verdict)

@@ -66,7 +66,7 @@ class Case:
     name: str
     grade: Grade
     ids: tuple[str, ...]
-    make: Callable[[LoadView, str], Body]
+    make: Callable[[LoadView | str, str], Body]
     question: str | None = None
     accepted: str = "accepted"
     large: bool = False
@@ -88,7 +88,7 @@ def _documented(name: str, clause: str, **changes: object) -> Case:
 
 
 def _open(name: str, question: str, accepted: str = "accepted", **changes: object) -> Case:
-    def make(load: LoadView, ref: str) -> Body:
+    def make(load: LoadView | str, ref: str) -> Body:
         return payment(load, ref, **changes)
 
     return Case(name, "assumed", (question,), make, question, accepted)
@@ -97,7 +97,7 @@ def _open(name: str, question: str, accepted: str = "accepted", **changes: objec
 def _raw(name: str, question: str, old: str, new: str, accepted: str = "accepted", **changes: object) -> Case:
     """A case whose body no encoder writes. `{ref}` in the texts stands for the reference."""
 
-    def make(load: LoadView, ref: str) -> Body:
+    def make(load: LoadView | str, ref: str) -> Body:
         body = payment(load, ref, **changes)
         return with_text(body, old.replace("{ref}", ref), new.replace("{ref}", ref))
 
@@ -107,7 +107,7 @@ def _raw(name: str, question: str, old: str, new: str, accepted: str = "accepted
 # --- what must be refused -----------------------------------------------------------------------------
 
 _OPTIONAL = ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
-_WRONG: dict[str, object] = {"a number": 7, "a boolean": True, "an array": ["x"], "an object": {"x": "y"}}
+_WRONG: dict[str, object] = {"an array": ["x"], "an object": {"x": "y"}}
 
 
 def _wrong_types() -> list[Case]:
@@ -115,30 +115,24 @@ def _wrong_types() -> list[Case]:
     for name in ("LoadNumber", "ReferenceNumber", "PaymentDate", *_OPTIONAL):
         for kind, value in _WRONG.items():
             cases.append(_documented(f"{name} is {kind}", "D7", **{name: value}))
-    for kind, value in {
-        "a text": "ten",
-        "a boolean": True,
-        "an array": [CENT],
-        "an object": {"Amount": CENT},
-    }.items():
+    for kind, value in {"a word": "ten", "an array": [CENT], "an object": {"Amount": CENT}}.items():
         cases.append(_documented(f"Amount.Amount is {kind}", "D7", Sum=value))
         cases.append(_documented(f"Amount.Currency is {kind}", "D7", Currency=value))
     cases += [
-        _documented("Amount.Currency has a fraction", "D7", Currency=Decimal("840.5")),
         _documented("Amount is a number", "D7", Amount=CENT),
         _documented("Amount is a text", "D7", Amount="0.01 USD"),
         _documented("Amount is an array", "D7", Amount=[{"Amount": CENT, "Currency": USD}]),
-        _documented("PaymentDate is a word", "D7", PaymentDate="yesterday"),
+        _documented("PaymentDate is a word", "D7", PaymentDate="someday"),
     ]
     return cases
 
 
 def _missing() -> list[Case]:
     cases = []
-    for name in ("LoadNumber", "Amount", "PaymentDate"):
-        cases.append(_documented(f"{name} is omitted", "D5", **{name: OMITTED}))
-        cases.append(_documented(f"{name} is null", "D5", **{name: None}))
-    for key, name in (("Sum", "Amount.Amount"), ("Currency", "Amount.Currency")):
+    for key, name in (
+        *((each, each) for each in ("LoadNumber", "Amount", "PaymentDate")),
+        ("Sum", "Amount.Amount"),
+    ):
         cases.append(_documented(f"{name} is omitted", "D5", **{key: OMITTED}))
         cases.append(_documented(f"{name} is null", "D5", **{key: None}))
     cases.append(_documented("Amount is empty", "D5", Amount={}))
@@ -167,19 +161,11 @@ def _bodies_refused() -> list[Case]:
     def literally(name: str, question: str, content: bytes) -> Case:
         return Case(f"a body that is {name}", "documented", ("D7",), lambda _load, _ref: content, question)
 
-    def broken(name: str, damage: Callable[[bytes], bytes], question: str = "Q5") -> Case:
-        def make(load: LoadView, ref: str) -> Body:
+    def broken(name: str, damage: Callable[[bytes], bytes], question: str) -> Case:
+        def make(load: LoadView | str, ref: str) -> Body:
             return damage(encode_json(payment(load, ref)))
 
         return Case(f"a body that {name}", "documented", ("D7",), make, question)
-
-    def nowhere(name: str, amount: bytes) -> Case:
-        """For no load that exists: to a lenient reader the amount is endless, and no budget allows it."""
-
-        def make(_load: LoadView, ref: str) -> Body:
-            return encode_json(payment(UNKNOWN_LOAD, ref)).replace(b"0.01", amount)
-
-        return Case(f"a body that {name}", "documented", ("D7",), make, "Q29")
 
     return [
         literally("empty", "Q7", b""),
@@ -190,23 +176,10 @@ def _bodies_refused() -> list[Case]:
         literally("a text", "Q6", b'"text"'),
         literally("an empty array", "Q6", b"[]"),
         literally("nested deeply in arrays", "Q23", b"[" * 10_000 + b"]" * 10_000),
-        literally("nested deeply in objects", "Q23", b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
         literally("a word", "Q5", b"payment"),
-        literally("invalid UTF-8", "Q24", b'{"LoadNumber": "\xff\xfe"}'),
         literally("a JSON Patch", "Q6", b'[{"op": "add", "path": "/Note", "value": "x"}]'),
         broken("is an array with a payment", lambda text: b"[" + text + b"]", "Q6"),
-        broken("ends early", lambda text: text[:-1]),
-        broken("goes on after its end", lambda text: text + b"}"),
-        broken("has a comma too many", lambda text: text[:-1] + b",}"),
-        broken("has single quotes", lambda text: text.replace(b'"', b"'")),
-        broken("has a comment", lambda text: b"// payment\n" + text),
-        broken("is UTF-16", lambda text: text.decode().encode("utf-16")),
-        nowhere("has NaN as amount", b"NaN"),
-        nowhere("has Infinity as amount", b"Infinity"),
-        nowhere("has minus Infinity as amount", b"-Infinity"),
-        broken("has an amount with a plus sign", lambda text: text.replace(b"0.01", b"+0.01")),
-        broken("has an amount with a leading zero", lambda text: text.replace(b"0.01", b"00.01")),
-        broken("has an amount without a whole part", lambda text: text.replace(b"0.01", b".01")),
+        broken("ends early", lambda text: text[:-1], "Q5"),
     ]
 
 
@@ -214,9 +187,9 @@ REFUSED: list[Case] = [
     *_amounts_refused(), *_references_refused(), *_missing(), *_wrong_types(), *_bodies_refused(),
 ]  # fmt: skip
 
-# --- what is open: refused by the mock, perhaps not elsewhere -----------------------------------------
+# --- what is open, and tells without a payment: 404 is about the load, so the body was read ------------
 
-_BAD_DATES = {
+_DATES = {
     "A17a": "2026-07-01T15:30:00",
     "A17b": "2026-07-01",
     "A17c": "2026-07-01 15:30:00Z",
@@ -229,16 +202,71 @@ _BAD_DATES = {
     "A17j": " 2026-07-01T15:30:00Z ",
 }
 
-DOUBTFUL: list[Case] = [
-    *(_open(f"PaymentDate {date!r}", question, PaymentDate=date) for question, date in _BAD_DATES.items()),
-    _open("the amount in a string", "Q2", Sum="0.01"),
-    _open("the currency in a string", "Q2", Currency="840"),
+
+def _damaged(name: str, question: str, damage: Callable[[bytes], bytes]) -> Case:
+    """A body that only a lenient reader takes for JSON."""
+
+    def make(load: LoadView | str, ref: str) -> Body:
+        return damage(encode_json(payment(load, ref, Note="n")))
+
+    return Case(f"a body that {name}", "assumed", (question,), make, question)
+
+
+def _damaged_bodies() -> list[Case]:
+    deep = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
+    return [
+        _damaged("is nested deeply", "Q23", lambda text: text.replace(b'"n"', deep)),
+        _damaged("is not UTF-8", "Q24", lambda text: text.replace(b'"n"', b'"\xff\xfe"')),
+        _damaged("has a surrogate's own bytes", "Q24", lambda text: text.replace(b'"n"', b'"\xed\xa0\x80"')),
+        _damaged("is UTF-16", "Q58", lambda text: text.decode().encode("utf-16")),
+        _damaged("has a comment", "Q51", lambda text: b"// payment\n" + text),
+        _damaged("has a comma too many", "Q52", lambda text: text[:-1] + b",}"),
+        _damaged("has single quotes", "Q53", lambda text: text.replace(b'"', b"'")),
+        _damaged("goes on after its end", "Q54", lambda text: text + b"}"),
+        _damaged("has an amount without a whole part", "Q55", lambda text: text.replace(b"0.01", b".01")),
+        _damaged("has an amount with a plus sign", "Q56", lambda text: text.replace(b"0.01", b"+0.01")),
+        _damaged("has an amount with a leading zero", "Q57", lambda text: text.replace(b"0.01", b"00.01")),
+        _damaged("has NaN as amount", "Q29", lambda text: text.replace(b"0.01", b"NaN")),
+        _damaged("has Infinity as amount", "Q29", lambda text: text.replace(b"0.01", b"Infinity")),
+        _damaged("has minus Infinity as amount", "Q29", lambda text: text.replace(b"0.01", b"-Infinity")),
+    ]
+
+
+def _with(name: str, value: object) -> Callable[[LoadView | str, str], Body]:
+    return lambda load, ref: payment(load, ref, **{name: value})
+
+
+def _converted() -> list[Case]:
+    """Values of another type than the page says. A load number of digits might exist: there is none here."""
+    cases = [
+        Case(f"{name} is {kind}", "assumed", (question,), _with(name, value), question)
+        for name in ("ReferenceNumber", *_OPTIONAL)
+        for kind, question, value in (("a number", "Q44", 7), ("true", "Q45", True))
+    ]
+    return [
+        *cases,
+        _open("PaymentDate is a number", "Q46", PaymentDate=1782920000),
+        _open("PaymentDate is true", "Q45", PaymentDate=True),
+        _open("Amount.Amount is true", "Q47", Sum=True),
+        _open("Amount.Currency is true", "Q47", Currency=True),
+        _open("Amount.Currency has a fraction", "Q48", Currency=Decimal("840.5")),
+        _open("Amount.Currency is omitted", "Q49", Currency=OMITTED),
+        _open("Amount.Currency is null", "Q49", Currency=None),
+        _open("the amount in a string", "Q2", Sum="0.01"),
+        _open("the currency in a string", "Q2", Currency="840"),
+    ]
+
+
+LENIENT: list[Case] = [
+    *(_open(f"PaymentDate {date!r}", question, PaymentDate=date) for question, date in _DATES.items()),
+    *_converted(),
+    *_damaged_bodies(),
     _open("a blank reference", "A9c", ReferenceNumber="  \t"),
     _raw("the reference in other case", "A18b", '"ReferenceNumber"', '"referenceNumber"'),
     _raw("the load number in other case", "A18b", '"LoadNumber"', '"loadNumber"'),
     _raw("the amount in other case", "A18b", '{"Amount":', '{"amount":'),
     _raw("a field twice", "Q4", '"PaymentDate"', '"PaymentDate":"2026-07-01T00:00:00Z","PaymentDate"'),
-    _raw("the load number twice", "Q4", '"PaymentDate"', f'"LoadNumber":"{UNKNOWN_LOAD}","PaymentDate"'),
+    _raw("the load number twice", "Q4", '"PaymentDate"', f'"LoadNumber":"{UNKNOWN_LOAD}2","PaymentDate"'),
     _raw("an amount of 1e400", "A20b", ":0.01", ":1e400"),
     _raw("an amount with 400 digits", "A20b", ":0.01", ":" + "9" * 400),
     _raw("an amount of 1e999999999", "A20b", ":0.01", ":1e999999999"),
@@ -247,7 +275,6 @@ DOUBTFUL: list[Case] = [
         "U+0000 in the reference", "assumed", ("Q10",), lambda load, ref: payment(load, f"{ref}\x00"), "Q10",
     ),
     _raw("a lone surrogate", "Q25", '"Note":"n"', '"Note":"\\ud800"', Note="n"),
-    _raw("a surrogate's own bytes", "Q25", '"Note":"n"', '"Note":"\ud800"', Note="n"),
 ]  # fmt: skip
 
 # --- what must be accepted ----------------------------------------------------------------------------
@@ -316,7 +343,7 @@ PRECISE_AMOUNTS = (
 
 
 def _amount(text: str, grade: Grade, *ids: str, large: bool = False) -> Case:
-    def make(load: LoadView, ref: str) -> Body:
+    def make(load: LoadView | str, ref: str) -> Body:
         return with_text(payment(load, ref, Sum=12345), ":12345", f":{text}")
 
     question = ids[0] if grade == "assumed" else None
@@ -324,7 +351,7 @@ def _amount(text: str, grade: Grade, *ids: str, large: bool = False) -> Case:
 
 
 def _text(name: str, text: str) -> Case:
-    def make(load: LoadView, ref: str) -> Body:
+    def make(load: LoadView | str, ref: str) -> Body:
         fields = dict.fromkeys(_OPTIONAL, text)
         return payment(load, f"{ref} {text}"[:100].rstrip(), **fields)
 
@@ -358,6 +385,7 @@ ACCEPTED: list[Case] = [
 
 UNUSUAL: list[Case] = [
     *(_amount(text, "assumed", "A20c", large=True) for text in PRECISE_AMOUNTS),
+    Case("no currency", "assumed", ("Q50",), lambda load, ref: payment(load, ref, Currency=OMITTED)),
     _open("an unknown field", "A18a", "ignored", Comment="x"),
     _open("unknown fields that are nested", "A18a", "ignored", Extra={"LoadNumber": ["x"], "Amount": None}),
     _open("fields of the response", "A18a", "ignored", Id="my-own-id", Status="Paid"),

@@ -20,4 +20,5 @@ def oracle(settings: Settings) -> Oracle:
 @pytest.fixture(scope="session")
 def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target, run: Run) -> Api:
     """How the suites talk to the target."""
-    return Api(client.send, oracle, findings, target.loads, run.reads)
+    settle = 0 if run.settings.plan else run.settings.settle
+    return Api(client.send, oracle, findings, target.loads, run.reads, settle=settle)

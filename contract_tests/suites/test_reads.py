@@ -8,6 +8,7 @@ from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, items_of, load_of, problem_of
+from contract_tests.rules.values import date_time
 from contract_tests.run.target import Target
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD
@@ -202,7 +203,11 @@ def test_a_load_that_one_filter_excludes_is_no_hit(
 
 @assumed("Q32")
 def test_the_date_that_a_search_looks_at(api: Api, load: LoadView) -> None:
-    span = {"Start": load.fields["CreatedAt"], "End": load.fields["CreatedAt"]}
+    created = load.fields["CreatedAt"]
+    written = date_time(created) if isinstance(created, str) else None
+    if written is not None and written.offset is None:
+        created = f"{created}Z"
+    span = {"Start": created, "End": created}
     exchange = search(api, Page=0, PageSize=10, LoadNumbers=[load.number], DateRange=span)
     api.findings.observes("Q32", "found" if _hits(api, exchange) else "not found")
 

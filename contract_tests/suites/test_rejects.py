@@ -1,7 +1,7 @@
 """What must be refused is refused and leaves no trace. Every request here records nothing."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from http import HTTPStatus
 
 import pytest
 
@@ -12,7 +12,7 @@ from contract_tests.rules.paths import PAYMENTS_PATH
 from contract_tests.rules.responses import TEXT_FIELDS, place_of, problem_of, says
 from contract_tests.safety.guard import Refused
 from contract_tests.suites.api import Api
-from contract_tests.suites.cases import REFUSED, UNKNOWN_LOAD, Case, parametrize, payment
+from contract_tests.suites.cases import LENIENT, REFUSED, UNKNOWN_LOAD, Case, parametrize, payment
 from contract_tests.suites.needs import References, give_up, need_payable
 from contract_tests.suites.requests import payment_request
 
@@ -43,7 +43,7 @@ def test_it_is_refused_without_a_trace(api: Api, reference: References, case: Ca
         exchange = api.pay(case.make(load, ref))
     except Refused:
         # What a lenient service might take for any amount goes to no load that exists.
-        exchange = api.pay(case.make(replace(load, number=UNKNOWN_LOAD), ref))
+        exchange = api.pay(case.make(UNKNOWN_LOAD, ref))
     if case.question:
         api.observe(case.question, exchange)
     elif case.ids == ("D7",):
@@ -53,6 +53,27 @@ def test_it_is_refused_without_a_trace(api: Api, reference: References, case: Ca
         place = place_of(exchange.response, "")
         named = name in place or name.rpartition(".")[2] in place
         api.findings.observes("A2h", "errors, by its name" if named else place)
+
+
+@pytest.fixture(scope="module")
+def body_comes_first(api: Api, reference: References) -> bool:
+    """Whether the target reads a body before it looks for its load, so that a 404 tells that it was read."""
+    exchange = api.pay(payment(UNKNOWN_LOAD, reference(), Note=["n"]))
+    return exchange.response.status != HTTPStatus.NOT_FOUND
+
+
+@parametrize(LENIENT)
+def test_what_only_a_lenient_reader_takes(
+    api: Api,
+    reference: References,
+    case: Case,
+    body_comes_first: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    if not body_comes_first:
+        give_up("the target looks for the load before it reads the body")
+    exchange = api.pay(case.make(UNKNOWN_LOAD, reference()))
+    was_found = exchange.response.status == HTTPStatus.NOT_FOUND
+    api.findings.observes(str(case.question), case.accepted if was_found else str(exchange.response.status))
 
 
 @documented("R3")

@@ -88,7 +88,7 @@ row(
 row("text-amount-is-accepted", "Q2", "An amount that is sent as a string is read as a number.")(
     refused("10.50"), read_amount=given(lambda _s, money, _errors: {"Amount": number_in(money.get("Amount"))})
 )
-row("boolean-amount-is-accepted", "D7", "An amount of `true` is read as 1.")(
+row("boolean-amount-is-accepted", "Q47", "An amount of `true` is read as 1.")(
     refused(number=True),
     read_amount=given(lambda _s, money, _errors: {"Amount": 1} if money.get("Amount") is True else money),
 )

@@ -140,6 +140,7 @@ VALUES = {
     "record": ("r.jsonl", Path("r.jsonl")),
     "deadline": ("5.5", 5.5),
     "max_response": ("4096", 4096),
+    "settle": ("1.5", 1.5),
 }
 
 
