@@ -14,6 +14,7 @@ from contract_tests.oracle.model import Model
 from contract_tests.oracle.payment import PaymentExchange
 from contract_tests.oracle.payments import judge_accepted
 from contract_tests.oracle.reads import judge_read
+from contract_tests.oracle.recorded import judge_recorded
 from contract_tests.oracle.refusals import judge_refusal
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt
@@ -29,6 +30,7 @@ class Oracle:
         """A resumed run may meet payments that it recorded earlier."""
         self._model = Model(resumed)
         self._trace: str | None = None
+        self._met: set[str] = set()
 
     def see(self, view: LoadView) -> None:
         """Learns the payments of a load that was read."""
@@ -49,7 +51,11 @@ class Oracle:
         `earlier` are the requests since then that had to leave no trace, each with its clause.
         """
         verdict = self.judge(exchange)
-        return verdict, judge_read(verdict, exchange, known, earlier)
+        view = judge_read(verdict, exchange, known, earlier)
+        if view is not None and view.number not in self._met:
+            self._met.add(view.number)
+            judge_recorded(verdict, view)
+        return verdict, view
 
     def expect(self, attempt: Attempt, load: LoadBefore, doubts: Iterable[Doubt] = ()) -> Expectation:
         """What a payment must lead to, before it is sent; `doubts` are those that the caller alone has."""

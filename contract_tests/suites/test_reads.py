@@ -50,6 +50,13 @@ def test_every_offered_load_is_read_by_its_number(api: Api, load: LoadView) -> N
             assert api.load(number).number == number
 
 
+@pytest.mark.documented("R6", "R7")
+def test_what_is_recorded_on_the_offered_loads_adds_up(api: Api) -> None:
+    views = [api.load(number) for numbers in api.loads.values() for number in numbers]
+    if not any(view.payments for view in views):
+        pytest.skip("no payment is recorded on the loads")
+
+
 @published("P1")
 @pytest.mark.parametrize("key", ["id", "loadNumber", "orderNumber"])
 def test_each_key_names_the_load(api: Api, load: LoadView, key: str) -> None:

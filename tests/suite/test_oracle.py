@@ -464,12 +464,15 @@ def test_a_refused_reference_is_observed_when_it_is_paid() -> None:
 
 def read(tree: Tree, known: Tree | None = None, number: str = "L-1") -> set[str]:
     """The clauses that a read breaks."""
+    verdict, _ = Oracle().judge_read(answered(tree, number), view(known) if known else None)
+    return broken(verdict)
+
+
+def answered(tree: Tree, number: str = "L-1") -> Exchange:
+    """A read that shows this load."""
     request = Request("GET", "/api/p/v1.0/loads", (("loadNumber", number),))
     response = Response(200, {"content-type": "application/json"}, json.dumps(tree).encode())
-    verdict, _ = Oracle().judge_read(
-        Exchange(request, response, STARTED, 0.01), view(known) if known else None
-    )
-    return broken(verdict)
+    return Exchange(request, response, STARTED, 0.01)
 
 
 def test_a_read_shows_the_load_as_it_was_left() -> None:
@@ -487,6 +490,47 @@ def test_a_read_shows_the_load_as_it_was_left() -> None:
 )  # fmt: skip
 def test_a_load_has_the_published_form(fields: Tree) -> None:
     assert read(load() | fields) == {"P4"}
+
+
+EUROS = NEW | {"Amount": {"Amount": 5, "Currency": 978}}
+NO_CURRENCY = NEW | {"Amount": {"Amount": 0.2, "Currency": 0}}
+FINE = NEW | {"Amount": {"Amount": 0.2049, "Currency": 840}}
+BRIEF = {"Id": "p3", "Amount": {"Amount": 0.3, "Currency": 840}, "PaidAt": "2026-06-03T00:00:00Z"}
+
+
+def total(amount: float) -> Tree:
+    return {"totalPaid": {"Amount": amount, "Currency": 840}}
+
+
+@pytest.mark.parametrize(
+    ("tree", "clauses"),
+    [
+        (load(OLD, NEW), set()),
+        (load(OLD, NEW) | {"totalPaid": None}, set()),
+        (load(OLD, EUROS) | total(0.1), set()),
+        (load(OLD, EUROS) | total(5.1), set()),
+        (load(OLD, NO_CURRENCY) | total(0.3), set()),
+        (load(OLD, FINE) | total(0.3), set()),
+        (load(OLD, NEW) | total(0.30000000000000004), set()),
+        (load(OLD, BRIEF) | total(0.4), set()),
+        (load() | total(0), set()),
+        (load(OLD, NEW | {"ReferenceNumber": "R-1"}), {"R6"}),
+        (load(OLD, NEW) | {"paidAt": None}, {"R7"}),
+        (load(OLD, NEW) | total(0.2), {"R7"}),
+        (load(OLD, NEW) | total(0.31), {"R7"}),
+        (load(OLD, FINE) | total(0.32), {"R7"}),
+        (load(OLD, EUROS) | total(5), {"R7"}),
+    ],
+)
+def test_what_is_recorded_already_adds_up(tree: Tree, clauses: set[str]) -> None:
+    assert read(tree) == clauses
+
+
+def test_what_is_recorded_already_is_judged_once() -> None:
+    oracle = Oracle()
+    exchange = answered(load(OLD, NEW) | total(9))
+    assert broken(oracle.judge_read(exchange, None)[0]) == {"R7"}
+    assert broken(oracle.judge_read(exchange, None)[0]) == set()
 
 
 def test_values_beyond_measure_are_read() -> None:
