@@ -22,10 +22,18 @@ def judge_load(verdict: Verdict, payment: PaymentExchange, shown: PaymentRespons
     same = shown.status == after.status
     verdict.require("D3", same, f"Status {after.status}", f"Status {shown.status}")
     _judge_payments(verdict, before, after, new)
+    require_told_total(verdict, "R7", shown, after)
     verdict.require_unchanged("P9", before.fixed_changes(after), "the load's other fields as before")
     _judge_total(verdict, new.amount, before, after)
     _observe_status(verdict, before, after)
     _judge_paid_at(verdict, payment.exchange, before, after)
+
+
+def require_told_total(verdict: Verdict, clause: str, shown: PaymentResponse, after: LoadView) -> None:
+    """The total that a response of July 2026 tells is that of the load."""
+    if shown.total is not None and after.total is not None:
+        told = shown.total.currency == after.total.currency and nearly(shown.total.amount, after.paid)
+        verdict.require(clause, told, f"TotalPaid {after.total}, as on the load", f"TotalPaid {shown.total}")
 
 
 def _judge_payments(verdict: Verdict, before: LoadView, after: LoadView, new: PaymentView) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.responses import LoadView, PaymentView
+from contract_tests.rules.revisions import Revision
 from contract_tests.rules.values import near
 
 
@@ -34,6 +35,8 @@ class Model:
     """Load number -> what is known of it. A resumed run may meet payments that it has not seen."""
 
     resumed: bool = False
+    revision: Revision | None = None
+    """That of the first response to a payment, or the one that the target is said to speak."""
     loads: dict[str, KnownLoad] = field(default_factory=dict)
 
     def load(self, number: str) -> KnownLoad:

@@ -21,14 +21,18 @@ from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.refusals import FAILS_SOME_PARSERS, Doubt
 from contract_tests.rules.responses import LoadView
+from contract_tests.rules.revisions import Revision
 
 
 class Oracle:
     """Judges responses. It remembers which payments it has seen, and the last traceId."""
 
-    def __init__(self, *, resumed: bool = False) -> None:
-        """A resumed run may meet payments that it recorded earlier."""
-        self._model = Model(resumed)
+    def __init__(self, *, resumed: bool = False, revision: Revision | None = None) -> None:
+        """A resumed run may meet payments that it recorded earlier.
+
+        Without a revision, that of the first response to a payment counts.
+        """
+        self._model = Model(resumed, revision)
         self._trace: str | None = None
         self._met: set[str] = set()
 

@@ -1,21 +1,26 @@
 """A payment that was accepted: the payments that the response shows, old and new."""
 
 import contextlib
+from dataclasses import replace
+from decimal import Decimal
 
 from contract_tests.oracle.expectation import Kind
 from contract_tests.oracle.load import judge_load
 from contract_tests.oracle.model import Model
 from contract_tests.oracle.payment import PaymentExchange, near_question
 from contract_tests.oracle.replays import judge_replay, judge_taken_for_known
-from contract_tests.oracle.values import judge_values
+from contract_tests.oracle.values import judge_money, judge_values
 from contract_tests.oracle.verdict import Verdict
-from contract_tests.rules.clauses import CLAUSES, PAYABLE_STATUSES
+from contract_tests.rules.attempt import Attempt
+from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.responses import (
     PaymentResponse,
     PaymentView,
     UnexpectedFormError,
     payment_response_of,
 )
+from contract_tests.rules.revisions import PAGE, clauses_of
+from contract_tests.rules.values import Money
 
 
 def judge_accepted(verdict: Verdict, payment: PaymentExchange, model: Model) -> None:
@@ -25,7 +30,7 @@ def judge_accepted(verdict: Verdict, payment: PaymentExchange, model: Model) -> 
             verdict.fail(reason.clause, reason.expected, payment.response.summary)
         _learn_all_the_same(payment, model)
         return
-    shown = _shown(verdict, payment)
+    shown = _shown(verdict, payment, model)
     new = None if shown is None else _new_payments(verdict, payment, shown, model)
     if shown is None or new is None:
         return
@@ -51,11 +56,17 @@ def _learn_all_the_same(payment: PaymentExchange, model: Model) -> None:
         model.see(payment.after)
 
 
-def _shown(verdict: Verdict, payment: PaymentExchange) -> PaymentResponse | None:
+def _shown(verdict: Verdict, payment: PaymentExchange, model: Model) -> PaymentResponse | None:
+    wanted = clauses_of(model.revision or PAGE)["D1"].sentence
     try:
         shown = payment_response_of(payment.response)
     except UnexpectedFormError as error:
-        verdict.fail("D1", CLAUSES["D1"].sentence, str(error))
+        verdict.fail("D1", wanted, str(error))
+        return None
+    verdict.observe("A1c", shown.revision)
+    model.revision = model.revision or shown.revision
+    if shown.revision != model.revision:
+        verdict.fail("D1", wanted, f"the form of revision {shown.revision}")
         return None
     load, body = payment.expected.load.view, payment.attempt.body
     number = load.number if load else payment.attempt.load
@@ -63,7 +74,21 @@ def _shown(verdict: Verdict, payment: PaymentExchange) -> PaymentResponse | None
     verdict.require("D1", number in (None, shown.load_number), f"LoadNumber {number}", got)
     if body.get("InvoiceNumber") is None or body.get("Note") is None:
         verdict.passed.append("D6")
-    return shown
+    return _listed(shown, payment)
+
+
+def _listed(shown: PaymentResponse, payment: PaymentExchange) -> PaymentResponse:
+    """The response with its payments: since July they are the load's, or as sent where nobody looked."""
+    if shown.id is None:
+        return shown
+    before = payment.before.payments if payment.before else {}
+    after = payment.after.payments if payment.after else {}
+    own = after.get(shown.id) or before.get(shown.id) or _as_sent(shown.id, payment.attempt)
+    return replace(shown, payments={**before, shown.id: own})
+
+
+def _as_sent(id: str, attempt: Attempt) -> PaymentView:
+    return PaymentView(id, Money(attempt.amount or Decimal(0), attempt.currency or Decimal(0)), {})
 
 
 def _new_payments(
@@ -75,12 +100,13 @@ def _new_payments(
     if payment.before is not None:
         known = payment.before.payments
         new = [one for one in shown.payments.values() if one.id not in known]
-    clause = "R6" if payment.kind.is_replay else "D4"
+    listing = "D4" if shown.revision == PAGE else "R7"
+    clause = "R6" if payment.kind.is_replay else listing
     if not verdict.require(clause, len(new) <= 1, "at most one new payment", f"{len(new)} payments"):
         return None
     if payment.before is not None and payment.kind is Kind.NEW:
         recorded, got = new or (model.resumed and ours), f"{len(shown.payments)} payments, without it"
-        if not verdict.require("D4", recorded, "the new payment in CustomerPayments", got):
+        if not verdict.require(listing, recorded, "a new payment, with an Id of its own", got):
             return None
     return new
 
@@ -88,7 +114,7 @@ def _new_payments(
 def _require_old_payments(
     verdict: Verdict, payment: PaymentExchange, shown: PaymentResponse, model: Model
 ) -> None:
-    if payment.attempt.load is None:
+    if payment.attempt.load is None or shown.revision != PAGE:
         return
     known = model.load(payment.attempt.load).payments
     for one in shown.payments.values():
@@ -104,15 +130,17 @@ def _judge_new(
 ) -> None:
     attempt = payment.attempt
     verdict.passed += ["R1"] if payment.expected.load.status in PAYABLE_STATUSES else []
-    if not attempt.vague:
+    if not attempt.vague and shown.revision == PAGE:
         judge_values(verdict, attempt, new)
+    elif not attempt.vague and new.fields:
+        judge_money(verdict, attempt, new)
     _observe_kind(verdict, payment, model)
     if attempt.load is not None and attempt.reference is not None:
         known = model.load(attempt.load)
         known.originals.setdefault(attempt.reference, new)
         known.sent.setdefault(attempt.reference, attempt)
         known.refused.discard(attempt.reference)
-    if len(shown.payments) > 1 and payment.alone:
+    if len(shown.payments) > 1 and payment.alone and shown.revision == PAGE:
         ids = list(shown.payments)
         verdict.observe("Q1", {ids[0]: "newest first", ids[-1]: "oldest first"}.get(new.id, "some other"))
     if payment.around is not None:

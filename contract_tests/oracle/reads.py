@@ -44,6 +44,7 @@ def _view(verdict: Verdict, exchange: Exchange) -> LoadView | None:
 
 
 def _observe_form(verdict: Verdict, view: LoadView) -> None:
+    verdict.observe("A1d", view.revision)
     fields = {name for payment in view.payments.values() for name in payment.fields}
     as_responses = not fields or "ReferenceNumber" in fields
     verdict.observe("A1b", "those of the response" if as_responses else ", ".join(sorted(fields)))

@@ -1,11 +1,13 @@
 """A reference that the load has: the original payment comes back, and nothing is recorded."""
 
 from contract_tests.oracle.expectation import Kind
+from contract_tests.oracle.load import require_told_total
 from contract_tests.oracle.model import Model
 from contract_tests.oracle.payment import PaymentExchange, near_question
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.responses import LoadView, PaymentResponse, PaymentView
+from contract_tests.rules.revisions import PAGE
 from contract_tests.rules.values import near
 
 
@@ -53,17 +55,18 @@ def _judge_afterwards(verdict: Verdict, payment: PaymentExchange, shown: Payment
     if payment.around is None:
         return
     before, after = payment.around
+    require_told_total(verdict, "R6", shown, after)
     verdict.require_unchanged("R6", before.payment_changes(after), "the load's payments as before")
     verdict.require_unchanged("P9", before.fixed_changes(after), "the load's other fields as before")
     verdict.observe("A16b", "unchanged" if before.paid_at == after.paid_at else "the time of the replay")
-    if shown.payments.keys() == after.payments.keys() and len(shown.payments) > 1:
+    if shown.ids == after.payments.keys() and len(shown.ids) > 1:
         verdict.observe("Q1", _order(list(shown.payments), list(before.payments)))
     what = "the current" if _is_current(shown, after) else "another"
     verdict.observe("A6", f"200, the original in {what} list and status")
 
 
 def _is_current(shown: PaymentResponse, after: LoadView) -> bool:
-    return (shown.payments.keys(), shown.status) == (after.payments.keys(), after.status)
+    return shown.status == after.status and (shown.revision != PAGE or shown.ids == after.payments.keys())
 
 
 def _order(shown: list[str], recorded: list[str]) -> str:

@@ -18,9 +18,7 @@ _FINEST_INSTANT = Decimal("0.001")
 def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None:
     """What the response shows of the payment that was just recorded."""
     _judge_reference(verdict, attempt.reference or "", shown.reference or "")
-    if attempt.amount is not None:
-        _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
-    _judge_currency(verdict, attempt.currency, shown.amount.currency)
+    judge_money(verdict, attempt, shown)
     for name in TEXT_FIELDS:
         if attempt.body.get(name) is None or attempt.text(name) is not None:
             _judge_text(verdict, name, attempt.text(name), shown.fields.get(name))
@@ -29,6 +27,13 @@ def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None
     date = shown.fields["PaymentDate"]
     if isinstance(date, str) and attempt.date is not None and Doubt.UNUSUAL_DATE not in attempt.doubts:
         _judge_date(verdict, attempt.date, date)
+
+
+def judge_money(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None:
+    """The amount and the currency, which is all that a load of July 2026 shows of a payment."""
+    if attempt.amount is not None:
+        _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
+    _judge_currency(verdict, attempt.currency, shown.amount.currency)
 
 
 def _judge_reference(verdict: Verdict, sent: str, got: str) -> None:

@@ -7,11 +7,12 @@ from typing import Final, Literal
 
 from contract_tests.report.curl import curl
 from contract_tests.report.results import BrokenTest, Results, Stopped
-from contract_tests.rules.clauses import CLAUSES, Clause
+from contract_tests.rules.clauses import Clause
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure
 from contract_tests.rules.questions import QUESTIONS, Question
+from contract_tests.rules.revisions import NOT_IN_JULY, PAGE, REVISIONS, Revision, clauses_of
 from contract_tests.rules.values import money_text, visible
 from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
@@ -92,6 +93,7 @@ class Report:
     seed: int
     run_id: str
     exit_status: ExitStatus
+    revision: Revision
 
     @property
     def booked(self) -> list[LoggedPayment]:
@@ -147,11 +149,14 @@ def build(  # noqa: PLR0913 - the facts of a report
     started: str,
     seed: int,
     run_id: str,
-    clauses: Mapping[str, Clause] = CLAUSES,
+    clauses: Mapping[str, Clause] | None = None,
     questions: Mapping[str, Question] = QUESTIONS,
 ) -> Report:
     """Makes the report of what a run came to. A clause that nothing judged is not tested, never passed."""
-    rows = tuple(_row(clause, results) for clause in clauses.values())
+    revision = _revision(results)
+    if revision != PAGE:
+        results.findings.untested |= NOT_IN_JULY
+    rows = tuple(_row(clause, results) for clause in (clauses or clauses_of(revision)).values())
     verdict, status = _verdict(rows, results)
     observed = results.findings.observed
     return Report(
@@ -177,7 +182,16 @@ def build(  # noqa: PLR0913 - the facts of a report
         seed=seed,
         run_id=run_id,
         exit_status=status,
+        revision=revision,
     )
+
+
+def _revision(results: Results) -> Revision:
+    """The one that was asked for, else that of the responses to payments, else that of the loads."""
+    observed = results.findings.observed
+    found = observed.get("A1c") or observed.get("A1d") or {}
+    own: list[Revision] = [one for one in REVISIONS if one in found]
+    return results.revision or (own[0] if own else PAGE)
 
 
 def _verdict(rows: tuple[ClauseRow, ...], results: Results) -> tuple[Outcome, ExitStatus]:

@@ -13,6 +13,7 @@ def write_json(report: Report, path: Path, drift: Drift | None = None) -> None:
     content = {
         "schema_version": SCHEMA_VERSION,
         "target": report.target,
+        "revision": report.revision,
         "started": report.started,
         "verdict": report.verdict,
         "exit_status": report.exit_status,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
+from contract_tests.rules.revisions import Revision
 from contract_tests.safety.payment_log import LoggedPayment
 
 
@@ -39,6 +40,8 @@ class Results:
     target: str = ""
     base_url: str = ""
     with_token: bool = False
+    revision: Revision | None = None
+    """The one that the target was said to speak."""
     unseen: str = "no suite that ran tests it"
 
     @classmethod
@@ -53,6 +56,7 @@ class Results:
             whole.target = whole.target or part.target
             whole.base_url = whole.base_url or part.base_url
             whole.with_token = whole.with_token or part.with_token
+            whole.revision = whole.revision or part.revision
             whole.unseen = part.unseen
             _merge(whole.findings, part.findings)
         return whole

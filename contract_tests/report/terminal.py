@@ -19,7 +19,11 @@ def show(report: Report, console: Console, *, list_payments: bool, drift: Drift 
     _say(console, report.headline, _STYLES[report.verdict])
     if report.stopped:
         _say(console, f"The run was stopped: {report.stopped.reason}.", "bold red")
-    _say(console, f"run {report.run_id}, seed {report.seed}, started {report.started}", "dim")
+    _say(
+        console,
+        f"revision {report.revision}, run {report.run_id}, seed {report.seed}, started {report.started}",
+        "dim",
+    )
     if drift is not None:
         _show_drift(drift, console)
     _show_clauses(report, console)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from contract_tests.rules.clauses import STATUSES
 from contract_tests.rules.exchange import Response
+from contract_tests.rules.revisions import JULY, PAGE, Revision
 from contract_tests.rules.values import Json, Money, date_time, nearly, same_day, strings_in
 
 PAYMENT_FIELDS = (
@@ -119,6 +120,11 @@ class LoadView:
         return known.pop() if len(known) == 1 else None
 
     @property
+    def revision(self) -> Revision:
+        """The revision that has this form: since July 2026 every load has a LoadType."""
+        return JULY if "LoadType" in self.fields else PAGE
+
+    @property
     def payment_field_names(self) -> str:
         """How the load's three fields of payments are written."""
         known = {name.lower() for name in _FIELDS_OF_PAYMENTS}
@@ -187,15 +193,35 @@ def _of_payments(fields: Mapping[str, Json], name: str) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class PaymentResponse:
-    """The 200 of the payment endpoint. `payments` is by Id, in the order of the response."""
+    """The 200 of the payment endpoint.
+
+    The page's lists the `payments`: by Id, in the order of the response. That of July 2026 has the `id` of
+    the one recorded payment, and the `total` to date, instead.
+    """
 
     load_number: str
     status: str
     payments: Mapping[str, PaymentView]
+    id: str | None = None
+    total: Money | None = None
+
+    @property
+    def revision(self) -> Revision:
+        """The revision that has this form."""
+        return PAGE if self.id is None else JULY
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all payments that it shows."""
+        return frozenset(self.payments if self.id is None else (self.id,))
 
     def paid_as(self, reference: str | None) -> list[PaymentView]:
         """The payments that have this reference."""
-        return [payment for payment in self.payments.values() if payment.reference == reference]
+        return [
+            payment
+            for payment in self.payments.values()
+            if (payment.reference == reference if self.id is None else payment.id == self.id)
+        ]
 
 
 def payment_response_of(response: Response) -> PaymentResponse:
@@ -206,10 +232,23 @@ def payment_response_of(response: Response) -> PaymentResponse:
     number, status = value.get("LoadNumber"), value.get("Status")
     if not isinstance(number, str) or not isinstance(status, str):
         raise UnexpectedFormError(f"LoadNumber is {number!r} and Status is {status!r}, not texts")
+    if "CustomerPayments" not in value and {"Id", "TotalPaid"} & value.keys():
+        return _response_of_july(value, number, status)
     payments = payments_of(value.get("CustomerPayments"))
     for payment in payments.values():
         _check_fields(payment)
     return PaymentResponse(number, status, payments)
+
+
+def _response_of_july(fields: Mapping[str, Json], number: str, status: str) -> PaymentResponse:
+    identity, total = fields.get("Id"), Money.of(fields.get("TotalPaid"))
+    if not isinstance(identity, str) or not identity:
+        raise UnexpectedFormError(f"Id is {identity!r}, not a text")
+    for name in ("TotalPaid", "TotalBillable"):
+        if Money.of(fields.get(name)) is None:
+            shown = fields.get(name)
+            raise UnexpectedFormError(f"{name} is {shown!r}, not a number and an integer currency")
+    return PaymentResponse(number, status, {}, identity, total)
 
 
 def _check_fields(payment: PaymentView) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from contract_tests.report.drift import Baseline
 from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.revisions import REVISIONS, Revision
 from contract_tests.run.progress import ProgressBar
 from contract_tests.run.settings import MOCK, SUITES, Settings
 from contract_tests.safety.credentials import Credentials, CredentialsError
@@ -44,6 +45,12 @@ class _Text(click.ParamType[T]):
 
 def _target(text: str) -> str:
     return text if text == MOCK else str(Origin.parse(text))
+
+
+def _revision(text: str) -> Revision | None:
+    if text != "auto" and text not in REVISIONS:
+        raise ValueError(f"{text!r} is not a revision; write auto, {' or '.join(REVISIONS)}")
+    return next((revision for revision in REVISIONS if revision == text), None)
 
 
 def _count(text: str) -> int:
@@ -116,6 +123,14 @@ _option = partial(click.option, show_envvar=True)
     default=MOCK,
     show_default=True,
     help="What is tested: a service by its base URL, or the mock, which is started on a free port.",
+)
+@_option(
+    "--revision",
+    type=_Text(_revision),
+    metavar="auto|page|2026-07",
+    default="auto",
+    show_default=True,
+    help="The revision of the contract that the target speaks; auto takes that of its first responses.",
 )
 @_option(
     "--loads",

@@ -63,6 +63,7 @@ class Session:
             target=target.name,
             base_url=target.base_url,
             with_token=target.wants_token,
+            revision=self.settings.revision,
             **_unseen(self.settings),
         )
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from contract_tests.rules.revisions import Revision
 from contract_tests.safety.origin import Origin
 from mock_server.rates import Rate
 
@@ -31,6 +32,7 @@ class Settings:
     """
 
     target: str
+    revision: Revision | None
     loads: Path | None
     record_payments: bool
     max_payments: int | None

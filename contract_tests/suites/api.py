@@ -133,7 +133,7 @@ class Api:
         told, shown = self._promised.pop(view.number, (None, None))
         if told is not None and shown is not None:
             verdict = Verdict(exchanges=(told, exchange))
-            lost = ", ".join(sorted(shown.payments.keys() - view.payments.keys()))
+            lost = ", ".join(sorted(shown.ids - view.payments.keys()))
             verdict.require(
                 "R7", not lost, "the load's payments, with those of the response", f"without {lost}"
             )
@@ -334,7 +334,7 @@ def _adds(exchange: Exchange, before: LoadView) -> bool:
         shown = payment_response_of(exchange.response)
     except UnexpectedFormError:
         return False
-    return bool(shown.payments.keys() - before.payments.keys())
+    return bool(shown.ids - before.payments.keys())
 
 
 def _lacks(exchange: Exchange, shown: PaymentResponse) -> bool:
@@ -343,7 +343,7 @@ def _lacks(exchange: Exchange, shown: PaymentResponse) -> bool:
         view = load_of(exchange.response.document)
     except UnexpectedFormError:
         return False
-    return not shown.payments.keys() <= view.payments.keys()
+    return not shown.ids <= view.payments.keys()
 
 
 def _how_long(seconds: float) -> str:

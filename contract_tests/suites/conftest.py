@@ -14,7 +14,7 @@ from contract_tests.suites.api import Api
 @pytest.fixture(scope="session")
 def oracle(settings: Settings) -> Oracle:
     """The judge of every response of the run."""
-    return Oracle(resumed=settings.resumed)
+    return Oracle(resumed=settings.resumed, revision=settings.revision)
 
 
 @pytest.fixture(scope="session")
