@@ -21,7 +21,7 @@ from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
 from evaluation.mutants.subject import mutated, unchanged
-from evaluation.reference.freedoms import COMBINATIONS, Freedoms, Freedoms
+from evaluation.reference.freedoms import COMBINATIONS, Freedoms
 from evaluation.reference.road import ROADS
 from evaluation.reference.subject import at_the_end_of, correct, freedom
 from evaluation.tally import HEADINGS, Tally, alarms
