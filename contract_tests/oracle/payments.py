@@ -93,7 +93,7 @@ def _judge_new(
     attempt = payment.attempt
     verdict.passed += ["R1"] if payment.expected.load.status in PAYABLE_STATUSES else []
     if not attempt.vague:
-        judge_values(verdict, attempt, new)
+        judge_values(verdict, attempt, new, payment.before.currency if payment.before else None)
     _observe_kind(verdict, payment, model)
     if attempt.load is not None and attempt.reference is not None:
         known = model.load(attempt.load)

@@ -43,8 +43,9 @@ def _view(verdict: Verdict, exchange: Exchange) -> LoadView | None:
 
 
 def _observe_form(verdict: Verdict, view: LoadView) -> None:
+    if not view.payments:
+        return
     fields = {name for payment in view.payments.values() for name in payment.fields}
-    as_responses = not fields or "ReferenceNumber" in fields
+    as_responses = "ReferenceNumber" in fields
     verdict.observe("A1b", "those of the response" if as_responses else ", ".join(sorted(fields)))
-    if view.payment_field_names and view.payments:
-        verdict.observe("A1", view.payment_field_names)
+    verdict.observe("A1", view.payment_field_names)

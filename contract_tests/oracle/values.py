@@ -14,12 +14,12 @@ from contract_tests.rules.values import instant, nearly
 _FINEST_INSTANT = Decimal("0.001")
 
 
-def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None:
-    """What the response shows of the payment that was just recorded."""
+def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView, own: int | None) -> None:
+    """What the response shows of the payment that was just recorded; `own` is the load's currency, if known."""
     _judge_reference(verdict, attempt.reference or "", shown.reference or "")
     if attempt.amount is not None:
         _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
-    _judge_currency(verdict, attempt.currency, shown.amount.currency)
+    _judge_currency(verdict, attempt.currency, shown.amount.currency, own)
     for name in TEXT_FIELDS:
         _judge_text(verdict, name, attempt.text(name), shown.fields[name])
     note = shown.fields.get("Note")
@@ -48,9 +48,9 @@ def _judge_amount(verdict: Verdict, sent: Decimal, got: Decimal, doubts: set[Dou
         verdict.fail("D2", f"Amount {sent}", f"Amount {got}")
 
 
-def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal) -> None:
+def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal, own: int | None) -> None:
     if sent == 0:
-        verdict.observe("A14d", str(got))
+        verdict.observe("A14d", "that of the load" if got == own else str(int(got)))
     elif sent is not None:
         verdict.require("D2", got == sent, f"Currency {sent}", str(got))
 
