@@ -170,7 +170,9 @@ class Load:
         share = (
             terms.share_of_load_currency
             if sent_in == LOAD_CURRENCY
-            else Decimal(1) if sent_in == currency else terms.share_of_other_currency
+            else Decimal(1)
+            if sent_in == currency
+            else terms.share_of_other_currency
         )
         if not share:
             return Money(own.amount, currency)

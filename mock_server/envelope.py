@@ -38,21 +38,24 @@ def refusal(status: str, sentence: str, field: str = "$") -> InvalidRequest:
     return InvalidRequest({field: [sentence]}, HTTPStatus(int(status)))
 
 
+def taking(take: Callable[[bytes], bool], chosen: Mapping[str, str]) -> Callable[[bytes], bool]:
+    """Which Content-Type is taken: what the document says, and what is accepted besides."""
+    accepted = {key for key, answer in chosen.items() if answer == ACCEPTED}
+    return lambda content_type: take(content_type) or bool(accepted.intersection(_kinds(content_type)))
+
+
 class Envelope:
-    """A gate. It refuses what the answers refuse and the document takes; `take` is for the other way round."""
+    """A gate: refuses what the answers refuse and the document takes."""
 
     def __init__(self, operations: Sequence[Operation], chosen: Mapping[str, str]) -> None:
         """`chosen` are the answers that are not the default."""
         self._refused = {key: answer for key, answer in chosen.items() if answer.isdigit()}
-        self._accepted = {key for key, answer in chosen.items() if answer == ACCEPTED}
-        self._known = [(_pattern(each.path), each) for each in operations if each.scopes is not None]
+        self._known = [(_pattern(each.path), each) for each in operations if not each.takes_forms]
 
     def check_for(self, operation: Operation | None) -> Check | None:
         """The check for one operation; of None, for a path or a method that none has."""
         if operation is None:
             return self._check_route
-        if operation.scopes is None:
-            return None
         checks = tuple(self._checks(operation))
 
         def check(scope: Scope) -> None:
@@ -74,16 +77,6 @@ class Envelope:
         if "Q14" in self._refused and operation.query_names:
             names = operation.query_names
             yield lambda scope: self._refuse("Q14", _asks_for_nothing(scope, names))
-
-    def take(self, take: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
-        """Which Content-Type is taken, given what the document says."""
-        accepted = self._accepted
-        return lambda content_type: take(content_type) or bool(accepted.intersection(_kinds(content_type)))
-
-    @property
-    def takes_any_version(self) -> bool:
-        """Whether a path is found whatever version it names."""
-        return "A5d" in self._accepted
 
     def _refuse(self, question: str, *conditions: bool) -> None:
         if all(conditions) and question in self._refused:

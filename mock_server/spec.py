@@ -70,6 +70,11 @@ class Operation:
     rate_limit: Mapping[str, int] | None
     subject: Subject
 
+    @property
+    def takes_forms(self) -> bool:
+        """Whether a body may be a form, as that of a token request."""
+        return FORM in self.media_types.names
+
     def query_in(self, query_string: bytes) -> dict[str, str]:
         """The parameters that a query string gives, by the document's names; others are ignored."""
         # Names are matched without case and the first of several counts, as ASP.NET does it. A
