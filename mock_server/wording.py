@@ -81,7 +81,7 @@ class Wording:
         head = self._heads.get(status, head_of(status) | {"traceId": ""})
         if head is None or any(place.name == _PLAIN for one in said for place in one.places):
             return self._plain(" ".join(one.sentence for one in said) or detail)
-        document = dict(head)
+        document = {name: value for name, value in head.items() if name != "traceId"}
         if self._says_detail and not said:
             document["detail"] = detail
         for one in reversed(said):  # of several sentences at one place, the first remains
