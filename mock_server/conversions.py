@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from mock_server.decimal_json import number
-from mock_server.domain import LOAD_CURRENCY
 from mock_server.instants import instant, instant_text, is_instant
 from mock_server.spec import Spec
 
@@ -19,7 +18,8 @@ TEXTS_FROM_BOOLEANS = "texts from booleans"
 NUMBERS_FROM_BOOLEANS = "numbers from booleans"
 BLANK_TEXTS_AS_NULL = "blank texts as null"
 TRIMMED_TEXTS = "trimmed texts"
-NO_CURRENCY = "no currency"
+DATES_FROM_NUMBERS = "dates from numbers"
+INTEGERS_FROM_FRACTIONS = "integers from fractions"
 
 Convert = Callable[[Any], object]
 
@@ -55,15 +55,13 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
 
 def _object(converted: Mapping[str, Convert], taken: Collection[str]) -> Convert:
     own = {name.lower(): name for name in converted}
-    any_case, lacks = NAMES_IN_ANY_CASE in taken, NO_CURRENCY in taken and "Currency" in converted
+    any_case = NAMES_IN_ANY_CASE in taken
 
     def convert(value: object) -> object:
         if not isinstance(value, dict):
             return value
         if any_case:
             value = {own.get(str(name).lower(), str(name)): each for name, each in value.items()}
-        if lacks and value.get("Currency") is None:
-            value = {**value, "Currency": LOAD_CURRENCY}
         return {name: converted.get(name, _as_it_is)(each) for name, each in value.items()}
 
     return convert
@@ -92,12 +90,17 @@ def _steps(types: list[str], schema: Mapping[str, Any], taken: Collection[str]) 
             yield lambda value: _number_of(value) if is_number_text(value) else value
         if NUMBERS_FROM_BOOLEANS in taken:
             yield lambda value: int(value) if isinstance(value, bool) else value
+        if INTEGERS_FROM_FRACTIONS in taken and "integer" in types:
+            yield _whole
     elif "string" in types:
         if TEXTS_FROM_BOOLEANS in taken:
             yield lambda value: str(value).lower() if isinstance(value, bool) else value
-        if TEXTS_FROM_NUMBERS in taken:
+        is_date = schema.get("format") == "date-time"
+        if (DATES_FROM_NUMBERS if is_date else TEXTS_FROM_NUMBERS) in taken:
             yield _text_of
-        if schema.get("format") == "date-time":
+        if is_date and DATES_FROM_NUMBERS in taken:
+            yield DATES["seconds since 1970"]
+        if is_date:
             yield from (convert for form, convert in DATES.items() if form in taken)
         elif "null" in types:
             if BLANK_TEXTS_AS_NULL in taken:
@@ -114,6 +117,10 @@ def _number_of(text: str) -> int | Decimal:
 def _text_of(value: object) -> object:
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     return str(value) if is_number and value == value else value  # noqa: PLR0124 - NaN is no number
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, Decimal) and value.is_finite() else value
 
 
 # --- dates --------------------------------------------------------------------------------------------

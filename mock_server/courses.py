@@ -13,6 +13,7 @@ from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest
 from mock_server.responses import FoundPage
+from mock_server.terms import own_currency
 
 Record = Callable[[ValidRequest], Awaitable[Load]]
 Search = Callable[[ValidRequest], Awaitable[FoundPage]]
@@ -25,7 +26,7 @@ _FOUND = "400"
 
 COURSES = (
     *("A6", "A8", "A10d", "A10e", "A10g", "A19", "A21", "A23a", "A23b"),
-    *("Q11", "Q12", "Q15", "Q16", "Q28", "Q32", "Q33"),
+    *("Q11", "Q12", "Q15", "Q16", "Q28", "Q32", "Q33", "Q40", "Q50"),
 )
 """The questions whose answers this module plays."""
 
@@ -35,19 +36,74 @@ def other_handlers(
     ledger: Ledger,
     terms: Terms,
     statuses: Collection[str],
+    now: Callable[[], float],
     chosen: Mapping[str, str],
 ) -> dict[str, Handler[Any]]:
-    """The handlers as the answers that are not the default want them; `statuses` are those of loads."""
+    """The handlers as the answers that are not the default want them.
+
+    `statuses` are those of loads, `now` is the mock's clock in seconds.
+    """
     payments = Payments(ledger, terms, chosen)
+    lag = Lag(ledger, _LAGS.get(chosen.get("Q40", ""), 0), now)
     record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
     others = {
         "recordCustomerPayment": replace(
-            record, handle=payments.around(record.handle), instead=payments.instead
+            record, handle=lag.record(payments.around(record.handle)), instead=payments.instead
         ),
-        "getLoad": replace(get, handle=_reads(get.handle, ledger, chosen)),
-        "searchLoads": replace(search, handle=_searches(search.handle, statuses, chosen)),
+        "getLoad": replace(get, handle=lag.get(_reads(get.handle, ledger, chosen))),
+        "searchLoads": replace(search, handle=lag.search(_searches(search.handle, statuses, chosen))),
     }
     return {**handlers, **others}
+
+
+_LAGS = {"within 1 s": 0.5, "within 5 s": 2}
+"""How many seconds reads lag behind, by the answers to Q40."""
+
+
+class Lag:
+    """Reads that show a payment some seconds after it was recorded; without seconds, nothing."""
+
+    def __init__(self, ledger: Ledger, seconds: float, now: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._seconds = seconds
+        self._now = now
+        self._past: dict[str, list[tuple[float, Load]]] = {}
+        """Load number -> until when the load is shown as it was, and how that was; oldest first."""
+
+    def record(self, record: Record) -> Record:
+        """Recording, which is noted."""
+
+        async def noted(request: ValidRequest) -> Load:
+            before = {load.number: load for load in await self._ledger.search(LoadFilter())}
+            after = await record(request)
+            if after != before[after.number]:
+                until = self._now() + self._seconds
+                self._past.setdefault(after.number, []).append((until, before[after.number]))
+            return after
+
+        return noted if self._seconds else record
+
+    def get(self, get: Record) -> Record:
+        """Reading, which is late."""
+
+        async def late(request: ValidRequest) -> Load:
+            return self._shown(await get(request))
+
+        return late if self._seconds else get
+
+    def search(self, search: Search) -> Search:
+        """Searching, which is late."""
+
+        async def late(request: ValidRequest) -> FoundPage:
+            found = await search(request)
+            return found._replace(loads=[self._shown(load) for load in found.loads])
+
+        return late if self._seconds else search
+
+    def _shown(self, load: Load) -> Load:
+        now = self._now()
+        past = self._past[load.number] = [each for each in self._past.get(load.number, ()) if each[0] > now]
+        return past[0][1] if past else load
 
 
 class Payments:
@@ -63,6 +119,7 @@ class Payments:
     def around(self, record: Record) -> Record:
         """Recording, with all that the answers put around it."""
         courses: dict[str, Course] = {
+            "Q50": lambda inner: partial(self._in_currency, inner),
             "A6": lambda inner: partial(self._original_only, inner),
             "A19": lambda inner: partial(self._unless, self._has_invoice_elsewhere, "A19", inner),
             "A8": lambda inner: partial(self._unless, self._is_known_elsewhere, "A8", inner),
@@ -112,6 +169,15 @@ class Payments:
     async def _others(self, number: str) -> Iterator[Load]:
         loads = await self._ledger.search(LoadFilter())
         return (load for load in loads if load.number != number)
+
+    async def _in_currency(self, record: Record, request: ValidRequest) -> Load:
+        """Records in the currency that stands for none."""
+        body, answer = request.body, self._chosen["Q50"]
+        load = await self._load(body["LoadNumber"])
+        if body["Amount"].get("Currency") is None and load is not None:
+            currency = own_currency(load) if answer == "that of the load" else int(answer)
+            body = {**body, "Amount": {**body["Amount"], "Currency": currency}}
+        return await record(request._replace(body=body))
 
     async def _original_only(self, record: Record, request: ValidRequest) -> Load:
         before = await self._load(request.body["LoadNumber"])

@@ -26,6 +26,7 @@ DATE_FORMS = {
 
 _OPTIONAL = ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
 _REQUIRED = ("LoadNumber", "ReferenceNumber", "PaymentDate")
+_TEXTS = ("LoadNumber", "ReferenceNumber", *_OPTIONAL)
 _FIELDS = {*_REQUIRED, *_OPTIONAL, "Amount"}
 _MONEY = {"Amount", "Currency"}
 _LONG = 1000
@@ -56,9 +57,10 @@ def _is_precise(value: object) -> bool:
     return -int(digits.exponent) > _CENTS or len(digits.digits) > _DIGITS_OF_A_DOUBLE
 
 
-def _is_whole(value: object) -> bool:
-    """Whether it is an integer, and is written with a fraction."""
-    return isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value()
+def _is_whole(value: object) -> bool | None:
+    """Whether a number that is written with a fraction is an integer; None for anything else."""
+    is_fraction = isinstance(value, Decimal) and value.is_finite()
+    return value == value.to_integral_value() if is_fraction else None  # type: ignore[attr-defined]
 
 
 def _has_wrong_type(fields: Fields) -> bool:
@@ -98,7 +100,7 @@ DEMANDS: Mapping[str, Demand] = {
     ),
     "A20c": lambda fields: _is_precise(_money(fields).get("Amount")),
     "Q2": lambda fields: any(map(is_number_text, _money(fields).values())),
-    "Q3": lambda fields: _is_whole(_money(fields).get("Currency")),
+    "Q3": lambda fields: _is_whole(_money(fields).get("Currency")) is True,
     "Q9": _has_wrong_type,
     "Q10": lambda fields: any("\0" in text for text in _texts(fields)),
     "Q13": lambda fields: any(not text.strip() for text in _texts(fields, "LoadNumber")),
@@ -106,6 +108,12 @@ DEMANDS: Mapping[str, Demand] = {
     "Q18": lambda fields: "" in _texts(fields, *_OPTIONAL),
     "Q19": lambda fields: any(text != text.strip() for text in _texts(fields, *_OPTIONAL)),
     "Q26": lambda fields: _number(_money(fields).get("Currency")) < 0,
+    "Q44": lambda fields: any(_is_number(fields.get(name)) for name in _TEXTS),
+    "Q45": lambda fields: any(isinstance(fields.get(name), bool) for name in (*_TEXTS, "PaymentDate")),
+    "Q46": lambda fields: _is_number(fields.get("PaymentDate")),
+    "Q47": lambda fields: any(isinstance(value, bool) for value in _money(fields).values()),
+    "Q48": lambda fields: _is_whole(_money(fields).get("Currency")) is False,
+    "Q49": lambda fields: isinstance(money := fields.get("Amount"), dict) and money.get("Currency") is None,
     "Q34": lambda fields: any(character in text for text in _texts(fields) for character in "\n\r\t"),
 }
 """What a question is about, by question."""

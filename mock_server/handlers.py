@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
@@ -39,8 +39,8 @@ class Handler(Generic[T]):
 
 
 def money_in(money: Mapping[str, Any]) -> Money:
-    """The money in `{Amount, Currency}`."""
-    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+    """The money in `{Amount, Currency}`; without a currency, it is in that of the load."""
+    return Money(Decimal(money["Amount"]), int(money.get("Currency") or LOAD_CURRENCY))
 
 
 def payment_in(body: Mapping[str, Any]) -> Payment:

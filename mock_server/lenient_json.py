@@ -12,7 +12,6 @@ from mock_server.decimal_json import NotJson
 COMMENTS = "comments"
 TRAILING_COMMAS = "trailing commas"
 SINGLE_QUOTES = "single quotes"
-BARE_NAMES = "bare names"
 LEADING_DOTS = "leading dots"
 LEADING_ZEROS = "leading zeros"
 PLUS_SIGNS = "plus signs"
@@ -25,7 +24,7 @@ _TOKEN = re.compile(
     r"(?P<space>[ \t\r\n]+)|(?P<comment>//[^\r\n]*|/\*.*?\*/)"
     r"|(?P<text>\"(?:[^\"\\]|\\.)*\")|(?P<single>'(?:[^'\\]|\\.)*')"
     r"|(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<mark>[,:])",
+    r"|(?P<word>[A-Za-z_$][A-Za-z0-9_$]*)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<mark>[,:])",
     re.DOTALL,
 )
 _ESCAPE = re.compile(
@@ -33,8 +32,6 @@ _ESCAPE = re.compile(
     r"|\\.|\"",
     re.DOTALL,
 )
-_NAME_COMES = re.compile(r"[ \t\r\n]*:")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def strict_json(body: bytes, taken: Collection[str]) -> bytes:
@@ -44,12 +41,10 @@ def strict_json(body: bytes, taken: Collection[str]) -> bytes:
 
 def _text(body: bytes, taken: Collection[str]) -> str:
     encoding = json.detect_encoding(body) if UTF_16 in taken else "utf-8"
-    errors = "surrogatepass" if LONE_SURROGATES in taken else "strict"
     try:
-        text = body.decode(encoding, "replace" if INVALID_UTF_8 in taken else errors)
+        return body.decode(encoding, "replace" if INVALID_UTF_8 in taken else "strict")
     except UnicodeDecodeError as error:
         raise NotJson("it is not UTF-8") from error
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _strict(text: str, taken: Collection[str]) -> Iterator[str]:
@@ -67,17 +62,15 @@ def _strict(text: str, taken: Collection[str]) -> Iterator[str]:
         if kind != "space":  # a comma stands or falls with what follows it
             yield "" if kind == "close" and TRAILING_COMMAS in taken else comma
             comma = ""
-        yield _token(str(kind), token, taken, is_name=_NAME_COMES.match(text, position) is not None)
+        yield _token(str(kind), token, taken)
         if kind == "close" and depth <= 0 and TEXT_AFTER_END in taken:
             return
     yield comma + text[position:]
 
 
-def _token(kind: str, token: str, taken: Collection[str], *, is_name: bool) -> str:
+def _token(kind: str, token: str, taken: Collection[str]) -> str:
     if kind == "number":
         return _number(token, taken)
-    if kind == "name" and is_name and BARE_NAMES in taken:
-        return f'"{token}"'
     if kind == "single" and SINGLE_QUOTES in taken:
         kind, token = "text", f'"{_ESCAPE.sub(_requoted, token[1:-1])}"'
     if kind == "text" and LONE_SURROGATES in taken:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mock_server.bodies import json_in
-from mock_server.domain import TERMS, Terms
+from mock_server.domain import TERMS, Load, Terms
 from mock_server.handlers import Handler, load_handlers
 from mock_server.ledger import Ledger
 from mock_server.problems import problem
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for other answers than the defaults
 Handlers = Mapping[str, Handler[Any]]
 Read = Callable[[bytes], object]
 Take = Callable[[bytes], bool]
+Now = Callable[[], float]
 
 
 def _json(_spec: Spec, _operation: Operation) -> Read:
@@ -35,12 +36,16 @@ def _no_gates(_operations: Sequence[Operation]) -> "Sequence[Envelope]":
     return ()
 
 
-def _same_handlers(handlers: Handlers, _ledger: Ledger, _spec: Spec) -> Handlers:
+def _same_handlers(handlers: Handlers, _ledger: Ledger, _spec: Spec, _now: Now) -> Handlers:
     return handlers
 
 
 def _same_spec(spec: Spec) -> Spec:
     return spec
+
+
+def _same_load(load: Load) -> Load:
+    return load
 
 
 def _same_take(take: Take) -> Take:
@@ -69,14 +74,16 @@ class Policy:
     """Whether a path is found whatever version it names."""
     status_of_body_first: str | None = None
     """The status for what is neither of a media type that is taken nor an object; None for 415."""
-    others: Callable[[Handlers, Ledger, Spec], Handlers] = _same_handlers
-    """The handlers that are served, given those of the contract."""
+    others: Callable[[Handlers, Ledger, Spec, Now], Handlers] = _same_handlers
+    """The handlers that are served, given those of the contract, and the clock in seconds."""
+    opening: Callable[[Load], Load] = _same_load
+    """A load that the mock opens with, given that of the fixtures."""
     notes: tuple[str, ...] = ()
     """What of the profile can't be played, a line each."""
 
-    def handlers(self, ledger: Ledger, spec: Spec) -> Handlers:
+    def handlers(self, ledger: Ledger, spec: Spec, now: Now) -> Handlers:
         """The handlers of the operations on loads and their payments."""
-        return self.others(load_handlers(ledger, self.style, self.refuse), ledger, spec)
+        return self.others(load_handlers(ledger, self.style, self.refuse), ledger, spec, now)
 
 
 DEFAULT_POLICY = Policy()
@@ -107,13 +114,14 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
         "reader": (reading.READING, lambda spec, operation: reading.BodyReader(spec, operation, chosen)),
         "take": (envelope.ENVELOPE, lambda take: envelope.taking(take, chosen)),
         "gates": (envelope.ENVELOPE, lambda operations: [envelope.Envelope(operations, chosen)]),
+        "opening": (("Q42",), lambda load: replace(load, total_paid=None)),
         "any_version": (("A5d",), chosen.get("A5d") == envelope.ACCEPTED),
         "status_of_body_first": (("A10c",), chosen.get("A10c")),
         "amend": (AMENDING, lambda spec: _amended(spec, chosen)),
         "others": (
             courses.COURSES,
-            lambda handlers, ledger, spec: courses.other_handlers(
-                handlers, ledger, made_terms, spec.schema("LoadStatus")["enum"], chosen
+            lambda handlers, ledger, spec, now: courses.other_handlers(
+                handlers, ledger, made_terms, spec.schema("LoadStatus")["enum"], now, chosen
             ),
         ),
     }
@@ -122,9 +130,14 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
 
 
 _NOT_EMPTY = {"type": "string", "minLength": 1}
+_OPTIONAL_INTEGER = {"type": ["integer", "null"]}
 _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "A9c": {("CustomerPaymentRequest", "properties", "ReferenceNumber"): _NOT_EMPTY},
     "Q10": {("Text", "pattern"): "", ("RequiredText", "pattern"): r"\S"},
+    "Q49": {
+        ("PaymentAmount", "required"): ["Amount"],
+        ("PaymentAmount", "properties", "Currency"): _OPTIONAL_INTEGER,
+    },
     "Q28": {("LoadSearchRequest", "properties", "Status", "items"): {"type": "string"}},
 }
 """What else the schemas of a document say where an answer takes more, by the path to it."""

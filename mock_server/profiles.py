@@ -152,10 +152,10 @@ def choose(questions: Mapping[str, Question], profile: Profile) -> Choice:
         notes += [
             f"{key}: can't be “{answer}”: {why}" for answer in given if (why := question.why_not(answer))
         ]
-        if not playable:
-            continue
-        if len(given) > 1:
-            notes.append(f"{key}: of {len(given)} answers, “{playable[0]}” is played")
-        if playable[0] != question.default:
-            answers[key] = chosen[key] = playable[0]
+        # Who does sometimes what the default is, shows it too when the other answer is played.
+        played = next((answer for answer in playable if answer != question.default), question.default)
+        if len(given) > 1 and playable:
+            notes.append(f"{key}: of {len(given)} answers, “{played}” is played")
+        if played != question.default:
+            answers[key] = chosen[key] = played
     return Choice(answers, chosen, tuple(notes))

@@ -62,7 +62,7 @@ class Sandbox:
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = MemoryLedger(loads, self.clock.now, policy.terms)
+        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -80,7 +80,7 @@ class Sandbox:
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         self._api = Routes(
             spec,
-            {**policy.handlers(self.ledger, spec), **token_handlers(self.tokens)},
+            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
             max_body,
             gates=gates,
             faults=faults,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from decimal import MAX_PREC, ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.domain import (
     LOAD_CURRENCY,
@@ -34,7 +34,7 @@ RECORDING = (
     *("A16a", "A16b", "A20a", "A20c", "A20d", "Q20"),
 )
 """The questions whose answers the terms play."""
-SHOWING = ("A1", "A1b", "A6", "A9e", "A15", "Q1")
+SHOWING = ("A1", "A1b", "A6", "A9e", "A15", "Q1", "Q35", "Q41", "Q43")
 """The questions whose answers the style plays."""
 
 _FOLDS: Mapping[str, Callable[[str], str]] = {
@@ -59,7 +59,7 @@ def terms_of(chosen: Mapping[str, str]) -> Terms:
         made["add"] = _add_doubles
     for question, name in (("A14b", "share_of_other_currency"), ("A14c", "share_of_load_currency")):
         if question in chosen and not chosen[question].isdigit():
-            made[name] = _share(chosen[question])
+            made[name] = _SHARES[chosen[question]]
     for question, name in (
         ("A12a", "status_when_part_paid"),
         ("A12b", "status_when_paid"),
@@ -150,13 +150,14 @@ def _overpays(load: Load, payment: Payment) -> bool:
     return load.billed is not None and _EXACT.add(paid, payment.amount.amount) > load.billed.amount
 
 
-def _own_currency(load: Load) -> int:
+def own_currency(load: Load) -> int:
+    """The load's own currency, LOAD_CURRENCY if it has none yet."""
     money = load.total_paid or load.billed
     return money.currency if money else LOAD_CURRENCY
 
 
 def _is_in_other_currency(load: Load, payment: Payment) -> bool:
-    own = _own_currency(load)
+    own = own_currency(load)
     return own != LOAD_CURRENCY and payment.amount.currency not in (own, LOAD_CURRENCY)
 
 
@@ -174,7 +175,7 @@ def _kept(chosen: Mapping[str, str]) -> Callable[[Load, Payment], Payment] | Non
         if amount_of is not None:
             amount = amount_of(amount)
         if currency is not None and sent_in == LOAD_CURRENCY:
-            sent_in = _own_currency(load) if currency == "that of the load" else int(currency)
+            sent_in = own_currency(load) if currency == "that of the load" else int(currency)
         return payment._replace(amount=Money(amount, sent_in))
 
     return kept
@@ -202,9 +203,7 @@ def _add_doubles(one: Decimal, other: Decimal) -> Decimal:
     return _as_double(Decimal(min(max(float(one) + float(other), -largest), largest)))
 
 
-def _share(answer: str) -> Decimal:
-    shares = {"counts": Decimal(1), "does not count": Decimal(0)}
-    return shares[answer] if answer in shares else Decimal(answer.removeprefix("counts as "))
+_SHARES = {"counts": Decimal(1), "does not count": Decimal(0), "counts with another amount": Decimal("0.92")}
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -219,14 +218,16 @@ def style_of(chosen: Mapping[str, str], names: Sequence[str]) -> Style:
         made["fields_in_load"] = frozenset(chosen["A1b"].lower().split(", "))
     if {"Q1", "A6"} & chosen.keys():
         made["order"] = _ORDERS.get(chosen.get("Q1", ""), list)
-    if {"A9e", "A15"} & chosen.keys():
-        made["payment"] = partial(_shown, _DATES.get(chosen.get("A15", "")), "A9e" in chosen)
+    if {"A9e", "A15", "Q43"} & chosen.keys():
+        made["payment"] = partial(_shown, _date_writer(chosen), "A9e" in chosen)
+    if "Q41" in chosen:
+        made["paid_at"] = lambda text: text.removesuffix("Z")
+    made["omits_null"] = "Q35" in chosen
     return Style(**made)
 
 
-def _shown(date_of: Callable[[str], str] | None, trims: bool, payment: Payment) -> Payment:  # noqa: FBT001
-    if date_of is not None:
-        payment = payment._replace(date=date_of(payment.date))
+def _shown(date_of: Callable[[str], str], trims: bool, payment: Payment) -> Payment:  # noqa: FBT001
+    payment = payment._replace(date=date_of(payment.date))
     return payment._replace(reference=payment.reference.strip()) if trims else payment
 
 
@@ -235,26 +236,64 @@ _ORDERS: Mapping[str, Callable[[list[Payment]], Sequence[Payment]]] = {
     "some other": lambda payments: payments[::2] + payments[1::2][::-1],
 }
 
-_FRACTION = re.compile(r"\.([0-9]+)")
+_INSTANT = re.compile(r"(.{10})T(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
 
 
-def _moved(hours: int, digits: int | None, date: str) -> str:
-    """The same instant with another offset; of the second's fraction, so many digits remain, or all."""
-    fraction = _FRACTION.search(date)
-    kept = fraction[1][:digits] if fraction else ""
+class Written(NamedTuple):
+    """A date as it is written: `2026-07-01`, `15:30:00`, `.5`, `+02:00`."""
+
+    day: str
+    time: str
+    fraction: str
+    zone: str
+
+    def text(self) -> str:
+        """The whole; of nothing but a day, the day."""
+        return f"{self.day}T{self.time}{self.fraction}{self.zone}" if self.time else self.day
+
+
+def _date_writer(chosen: Mapping[str, str]) -> Callable[[str], str]:
+    """What writes a date, which RFC 3339 wrote before."""
+    zone, precision = _ZONES.get(chosen.get("A15", "")), _PRECISIONS.get(chosen.get("Q43", ""))
+
+    def write(date: str) -> str:
+        match = _INSTANT.fullmatch(date)
+        if match is None:
+            return date
+        written = Written(*match.groups(default=""))
+        for step in (zone, precision):
+            if step is not None and written.time:
+                written = step(written)
+        return written.text()
+
+    return write
+
+
+def _moved(hours: int, written: Written) -> Written:
+    """The same instant with another offset."""
     try:
-        at = instant(_FRACTION.sub("", date)).astimezone(timezone(timedelta(hours=hours)))
+        at = instant(written._replace(fraction="").text()).astimezone(timezone(timedelta(hours=hours)))
     except OverflowError:
-        return date
+        return written
     text = at.isoformat(timespec="seconds")
-    whole, zone = text[:19], text[19:].replace("+00:00", "Z")
-    return f"{whole}.{kept}{zone}" if kept else f"{whole}{zone}"
+    return Written(text[:10], text[11:19], written.fraction, text[19:].replace("+00:00", "Z"))
 
 
-_DATES: Mapping[str, Callable[[str], str]] = {
-    "the same instant in UTC": partial(_moved, 0, None),
-    "the same instant with another offset": partial(_moved, -5, None),
-    "rounded, in UTC": partial(_moved, 0, 3),
-    "rounded, with another offset": partial(_moved, -5, 3),
+_ZONES: Mapping[str, Callable[[Written], Written]] = {
+    "the same instant in UTC": partial(_moved, 0),
+    "the same instant with another offset": partial(_moved, -5),
+    "without an offset, as sent": lambda written: written._replace(zone=""),
+    "without an offset, in UTC": lambda written: _moved(0, written)._replace(zone=""),
+    "another instant of the day": lambda written: Written(written.day, "00:00:00", "", "Z"),
+    "the day only": lambda written: Written(written.day, "", "", ""),
 }
-"""How a date is shown, by the answers to A15."""
+"""The zone of a date that is shown, by the answers to A15."""
+_PRECISIONS: Mapping[str, Callable[[Written], Written]] = {
+    "a part of a millisecond is lost": lambda written: written._replace(fraction=written.fraction[:4]),
+    "rounded within a second": lambda written: written._replace(fraction=""),
+    "rounded to a minute or more": lambda written: written._replace(
+        time=f"{written.time[:5]}:00", fraction=""
+    ),
+    "the day": lambda written: written._replace(time="00:00:00", fraction=""),
+}
+"""Its precision, by the answers to Q43."""

@@ -159,7 +159,7 @@ def share(probe: Probe, number: str, currency: int) -> str:
     if response.status_code != 200:
         return str(response.status_code)
     counted = (probe.read(number)["totalPaid"]["Amount"] - before) / Decimal(10)
-    return {0: "does not count", 1: "counts"}.get(counted, f"counts as {counted:.2f}")
+    return {0: "does not count", 1: "counts"}.get(counted, "counts with another amount")
 
 
 def exactness(probe: Probe) -> str:
@@ -225,22 +225,69 @@ def invoice_of_another_load(probe: Probe) -> str:
 
 
 def precise(probe: Probe) -> str:
-    response = probe.raw("0.01", "0.1240000000000000001")
+    response = probe.raw("0.01", "0.1234500000000000001")
     if response.status_code != 200:
         return str(response.status_code)
     kept = last(response)["Amount"]["Amount"]
-    words = {"0.1240000000000000001": "exact", "0.124": "as a double", "0.12": "rounded to cents"}
-    return words[str(kept)]
+    words = {"0.12345": "as a double", "0.1235": "rounded to four digits", "0.12": "rounded to cents"}
+    return words.get(str(kept), "exact")
 
 
 def shown_date(probe: Probe) -> str:
-    sent = "2026-07-01T15:30:00.1234567+02:00"
-    got = last(probe.pay(PaymentDate=sent))["PaymentDate"]
-    if got == sent:
-        return "as sent"
-    zone = "in UTC" if got.endswith("Z") else "with another offset"
-    assert got[:19] == ("2026-07-01T13:30:00" if got.endswith("Z") else "2026-07-01T08:30:00")
-    return f"the same instant {zone}" if ".1234567" in got else f"rounded, {zone}"
+    words = {
+        "2026-07-01T15:30:00.1234567+02:00": "as sent",
+        "2026-07-01T13:30:00.1234567Z": "the same instant in UTC",
+        "2026-07-01T08:30:00.1234567-05:00": "the same instant with another offset",
+        "2026-07-01T15:30:00.1234567": "without an offset, as sent",
+        "2026-07-01T13:30:00.1234567": "without an offset, in UTC",
+        "2026-07-01T00:00:00Z": "another instant of the day",
+        "2026-07-01": "the day only",
+    }
+    return words[last(probe.pay(PaymentDate=next(iter(words))))["PaymentDate"]]
+
+
+def precision(probe: Probe) -> str:
+    got = last(probe.pay(PaymentDate="2026-07-01T15:30:20.1234567Z"))["PaymentDate"]
+    words = {
+        "2026-07-01T15:30:20.1234567Z": "as sent",
+        "2026-07-01T15:30:20.123Z": "a part of a millisecond is lost",
+        "2026-07-01T15:30:20Z": "rounded within a second",
+        "2026-07-01T15:30:00Z": "rounded to a minute or more",
+        "2026-07-01T00:00:00Z": "the day",
+    }
+    return words[got]
+
+
+def lag(probe: Probe) -> str:
+    def is_shown() -> bool:
+        return bool(probe.search(LoadNumbers=[OPEN]).json()["Items"][0]["payments"]) and bool(
+            probe.read()["payments"]
+        )
+
+    probe.client.patch("/_mock/clock", json={"frozen": True})
+    probe.pay()
+    if is_shown():
+        return "at once"
+    for seconds in (1, 5):
+        probe.client.patch("/_mock/clock", json={"move": seconds})
+        if is_shown():
+            return f"within {seconds} s"
+    return "later"
+
+
+def without_currency(probe: Probe, number: str = CANADIAN) -> httpx2.Response:
+    body = probe.body(number)
+    del body["Amount"]["Currency"]
+    return probe.post(body)
+
+
+def currency_of_none(probe: Probe) -> str:
+    kept = last(without_currency(probe))["Amount"]["Currency"]
+    return "that of the load" if kept == 124 else str(kept)
+
+
+def damaged(old: bytes, new: bytes) -> Callable[[Probe], str]:
+    return lambda probe: status(probe.post(json.dumps(probe.body()).encode().replace(old, new)))
 
 
 def paid_at_after(probe: Probe, *, replay: bool) -> str:
@@ -453,6 +500,28 @@ PROBES: dict[str, Callable[[Probe], str]] = {
     "Q30": lambda probe: header(probe.post(probe.body(), method="PUT"), "allow"),
     "Q32": date_range,
     "Q33": page_shown,
+    "Q35": lambda probe: "are null" if "CheckNumber" in last(probe.pay()) else "are left out",
+    "Q40": lag,
+    "Q41": lambda probe: (
+        "with an offset" if probe.pay() and probe.read()["paidAt"].endswith("Z") else "without an offset"
+    ),
+    "Q42": lambda probe: "is null" if probe.read("LD-1002")["totalPaid"] is None else "is filled",
+    "Q43": precision,
+    "Q44": lambda probe: status(probe.pay(ReferenceNumber=7, Note=7.5)),
+    "Q45": lambda probe: status(probe.pay(CheckNumber=True)),
+    "Q46": lambda probe: status(probe.pay(PaymentDate=1782920000)),
+    "Q47": lambda probe: status(probe.pay(amount=True)),
+    "Q48": lambda probe: status(probe.pay(currency=840.5)),
+    "Q49": lambda probe: status(without_currency(probe)),
+    "Q50": currency_of_none,
+    "Q51": damaged(b'{"Amount"', b'/* the amount */ {"Amount"'),
+    "Q52": damaged(b"}", b",}"),
+    "Q53": damaged(b'"', b"'"),
+    "Q54": lambda probe: status(probe.post(json.dumps(probe.body()).encode() + b"}")),
+    "Q55": damaged(b"0.01", b".01"),
+    "Q56": damaged(b"0.01", b"+0.01"),
+    "Q57": damaged(b"0.01", b"00.01"),
+    "Q58": lambda probe: status(probe.post(json.dumps(probe.body()).encode("utf-16"))),
     "Q34": lambda probe: status(probe.pay(Note="a\r\n\tb"), "stored"),
 }
 """By question; the whole of an API is asked, so each mock answers one probe only."""

@@ -1,5 +1,6 @@
 """What the contract leaves open: every answer that the mock can give, it gives."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +25,6 @@ FORMS: dict[str, list[str]] = {
     ],
     "{media type}": ["application/json", "text/plain"],
     "{load status}": ["Paid", "Financed"],
-    "counts as {number}": ["counts as 0.92"],
     "Page {integer}, PageSize {integer}": ["Page 0, PageSize 50", "Page 1, PageSize 10"],
 }
 """Answers of a form that stands for several."""
@@ -32,9 +32,14 @@ TEXTS = {
     "A1b": ["Amount, Id, PaymentDate"],
     "A14d": ["840"],
     "Q20": ["840"],
+    "Q50": ["840"],
     "Q27": ["Basic"],
     "Q30": ["GET, POST"],
 }
+
+
+NEEDS = {"Q50": {"Q49": "accepted"}}
+"""What else a mock must do, for the question to come up."""
 
 
 def answers_of(question: Question) -> Iterator[str]:
@@ -53,7 +58,8 @@ def write(path: Path, text: str) -> str:
 def test_every_answer_is_played(tmp_path: Path, question: Question) -> None:
     def played(answer: str) -> str:
         number = answers.index(answer)
-        profile = write(tmp_path / f"{number}.yaml", f"answers:\n  {question.id}: {answer!r}\n")
+        answered = {**NEEDS.get(question.id, {}), question.id: answer}
+        profile = write(tmp_path / f"{number}.json", json.dumps({"answers": answered}))
         settings = Settings(profile=profile, require_token=question.id == "Q27")
         with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
             return PROBES[question.id](Probe(client))
