@@ -1,7 +1,7 @@
 """What a lenient reader makes of a document before its schema judges it: names, numbers, texts and dates."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -45,7 +45,8 @@ def conversion(spec: Spec, schema: Mapping[str, Any], taken: Collection[str]) ->
         return _object(converted, taken)
     if "array" in types and "items" in schema:
         return _array(conversion(spec, schema["items"], taken))
-    return _scalar(list(_steps(types, schema, taken)))
+    kinds = _kinds(types, schema)
+    return _scalar([convert for name, kind, convert in _STEPS if name in taken and kind in kinds])
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:
@@ -84,29 +85,15 @@ def _scalar(steps: list[Convert]) -> Convert:
     return convert
 
 
-def _steps(types: list[str], schema: Mapping[str, Any], taken: Collection[str]) -> Iterator[Convert]:
+def _kinds(types: list[str], schema: Mapping[str, Any]) -> set[str]:
+    """What the values of a schema are, in the words of _STEPS."""
     if "number" in types or "integer" in types:
-        if NUMBERS_IN_TEXTS in taken:
-            yield lambda value: _number_of(value) if is_number_text(value) else value
-        if NUMBERS_FROM_BOOLEANS in taken:
-            yield lambda value: int(value) if isinstance(value, bool) else value
-        if INTEGERS_FROM_FRACTIONS in taken and "integer" in types:
-            yield _whole
-    elif "string" in types:
-        if TEXTS_FROM_BOOLEANS in taken:
-            yield lambda value: str(value).lower() if isinstance(value, bool) else value
-        is_date = schema.get("format") == "date-time"
-        if (DATES_FROM_NUMBERS if is_date else TEXTS_FROM_NUMBERS) in taken:
-            yield _text_of
-        if is_date and DATES_FROM_NUMBERS in taken:
-            yield DATES["seconds since 1970"]
-        if is_date:
-            yield from (convert for form, convert in DATES.items() if form in taken)
-        elif "null" in types:
-            if BLANK_TEXTS_AS_NULL in taken:
-                yield lambda value: None if value == "" else value
-            if TRIMMED_TEXTS in taken:
-                yield lambda value: value.strip() if isinstance(value, str) else value
+        return {"number", *types}
+    if "string" not in types:
+        return set()
+    if schema.get("format") == "date-time":
+        return {"text", "date"}
+    return {"text", "plain text", "optional text" if "null" in types else "required text"}
 
 
 def _number_of(text: str) -> int | Decimal:
@@ -183,3 +170,17 @@ DATES: Mapping[str, DateForm] = {
     ),
 }
 """In the order in which they are looked for."""
+
+_STEPS: tuple[tuple[str, str, Convert], ...] = (
+    (NUMBERS_IN_TEXTS, "number", lambda value: _number_of(value) if is_number_text(value) else value),
+    (NUMBERS_FROM_BOOLEANS, "number", lambda value: int(value) if isinstance(value, bool) else value),
+    (INTEGERS_FROM_FRACTIONS, "integer", _whole),
+    (TEXTS_FROM_BOOLEANS, "text", lambda value: str(value).lower() if isinstance(value, bool) else value),
+    (TEXTS_FROM_NUMBERS, "plain text", _text_of),
+    (DATES_FROM_NUMBERS, "date", _text_of),
+    (DATES_FROM_NUMBERS, "date", DATES["seconds since 1970"]),
+    *((name, "date", form) for name, form in DATES.items()),
+    (BLANK_TEXTS_AS_NULL, "optional text", lambda value: None if value == "" else value),
+    (TRIMMED_TEXTS, "optional text", lambda value: value.strip() if isinstance(value, str) else value),
+)
+"""Each conversion: its name, the kind of value that it is for, and what it does; in the order of doing it."""

@@ -1,10 +1,12 @@
 """How a profile goes another way than the handlers: around them, and where a body is refused."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
 from mock_server.envelope import ACCEPTED, refusal
@@ -31,39 +33,40 @@ COURSES = (
 """The questions whose answers this module plays."""
 
 
-def other_handlers(
-    handlers: Mapping[str, Handler[Any]],
-    ledger: Ledger,
-    terms: Terms,
-    statuses: Collection[str],
-    now: Callable[[], float],
-    chosen: Mapping[str, str],
-) -> dict[str, Handler[Any]]:
-    """The handlers as the answers that are not the default want them.
+class Mock(NamedTuple):
+    """What the handlers of a mock work with: `statuses` are those of loads, `now` is its clock in seconds."""
 
-    `statuses` are those of loads, `now` is the mock's clock in seconds.
-    """
-    payments = Payments(ledger, terms, chosen)
-    lag = Lag(ledger, _LAGS.get(chosen.get("Q40", ""), 0), now)
+    ledger: Ledger
+    terms: Terms
+    statuses: Collection[str]
+    now: Callable[[], float]
+
+
+def other_handlers(
+    handlers: Mapping[str, Handler[Any]], mock: Mock, chosen: Mapping[str, str]
+) -> dict[str, Handler[Any]]:
+    """The handlers as the answers that are not the default want them."""
+    payments = Payments(mock.ledger, mock.terms, chosen)
+    lag = Lag(mock.ledger, _LAGS.get(chosen.get("Q40", "")), mock.now)
     record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
     others = {
         "recordCustomerPayment": replace(
             record, handle=lag.record(payments.around(record.handle)), instead=payments.instead
         ),
-        "getLoad": replace(get, handle=lag.get(_reads(get.handle, ledger, chosen))),
-        "searchLoads": replace(search, handle=lag.search(_searches(search.handle, statuses, chosen))),
+        "getLoad": replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen))),
+        "searchLoads": replace(search, handle=lag.search(_searches(search.handle, mock.statuses, chosen))),
     }
     return {**handlers, **others}
 
 
-_LAGS = {"within 1 s": 0.5, "within 5 s": 2}
+_LAGS = {"within 1 s": Fraction(1, 2), "within 5 s": Fraction(2)}
 """How many seconds reads lag behind, by the answers to Q40."""
 
 
 class Lag:
     """Reads that show a payment some seconds after it was recorded; without seconds, nothing."""
 
-    def __init__(self, ledger: Ledger, seconds: float, now: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, seconds: Fraction | None, now: Callable[[], float]) -> None:
         self._ledger = ledger
         self._seconds = seconds
         self._now = now
@@ -76,7 +79,7 @@ class Lag:
         async def noted(request: ValidRequest) -> Load:
             before = {load.number: load for load in await self._ledger.search(LoadFilter())}
             after = await record(request)
-            if after != before[after.number]:
+            if self._seconds is not None and after != before[after.number]:
                 until = self._now() + self._seconds
                 self._past.setdefault(after.number, []).append((until, before[after.number]))
             return after
@@ -240,38 +243,42 @@ class Payments:
 
 def _reads(get: Record, ledger: Ledger, chosen: Mapping[str, str]) -> Record:
     """Reading a load, where its keys name none."""
-    answers = {question: chosen[question] for question in ("Q15", "Q16") if question in chosen}
-
-    async def of_any_key(request: ValidRequest) -> Load:
-        for name, value in request.query.items():
-            try:
-                return await get(request._replace(query={name: value}))
-            except LoadNotFound:
-                continue
-        raise LoadNotFound
-
-    async def in_other_case(request: ValidRequest) -> Load:
-        wanted = request.query.get("loadNumber", "").casefold()
-        for load in await ledger.search(LoadFilter()):
-            if load.number.casefold() == wanted:
-                return load
-        raise LoadNotFound
-
-    others = {"Q15": of_any_key, "Q16": in_other_case}
+    others = {
+        "Q15": partial(_of_any_key, get),
+        "Q16": partial(_in_other_case, ledger),
+    }
+    answers = {question: chosen[question] for question in others if question in chosen}
 
     async def read(request: ValidRequest) -> Load:
         try:
             return await get(request)
         except LoadNotFound:
-            for question, answer in answers.items():
-                if (question == "Q15") == (len(request.query) > 1):
-                    found = await others[question](request)
-                    if answer == ACCEPTED:
-                        return found
-                    raise refusal(answer, "The key is not taken.", "query") from None
-            raise
+            question = "Q15" if len(request.query) > 1 else "Q16"
+            if question not in answers:
+                raise
+            found = await others[question](request)
+        if answers[question] != ACCEPTED:
+            raise refusal(answers[question], "The key is not taken.", "query")
+        return found
 
     return read if answers else get
+
+
+async def _of_any_key(get: Record, request: ValidRequest) -> Load:
+    """The load that has one of the keys; LoadNotFound."""
+    for name, value in request.query.items():
+        with suppress(LoadNotFound):
+            return await get(request._replace(query={name: value}))
+    raise LoadNotFound
+
+
+async def _in_other_case(ledger: Ledger, request: ValidRequest) -> Load:
+    """The load that has the number in another case; LoadNotFound."""
+    wanted = request.query.get("loadNumber", "").casefold()
+    found = [load for load in await ledger.search(LoadFilter()) if load.number.casefold() == wanted]
+    if not found:
+        raise LoadNotFound
+    return found[0]
 
 
 def _searches(search: Search, statuses: Collection[str], chosen: Mapping[str, str]) -> Search:

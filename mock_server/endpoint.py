@@ -99,6 +99,7 @@ class OperationEndpoint:
         handler: Handler[Any],
         max_body: int,
         gates: Sequence[Gate],
+        *,
         policy: Policy = DEFAULT_POLICY,
     ) -> None:
         self.operation = operation

@@ -10,7 +10,7 @@ from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
-from mock_server.responses import Fields, FoundPage, Style, T, load_fields, page_fields
+from mock_server.responses import STYLE, Fields, FoundPage, Style, T, load_fields, page_fields
 from mock_server.trace import Response
 
 
@@ -93,7 +93,7 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
 
 
 def load_handlers(
-    ledger: Ledger, style: Style = Style(), refuse: Callable[[Exception], Response] = problem
+    ledger: Ledger, style: Style = STYLE, refuse: Callable[[Exception], Response] = problem
 ) -> Mapping[str, Handler[Any]]:
     """The handlers of the operations on loads and their payments, by operationId."""
     load, page = load_fields(style), page_fields(style)

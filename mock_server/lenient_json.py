@@ -35,7 +35,7 @@ _ESCAPE = re.compile(
 
 
 def strict_json(body: bytes, taken: Collection[str]) -> bytes:
-    """The same document without the leniencies of this module that are `taken`; NotJson for no text at all."""
+    """The same document without the leniencies of this module that are `taken`; NotJson if it is no text."""
     return "".join(_strict(_text(body, taken), taken)).encode()
 
 
@@ -51,31 +51,31 @@ def _strict(text: str, taken: Collection[str]) -> Iterator[str]:
     position = depth = 0
     comma = ""
     while match := _TOKEN.match(text, position):
-        kind, token, position = match.lastgroup, match[0], match.end()
+        kind, piece, position = match.lastgroup, match[0], match.end()
         if kind == "comment" and COMMENTS in taken:
             continue
-        if token == ",":
+        if piece == ",":
             yield comma
-            comma = token
+            comma = piece
             continue
         depth += (kind == "open") - (kind == "close")
         if kind != "space":  # a comma stands or falls with what follows it
             yield "" if kind == "close" and TRAILING_COMMAS in taken else comma
             comma = ""
-        yield _token(str(kind), token, taken)
+        yield _piece(str(kind), piece, taken)
         if kind == "close" and depth <= 0 and TEXT_AFTER_END in taken:
             return
     yield comma + text[position:]
 
 
-def _token(kind: str, token: str, taken: Collection[str]) -> str:
+def _piece(kind: str, piece: str, taken: Collection[str]) -> str:
     if kind == "number":
-        return _number(token, taken)
+        return _number(piece, taken)
     if kind == "single" and SINGLE_QUOTES in taken:
-        kind, token = "text", f'"{_ESCAPE.sub(_requoted, token[1:-1])}"'
+        kind, piece = "text", f'"{_ESCAPE.sub(_requoted, piece[1:-1])}"'
     if kind == "text" and LONE_SURROGATES in taken:
-        return f'"{_ESCAPE.sub(_paired, token[1:-1])}"'
-    return token
+        return f'"{_ESCAPE.sub(_paired, piece[1:-1])}"'
+    return piece
 
 
 def _requoted(escape: re.Match[str]) -> str:
@@ -86,9 +86,9 @@ def _paired(escape: re.Match[str]) -> str:
     return "\\ufffd" if escape["lone"] else escape[0]
 
 
-def _number(token: str, taken: Collection[str]) -> str:
+def _number(piece: str, taken: Collection[str]) -> str:
     if PLUS_SIGNS in taken:
-        token = token.removeprefix("+")
+        piece = piece.removeprefix("+")
     if LEADING_ZEROS in taken:
-        token = re.sub(r"^(-?)0+(?=[0-9])", r"\1", token)
-    return re.sub(r"^(-?)\.", r"\g<1>0.", token) if LEADING_DOTS in taken else token
+        piece = re.sub(r"^(-?)0+(?=[0-9])", r"\1", piece)
+    return re.sub(r"^(-?)\.", r"\g<1>0.", piece) if LEADING_DOTS in taken else piece

@@ -15,7 +15,7 @@ from mock_server.handlers import Handler, load_handlers
 from mock_server.ledger import Ledger
 from mock_server.problems import problem
 from mock_server.profiles import choose, read_profile, read_questions
-from mock_server.responses import Style
+from mock_server.responses import STYLE, Style
 from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
@@ -58,7 +58,7 @@ class Policy:
 
     terms: Terms = TERMS
     """How a payment is recorded."""
-    style: Style = Style()
+    style: Style = STYLE
     """How responses are written."""
     refuse: Callable[[Exception], Response] = problem
     """The response to an error."""
@@ -121,7 +121,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
         "others": (
             courses.COURSES,
             lambda handlers, ledger, spec, now: courses.other_handlers(
-                handlers, ledger, made_terms, spec.schema("LoadStatus")["enum"], now, chosen
+                handlers, courses.Mock(ledger, made_terms, spec.schema("LoadStatus")["enum"], now), chosen
             ),
         ),
     }

@@ -1,4 +1,4 @@
-"""Profiles: what a service answers to the open questions, read from a file and held against those that there are."""
+"""Profiles: what a service answers to the open questions, read from a file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,12 @@ from mock_server.shipped import ASSUMPTIONS, PROFILES
 
 DEFAULT = "default"
 
-_REFUSALS = "|".join(str(status.value) for status in HTTPStatus if 400 <= status < 500)
+
+def _is_refusal(status: HTTPStatus) -> bool:
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+_REFUSALS = "|".join(str(status.value) for status in HTTPStatus if _is_refusal(status))
 _FORMS = {
     "text": ".+",
     "integer": r"-?[0-9]{1,18}",

@@ -194,7 +194,10 @@ class Style:
     omits_null: bool = False
 
 
-def load_fields(style: Style) -> "Fields[Load]":
+STYLE = Style()
+
+
+def load_fields(style: Style = STYLE) -> "Fields[Load]":
     """What is known of a load, for any schema that shows one."""
     payment = replace(PAYMENT, omits_null=style.omits_null)
     shown = _payments(style, payment)
@@ -208,7 +211,7 @@ def load_fields(style: Style) -> "Fields[Load]":
     )
 
 
-def page_fields(style: Style) -> "Fields[FoundPage]":
+def page_fields(style: Style = STYLE) -> "Fields[FoundPage]":
     """What is known of a page of hits."""
     return Fields({**_PAGE, "items": many(lambda found: found.loads, load_fields(style))})
 
@@ -257,7 +260,7 @@ _PAGE: Mapping[str, Writer[FoundPage] | Nested[FoundPage]] = {
     "total": lambda found: found.total,
 }
 
-LOAD = load_fields(Style())
+LOAD = load_fields()
 """What is known of a load, as the admin API and tests see it."""
-PAGE = page_fields(Style())
+PAGE = page_fields()
 """A page of such loads."""

@@ -55,7 +55,7 @@ class Routes:
                     path,
                     {
                         each.method: OperationEndpoint(
-                            spec, each, handlers[each.id], max_body, gates, _policy_of(each, policy)
+                            spec, each, handlers[each.id], max_body, gates, policy=_policy_of(each, policy)
                         )
                         for each in those
                     },

@@ -47,7 +47,8 @@ class Operation:
     """One operation of the document.
 
     `path` is the template. `path_parameters` and `query` check the parameters, `body` the request
-    body, whose schema is `body_schema`: None if there is none. `query_names` are the query parameters by their lowercase names.
+    body, whose schema is `body_schema`: None if there is none. `query_names` are the query parameters by
+    their lowercase names.
     `example` is a request body that the document gives, `example_path` the path with default
     parameters, `success` the schema of the 200 response. `scopes` are what an access token must have,
     None if the operation needs no token. `rate_limit` is what the document says under `x-rate-limit`,

@@ -15,7 +15,7 @@ _FINEST_INSTANT = Decimal("0.001")
 
 
 def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView, own: int | None) -> None:
-    """What the response shows of the payment that was just recorded; `own` is the load's currency, if known."""
+    """What the response shows of the payment that was just recorded; `own` is the load's currency."""
     _judge_reference(verdict, attempt.reference or "", shown.reference or "")
     if attempt.amount is not None:
         _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
