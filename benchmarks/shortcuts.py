@@ -14,7 +14,7 @@ import click
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from benchmarks.__main__ import free_port, micros_per_request, payment, post, serving
-from mock_server import bodies, decimal_json, policy, responses
+from mock_server import decimal_json, policy, responses
 from mock_server import serving as server
 from mock_server.cli import main as serve_mock
 
@@ -31,7 +31,7 @@ def _read_json_carefully() -> None:
         except json.JSONDecodeError as error:
             raise decimal_json.NotJson(str(error)) from error
 
-    vars(policy)["json_in"] = lambda body: bodies.json_in(body, decode)
+    vars(policy)["decode"] = decode
 
 
 def _write_all_payments_again() -> None:

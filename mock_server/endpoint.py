@@ -4,11 +4,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.bodies import form_in
-from mock_server.decimal_json import encode
+from mock_server.decimal_json import NotJson, encode
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import (
@@ -190,9 +190,19 @@ class OperationEndpoint:
 
     def _parse_body(self, trace: Trace, body: bytes) -> None:
         is_form = self._takes_forms and _is_form(trace.scope["headers"])
-        trace.document = form_in(body) if is_form else self._read_json(body)
+        trace.document = _form_in(body) if is_form else self._json_in(body)
         trace.parsed = True
         self._note_subject(trace)
+
+    def _json_in(self, body: bytes) -> object:
+        try:
+            return self._read_json(body)
+        except NotJson as error:
+            if not body.strip():
+                raise InvalidRequest({WHOLE_BODY: ["A request body is required."]}) from error
+            raise InvalidRequest(
+                {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
+            ) from error
 
     def _note_subject(self, trace: Trace) -> None:
         load, reference = self._subject
@@ -216,3 +226,14 @@ def _as_it_is(thing: object) -> object:
 def _is_form(headers: Headers) -> bool:
     content_type = next((value for name, value in headers if name == b"content-type"), b"")
     return content_type.lower().startswith(FORM.encode())
+
+
+def _form_in(body: bytes) -> object:
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise InvalidRequest({WHOLE_BODY: ["The request body can't be read as a form."]}) from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise InvalidRequest({WHOLE_BODY: ["A field appears twice in the form."]})
+    return form

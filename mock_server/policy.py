@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mock_server.bodies import json_in
+from mock_server.decimal_json import decode
 from mock_server.domain import TERMS, Load, Terms
 from mock_server.handlers import Handler, load_handlers
 from mock_server.ledger import Ledger
@@ -29,7 +29,7 @@ Now = Callable[[], float]
 
 
 def _json(_spec: Spec, _operation: Operation) -> Read:
-    return json_in
+    return decode
 
 
 def _no_gates(_operations: Sequence[Operation]) -> "Sequence[Envelope]":
@@ -65,7 +65,7 @@ class Policy:
     amend: Callable[[Spec], Spec] = _same_spec
     """The document that is served, given that of the contract."""
     reader: Callable[[Spec, Operation], Read] = _json
-    """What reads the JSON bodies of an operation."""
+    """What reads the JSON bodies of an operation; it may raise NotJson and InvalidRequest."""
     take: Callable[[Take], Take] = _same_take
     """Which Content-Type an operation takes, given what the document says."""
     gates: Callable[[Sequence[Operation]], "Sequence[Envelope]"] = _no_gates

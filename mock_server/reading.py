@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import Collection, Mapping
-from functools import partial
 
 from mock_server import conversions, lenient_json
-from mock_server.bodies import json_in
 from mock_server.decimal_json import NotJson, decode, last_of_each
 from mock_server.demands import DATE_FORMS, DEMANDS
 from mock_server.envelope import ACCEPTED, refusal
-from mock_server.problems import InvalidRequest
 from mock_server.spec import Operation, Spec
 
 _LAST_OF_REPEATED = "the last of repeated fields"
@@ -62,10 +59,10 @@ class BodyReader:
         self._demands = [(key, DEMANDS[key]) for key in DEMANDS if is_payment and key in self._statuses]
 
     def __call__(self, body: bytes) -> object:
-        """The document in a body; InvalidRequest."""
+        """The document in a body; NotJson, or InvalidRequest with a status of its own."""
         try:
-            document = json_in(body, partial(_read, taken=self._taken))
-        except InvalidRequest as error:
+            document = _read(body, self._taken)
+        except NotJson as error:
             status = self._statuses.get(self._question_of(body, str(error)))
             if status is None:
                 raise

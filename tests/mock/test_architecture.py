@@ -24,8 +24,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": {".documents", ".schemas"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},
-    "bodies": {".decimal_json", ".problems", ".schemas"},
-    "policy": {".bodies", ".domain", ".handlers", ".ledger", ".problems", ".profiles", ".responses", ".spec"}
+    "policy": {
+        ".decimal_json",
+        ".domain",
+        ".handlers",
+        ".ledger",
+        ".problems",
+        ".profiles",
+        ".responses",
+        ".spec",
+    }
     | {".trace"}
     | {".courses", ".envelope", ".reading", ".terms", ".wording"},
     # What plays other answers than the defaults: only policy imports it, and only when it is needed.
@@ -33,8 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversions": {".decimal_json", ".instants", ".spec"},
     "demands": {".conversions"},
     "envelope": {"starlette", ".problems", ".spec"},
-    "reading": {".bodies", ".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"}
-    | {".problems", ".spec"},
+    "reading": {".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"} | {".spec"},
     "terms": {".domain", ".envelope", ".instants", ".problems", ".responses"},
     "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"}
     | {".terms"},
@@ -47,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "journal": {".instants", ".responses", ".trace"},
-    "endpoint": {"starlette", ".bodies", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
+    "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
     "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".policy", ".problems", ".spec"}
