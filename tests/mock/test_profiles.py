@@ -1,17 +1,26 @@
 """What the contract leaves open: every answer that the mock can give, it gives."""
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from mock_server.policy import DEFAULT_POLICY, policy_named
 from mock_server.profiles import Question, choose, read_profile, read_questions
-from mock_server.sandbox import Settings
+from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
+from tests.mock.api import PAYMENTS, SEARCH
+from tests.mock.command import serving
 from tests.mock.probes import PROBES, Probe
+from tests.mock.rules import keep_the_rules
+from tests.mock.team import CREDENTIALS
+from tests.mock.test_bad_input import NO_JSON, payment, with_amount, with_field
 
 QUESTIONS = read_questions()
 FORMS: dict[str, list[str]] = {
@@ -54,15 +63,25 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
+@contextmanager
+def playing(folder: Path, answers: Mapping[str, str]) -> Iterator[Probe]:
+    """A mock that gives these answers."""
+    profile = write(folder / "profile.json", json.dumps({"answers": answers}))
+    settings = Settings(profile=profile, require_token="Q27" in answers)
+    with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
+        yield Probe(client)
+
+
 @pytest.mark.parametrize("question", [QUESTIONS[key] for key in PROBES], ids=lambda question: question.id)
-def test_every_answer_is_played(tmp_path: Path, question: Question) -> None:
+def test_every_answer_is_played_within_the_rules(tmp_path: Path, question: Question) -> None:
     def played(answer: str) -> str:
-        number = answers.index(answer)
-        answered = {**NEEDS.get(question.id, {}), question.id: answer}
-        profile = write(tmp_path / f"{number}.json", json.dumps({"answers": answered}))
-        settings = Settings(profile=profile, require_token=question.id == "Q27")
-        with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
-            return PROBES[question.id](Probe(client))
+        folder = tmp_path / str(answers.index(answer))
+        folder.mkdir()
+        with playing(folder, {**NEEDS.get(question.id, {}), question.id: answer}) as probe:
+            observed = PROBES[question.id](probe)
+            if question.id != "Q27":  # without a token, every request is refused
+                keep_the_rules(probe)
+            return observed
 
     answers = list(dict.fromkeys(answers_of(question)))
     with ThreadPoolExecutor(len(answers)) as pool:
@@ -88,3 +107,135 @@ def test_shipped_profile_is_played_wholly(name: str) -> None:
         settings = Settings(profile=name)
         with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
             assert PROBES[question](Probe(client)) == answer, question
+
+
+@pytest.mark.parametrize("accepted", [True, False], ids=["lenient", "strict"])
+def test_no_body_makes_a_mock_fail_that_answers_otherwise(tmp_path: Path, accepted: bool) -> None:  # noqa: FBT001
+    """With every answer that takes more, and with every answer that refuses more."""
+    wanted = (
+        ("accepted", "stored as null", "trimmed", "that of the load", "as a double") if accepted else ("422",)
+    )
+    answers = {
+        key: answer
+        for key, question in QUESTIONS.items()
+        for answer in answers_of(question)
+        if answer != question.default and answer in wanted
+    }
+    with playing(tmp_path, answers) as probe:
+        for body in (*NO_JSON.values(), *odd_bodies()):
+            for path in (PAYMENTS, SEARCH):
+                response = probe.post(body, path=path)
+                assert response.status_code < 500, body[:200]
+
+
+def odd_bodies() -> Iterator[bytes]:
+    numbers = [
+        "0",
+        "-0",
+        "1e400",
+        "1e-400",
+        "9" * 400,
+        "0" * 6000 + "1",
+        "NaN",
+        "-Infinity",
+        "1e308",
+        "840.5",
+    ]
+    texts = ["", " ", "\0", "9" * 6000, "1e999", "NaN", "2026-02-30T00:00:00Z", "9999-12-31T24:00:00Z", "+1"]
+    texts += ["0001-01-01T00:00:00+99:00", "9999-12-31T23:59:59.9-14:00", "99999999999", "2026-13-01 00:00"]
+    texts += ["2026-00-30T00:00:00Z", "0000-01-01T00:00:00Z", "2026-07-01T23:59:60Z"]
+    values = [
+        *numbers,
+        *(json.dumps(text) for text in texts),
+        "null",
+        "true",
+        "[]",
+        "[[1]]",
+        "{}",
+        '{"a":{}}',
+    ]
+    for field in ("LoadNumber", "Amount", "PaymentDate", "ReferenceNumber", "Note", "reference", "Status"):
+        for value in values:
+            for name in (field, field.lower()):
+                yield with_field(f'"{name}": {value}'.encode())
+                body = payment()
+                body = body.replace(
+                    b'"' + field.encode() + b'": ',
+                    b'"' + name.encode() + b'": ' + value.encode() + b', "x": ',
+                )
+                yield body
+    for value in values:
+        yield with_amount(value.encode())
+        yield payment().replace(b"840", value.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("answers: [a]", r"the answers must be by question, such as A4d: accepted$"),
+        ("[A4d]", r"profile.yaml must have `answers`, and perhaps a `revision`, and nothing else$"),
+        ("answer: {A4d: accepted}", "must have `answers`"),
+        ("revision: [page]", r"the revision must be a name$"),
+        ("answers: {A4d: {status: 415}}", r"A4d: an answer must be a text or a list of texts$"),
+        ("answers: {A4d: [true]}", "A4d: an answer must be a text"),
+        ("answers: {A4d: [", "can't be read"),
+        ("answers: {A4d: a, A4d: b}", "appears twice"),
+    ],
+)
+def test_unusable_profile_stops_the_start(tmp_path: Path, text: str, why: str) -> None:
+    profile = write(tmp_path / "profile.yaml", text)
+    with pytest.raises(UnusableSetting, match=why):
+        MockServer(settings=Settings(profile=profile))
+
+
+def test_unknown_profile_stops_the_start() -> None:
+    with pytest.raises(
+        UnusableSetting, match=r"^profile: x is no file, and none of .*: default, newtonsoft$"
+    ):
+        MockServer(settings=Settings(profile="x"))
+
+
+@pytest.mark.parametrize("text", ["", "answers:", "revision: page", "answers: {}", "answers: {A4d: 415}"])
+def test_profile_may_leave_everything_out(tmp_path: Path, text: str) -> None:
+    assert policy_named(write(tmp_path / "profile.yaml", text)) == DEFAULT_POLICY
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("answers: {A4z: accepted}", "A4z: there is no such question; is it A4"),
+        ("answers: {zebra: accepted}", "zebra: there is no such question"),
+        (
+            "answers: {A4d: perhaps}",
+            "A4d: can't be “perhaps”: it is no answer that contract/assumptions.yaml has",
+        ),
+        ("answers: {A4d: 499}", "A4d: can't be “499”"),
+        ("answers: {A20b: accepted}", "A20b: can't be “accepted”: the mock keeps amounts exactly"),
+        ("answers: {Q31: accepted}", "Q31: can't be “accepted”: it follows from the other answers"),
+        ("answers: {A4d: [accepted, '415']}", "A4d: of 2 answers, “accepted” is played"),
+        ("answers: {A4d: ['415', '409']}", "A4d: of 2 answers, “409” is played"),
+        ("revision: 2026-07", "revision: 2026-07 is not served here"),
+    ],
+)
+def test_mock_says_at_start_what_it_can_not_play(tmp_path: Path, text: str, note: str) -> None:
+    (said,) = policy_named(write(tmp_path / "profile.yaml", text)).notes
+    assert said.startswith(note)
+
+
+def test_command_line_prints_what_can_not_be_played(tmp_path: Path) -> None:
+    profile = write(tmp_path / "profile.yaml", "answers: {A4d: accepted, Q31: accepted}")
+    with serving("--port", "0", "--profile", profile) as mock:
+        assert f"Profile: {profile}\n  Q31: can't be “accepted”: it follows" in mock.greeting
+
+
+def test_tokens_are_issued_as_ever(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A4f": "422", "A3": "text/plain", "A18a": "422"}) as probe:
+        response = probe.client.post("/oauth/token", data=CREDENTIALS)
+        assert response.status_code == 200
+
+
+def test_default_answers_import_nothing_that_plays_others() -> None:
+    code = "import sys, mock_server.testing as t; t.MockServer(); print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    others = ("courses", "envelope", "reading", "terms", "wording", "lenient_json")
+    assert not {f"mock_server.{name}" for name in others} & set(imported.split())
