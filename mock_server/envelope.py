@@ -56,6 +56,8 @@ class Envelope:
         """The check for one operation; of None, for a path or a method that none has."""
         if operation is None:
             return self._check_route
+        if operation.takes_forms:
+            return None
         checks = tuple(self._checks(operation))
 
         def check(scope: Scope) -> None:
@@ -83,9 +85,8 @@ class Envelope:
             raise refusal(self._refused[question], "The request is not taken in this form.")
 
     def _check_version(self, scope: Scope) -> None:
-        version = _VERSION.search(scope["path"])
-        if version is not None:
-            self._refuse(_VERSIONS.get(version[1], ""))
+        named = "".join(_VERSION.findall(scope["path"])[:1])
+        self._refuse(_VERSIONS.get(named, ""))
 
     def _check_media_type(self, scope: Scope) -> None:
         for question in _kinds(_header(scope, b"content-type")):

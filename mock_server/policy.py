@@ -152,6 +152,5 @@ def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
                 node = document["components"]["schemas"]
                 for step in way:
                     node = node.get(step, {})
-                if last in node:
-                    node[last] = value
+                node[last] = value
     return Spec(document, spec.name)

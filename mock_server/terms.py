@@ -256,17 +256,14 @@ def _date_writer(chosen: Mapping[str, str]) -> Callable[[str], str]:
     """What writes a date, which RFC 3339 wrote before."""
     zone, precision = _ZONES.get(chosen.get("A15", "")), _PRECISIONS.get(chosen.get("Q43", ""))
 
-    def write(date: str) -> str:
-        match = _INSTANT.fullmatch(date)
-        if match is None:
-            return date
+    def write(match: re.Match[str]) -> str:
         written = Written(*match.groups(default=""))
         for step in (zone, precision):
             if step is not None and written.time:
                 written = step(written)
         return written.text()
 
-    return write
+    return partial(_INSTANT.sub, write)
 
 
 def _moved(hours: int, written: Written) -> Written:

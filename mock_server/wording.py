@@ -21,7 +21,7 @@ _STATUSES = {
     "A2f": HTTPStatus.METHOD_NOT_ALLOWED,
     "A2g": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 }
-_DOCUMENT = re.compile("type (.*), title (.*), status(?: (.+))?, (traceId|no traceId)", re.DOTALL)
+_DOCUMENT = re.compile("type (.*?), title (.*), status(?: (.+))?, (traceId|no traceId)", re.DOTALL)
 _SENTENCES = {"ReferenceNumber": "a", "Amount.Amount": "b", "Status": "c"}
 """The fields with a sentence of their own, and the letter of the questions about it."""
 _PLAIN = "a plain body"

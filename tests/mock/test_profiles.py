@@ -6,18 +6,34 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from mock_server.decimal_json import NotJson, decode
+from mock_server.lenient_json import (
+    COMMENTS,
+    INVALID_UTF_8,
+    LEADING_DOTS,
+    LEADING_ZEROS,
+    LONE_SURROGATES,
+    PLUS_SIGNS,
+    SINGLE_QUOTES,
+    TEXT_AFTER_END,
+    TRAILING_COMMAS,
+    UTF_16,
+    strict_json,
+)
 from mock_server.policy import DEFAULT_POLICY, policy_named
 from mock_server.profiles import Question, choose, read_profile, read_questions
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
-from tests.mock.api import PAYMENTS, SEARCH
+from mock_server.wording import Wording
+from tests.mock.api import PAYMENTS, SEARCH, json_of
 from tests.mock.command import serving
-from tests.mock.probes import PROBES, Probe
+from tests.mock.probes import PROBES, Probe, shown
 from tests.mock.rules import keep_the_rules
 from tests.mock.team import CREDENTIALS
 from tests.mock.test_bad_input import NO_JSON, payment, with_amount, with_field
@@ -239,3 +255,99 @@ def test_default_answers_import_nothing_that_plays_others() -> None:
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     others = ("courses", "envelope", "reading", "terms", "wording", "lenient_json")
     assert not {f"mock_server.{name}" for name in others} & set(imported.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"loadNumber": "ld-1001"}, 200),
+        ({"id": "nope", "orderNumber": "ORD-LD-1001"}, 404),
+        ({"id": "nope", "loadNumber": "LD-1001"}, 200),
+        ({"id": "nope", "loadNumber": "ld-1001"}, 404),
+        ({"loadNumber": "nope"}, 404),
+        ({"id": "LD-1001"}, 404),
+    ],
+)
+def test_lenient_read_finds_no_load_that_there_is_not(
+    tmp_path: Path, query: dict[str, str], status: int
+) -> None:
+    with playing(tmp_path, {"Q15": "accepted", "Q16": "accepted"}) as probe:
+        assert probe.get(**query).status_code == status
+
+
+def test_one_unknown_key_is_404_whatever_two_are(tmp_path: Path) -> None:
+    with playing(tmp_path, {"Q15": "accepted"}) as probe:
+        assert probe.get(loadNumber="nope").status_code == 404
+
+
+def test_other_searches_are_as_ever(tmp_path: Path) -> None:
+    answers = {"Q32": "not found", "A23a": "200, no Items", "Q28": "404", "Q33": "Page 1, PageSize 10"}
+    with playing(tmp_path, answers) as probe:
+        found = probe.search(LoadNumbers=["LD-1001"], Page=0, PageSize=5)
+        assert json_of(found.text)["PageSize"] == 5
+        assert probe.search(LoadNumbers=["LD-1001"], Page=1, PageSize=5).status_code == 404
+        begun = {"Start": "2020-01-01T00:00:00Z", "End": "0001-01-01T00:00:00Z"}
+        assert json_of(probe.search(LoadNumbers=["LD-1001"], DateRange=begun, Page=0).text)["Items"] == []
+
+
+def test_body_that_is_read_first_is_still_of_no_media_type(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A10c": "400"}) as probe:
+        assert probe.post(b"[]", "text/plain").status_code == 400
+        assert probe.post(probe.body(), "text/plain").status_code == 415
+
+
+def test_unknown_path_is_404_whatever_is_refused_elsewhere(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A4a": "422", "A5a": "422"}) as probe:
+        assert probe.client.get("/nope").status_code == 404
+        assert probe.client.get("/api/p/v9/loads").status_code == 404
+
+
+def test_first_and_last_dates_keep_their_offset(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A15": "the same instant with another offset"}) as probe:
+        date = "0001-01-01T00:00:00Z"
+        assert shown(probe.pay(PaymentDate=date))[0]["PaymentDate"] == date
+
+
+def test_failure_of_the_mock_itself_is_the_usual_problem() -> None:
+    answers = {key: question.default for key, question in QUESTIONS.items()}
+    failed = Wording({**answers, "A2d": "not a problem document"})(RuntimeError("secret"))
+    assert failed.status == 500
+    assert json_of(failed.body)["title"] == "Internal Server Error"
+    assert b"secret" not in failed.body
+
+
+def test_reset_brings_back_what_is_null(tmp_path: Path) -> None:
+    with playing(tmp_path, {"Q42": "is null"}) as probe:
+        probe.pay("LD-1002")
+        probe.client.post("/_mock/reset")
+        assert probe.read("LD-1002")["totalPaid"] is None
+
+
+LENIENT: dict[str, tuple[bytes, object]] = {
+    COMMENTS: (b'/* a */{"a": // b\n 1}', {"a": 1}),
+    TRAILING_COMMAS: (b'{"a": [1, 2, ], }', {"a": [1, 2]}),
+    SINGLE_QUOTES: (rb"""{'a\'b': '"c\\\"\n'}""", {"a'b": '"c\\"\n'}),
+    LEADING_DOTS: (b"[.5, -.5, 1.5]", [Decimal("0.5"), Decimal("-0.5"), Decimal("1.5")]),
+    LEADING_ZEROS: (b"[007, -00.5, 0, 10]", [7, Decimal("-0.5"), 0, 10]),
+    PLUS_SIGNS: (b"[+1, 1e+2]", [1, Decimal("1E+2")]),
+    TEXT_AFTER_END: (b'{"a": {}} } and so on', {"a": {}}),
+    LONE_SURROGATES: (rb'["\ud800", "\ud83d\ude00", "\\ud800"]', ["\ufffd", "\U0001f600", "\\ud800"]),
+    UTF_16: ('{"a": "é"}'.encode("utf-16"), {"a": "é"}),
+    INVALID_UTF_8: (b'["\xff"]', ["\ufffd"]),
+}
+
+
+@pytest.mark.parametrize("leniency", LENIENT)
+def test_leniency_reads_what_no_other_reads(leniency: str) -> None:
+    body, meant = LENIENT[leniency]
+    assert decode(strict_json(body, {leniency})) == meant
+    with pytest.raises(NotJson):
+        decode(strict_json(body, LENIENT.keys() - {leniency}))
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"/*" * 500_000, b'"\\' * 300_000, b"a " * 300_000, b"[1,,2]"]
+)
+def test_what_is_not_even_lenient_json_is_refused(body: bytes) -> None:
+    with pytest.raises(NotJson):
+        decode(strict_json(body, LENIENT.keys()))
