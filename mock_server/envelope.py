@@ -74,7 +74,8 @@ class Envelope:
             yield lambda scope: self._refuse("A5e", not pattern.fullmatch(scope["path"]))
         if "Q22" in self._refused:
             yield lambda scope: self._refuse("Q22", not _is_offered(_header(scope, b"accept")))
-        if operation.body is not None and self._refused.keys() & {*_MEDIA_TYPES.values(), "A4c", "A4h"}:
+        is_payment = operation.subject.reference is not None
+        if is_payment and self._refused.keys() & {*_MEDIA_TYPES.values(), "A4c", "A4h"}:
             yield self._check_media_type
         if "Q14" in self._refused and operation.query_names:
             names = operation.query_names
