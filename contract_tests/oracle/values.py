@@ -22,6 +22,8 @@ def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView, own: in
     _judge_currency(verdict, attempt.currency, shown.amount.currency, own)
     for name in TEXT_FIELDS:
         _judge_text(verdict, name, attempt.text(name), shown.fields[name])
+        if attempt.body.get(name) is None:
+            verdict.observe("Q35", "are null" if name in shown.fields else "are left out")
     note = shown.fields.get("Note")
     verdict.require("D1", note is None, "no Note in a payment", repr(note))
     date = shown.fields["PaymentDate"]
