@@ -16,6 +16,7 @@ from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
+from mock_server.profiles import DEFAULT
 from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting
 from mock_server.serving import PortTaken, Server, listen, url_of
@@ -147,6 +148,13 @@ A fault says when it is injected and what it does, separated by commas:
     show_default="the same port",
     help="Serve the admin API on a port of its own; 0 picks a free one.",
 )
+@_option(
+    "--profile",
+    default=DEFAULT,
+    metavar="FILE|NAME",
+    help="What is done about the questions that the contract leaves open: a profile in YAML or JSON, or one "
+    "of the shipped ones, default and newtonsoft.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -166,6 +174,7 @@ def main(  # noqa: PLR0913 - one for each option
     no_admin: bool,
     admin_port: int | None,
     log_level: str,
+    profile: str,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -183,6 +192,7 @@ def main(  # noqa: PLR0913 - one for each option
         journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
         admin=not no_admin,
+        profile=profile,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
@@ -239,6 +249,9 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]
+    if settings.profile != DEFAULT:
+        lines.append(f"Profile: {settings.profile}")
+    lines += [f"  {note}" for note in sandbox.notes]
     return lines
 
 

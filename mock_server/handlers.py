@@ -6,11 +6,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.problems import problem
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T
+from mock_server.problems import InvalidRequest, problem
+from mock_server.responses import STYLE, Fields, FoundPage, Style, T, load_fields, page_fields
 from mock_server.trace import Response
 
 
@@ -27,18 +27,20 @@ class Handler(Generic[T]):
     """What serves an operation, and the fields of what it returns; None if that is JSON already.
 
     `refuse` makes the response of what the function, or a check before it, raises; `headers` are what a
-    success has besides its media type.
+    success has besides its media type. `instead` is asked about a body that its schema refuses, and raises
+    the refusal, or another one, or returns what the function does.
     """
 
     handle: Callable[[ValidRequest], Awaitable[T]]
     fields: Fields[T] | None
     refuse: Callable[[Exception], Response] = problem
     headers: Mapping[str, str] = field(default_factory=dict)
+    instead: Callable[[object, InvalidRequest], Awaitable[T]] | None = None
 
 
 def money_in(money: Mapping[str, Any]) -> Money:
-    """The money in `{Amount, Currency}`."""
-    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+    """The money in `{Amount, Currency}`; without a currency, it is in that of the load."""
+    return Money(Decimal(money["Amount"]), int(money.get("Currency") or LOAD_CURRENCY))
 
 
 def payment_in(body: Mapping[str, Any]) -> Payment:
@@ -90,12 +92,15 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     return FoundPage(page, size, len(found), loads)
 
 
-def load_handlers(ledger: Ledger) -> Mapping[str, Handler[Any]]:
+def load_handlers(
+    ledger: Ledger, style: Style = STYLE, refuse: Callable[[Exception], Response] = problem
+) -> Mapping[str, Handler[Any]]:
     """The handlers of the operations on loads and their payments, by operationId."""
+    load, page = load_fields(style), page_fields(style)
     return {
-        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), LOAD),
-        "getLoad": Handler(partial(get_load, ledger), LOAD),
-        "searchLoads": Handler(partial(search_loads, ledger), PAGE),
+        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), load, refuse),
+        "getLoad": Handler(partial(get_load, ledger), load, refuse),
+        "searchLoads": Handler(partial(search_loads, ledger), page, refuse),
     }
 
 

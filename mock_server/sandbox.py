@@ -8,10 +8,11 @@ from mock_server.clock import Clock
 from mock_server.domain import Load
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
-from mock_server.handlers import load_handlers
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
+from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
+from mock_server.profiles import DEFAULT, ProfileError
 from mock_server.rates import NotARate, Rate
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Spec
@@ -33,7 +34,8 @@ class Settings:
     requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
-    Without `admin` there is no admin API.
+    Without `admin` there is no admin API. `profile` says what is done about the open questions: the name
+    of a shipped profile, or a file.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -45,6 +47,7 @@ class Settings:
     journal: int = DEFAULT_ENTRIES
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
+    profile: str = DEFAULT
 
 
 _DEFAULT = Settings()
@@ -54,8 +57,12 @@ class Sandbox:
     """A mock, and the admin API that changes it while it runs. SpecError, UnusableSetting."""
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
+        policy = _policy(settings.profile)
+        self.notes = policy.notes
+        """What of the profile can't be played, a line each."""
+        spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = MemoryLedger(loads, self.clock.now)
+        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -64,6 +71,7 @@ class Sandbox:
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
+        gates.extend(policy.gates(spec.operations))
         self.can_fail = settings.admin or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; without either it is not read.
@@ -72,11 +80,12 @@ class Sandbox:
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         self._api = Routes(
             spec,
-            {**load_handlers(self.ledger), **token_handlers(self.tokens)},
+            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
             max_body,
             gates=gates,
             faults=faults,
             watchers=[] if journal is None else [journal.add],
+            policy=policy,
         )
         self.admin = Admin(
             spec,
@@ -97,6 +106,13 @@ class Sandbox:
             for routes in filter(None, (self._api, self._admin_routes)):
                 routes.watchers.append(watch)
         return Router(self.clock, self._api, self._admin_routes, admin_port)
+
+
+def _policy(profile: str) -> Policy:
+    try:
+        return policy_named(profile)
+    except ProfileError as error:
+        raise UnusableSetting(f"profile: {error}") from error
 
 
 def _rate(text: str) -> Rate | None:

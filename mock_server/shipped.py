@@ -8,3 +8,5 @@ _home = _package if (_package / "openapi.yaml").exists() else _package.parent
 SPEC = _home / "openapi.yaml"
 ADMIN = _package / "admin.yaml"
 FIXTURES = _home / "fixtures" / "loads.yaml"
+ASSUMPTIONS = _home / "contract" / "assumptions.yaml"
+PROFILES = _home / "contract" / "profiles"
