@@ -34,7 +34,9 @@ def freedom(name: str, examples: int) -> Subject:
 
 
 @contextlib.contextmanager
-def opened(make: Make, suites: Suites, folder: Path, examples: int = 20) -> Iterator[list[str]]:
+def opened(
+    make: Make, suites: Suites, folder: Path, examples: int = 20, settle: float = 5
+) -> Iterator[list[str]]:
     """Serves the implementation, with loads of its own.
 
     Smoke is for services with real money, and meets the subject as one: by its URL. The other suites
@@ -43,7 +45,7 @@ def opened(make: Make, suites: Suites, folder: Path, examples: int = 20) -> Iter
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
-    arguments = ["--loads", str(loads), f"--examples={examples}", "--record-payments"]
+    arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
     with serve(make(opening_loads())) as url:
         if suites == ("smoke",):
             yield ["--target", url, "--record", str(folder / "record.jsonl"), *SMOKE_BUDGET, *arguments]
