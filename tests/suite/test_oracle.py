@@ -518,7 +518,8 @@ SENT = json.dumps(BODY)
     "content",
     [
         f"// a comment\n{SENT}", SENT[:-1] + ",}", SENT + "}", SENT.replace('"', "'"),
-        SENT.replace("0.2", ".2"), SENT.replace("0.2", "NaN"), SENT.replace("0.2", "00.2"), "\ufeff" + SENT, SENT.encode("utf-16"),
+        SENT.replace("0.2", ".2"), SENT.replace("0.2", "NaN"), SENT.replace("0.2", "00.2"),
+        "\ufeff" + SENT, SENT.encode("utf-16"),
         SENT.encode("utf-16-le"), SENT.replace("ACH", "\xff").encode("latin-1"),
     ],
 )  # fmt: skip
