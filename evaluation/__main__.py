@@ -21,12 +21,15 @@ from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
 from evaluation.mutants.subject import mutated, unchanged
-from evaluation.reference.freedoms import COMBINATIONS
-from evaluation.reference.subject import correct, freedom
+from evaluation.reference.freedoms import COMBINATIONS, Freedoms
+from evaluation.reference.road import ROADS
+from evaluation.reference.subject import at_the_end_of, correct, freedom
 from evaluation.tally import HEADINGS, Tally, alarms
 
 CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
 MUTANT_STAGES: tuple[Suites, ...] = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
+ON_A_ROAD: Suites = ("reads", "rejects", "smoke")
+"""What meets a service at the end of a bad road: the suites that a real service gets by default."""
 GENERATED = ("plain_text", "vendor_like")
 """The combinations that the longest suite meets."""
 
@@ -38,13 +41,18 @@ class Options:
     jobs: int
     suites: Suites
     ids: tuple[str, ...]
+    group: str
     sample: int | None
     rest: bool
     only_list: bool
 
     def chosen(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects that are asked for."""
-        chosen = [one for one in subjects if not self.ids or any(text in one.id for text in self.ids)]
+        chosen = [
+            one
+            for one in subjects
+            if self.group in one.group and (not self.ids or any(text in one.id for text in self.ids))
+        ]
         if self.sample is not None and self.sample < len(chosen):
             chosen.sort(key=lambda one: one.id)
             return random.Random(1).sample(chosen, self.sample)  # noqa: S311 - nothing secret
@@ -64,13 +72,14 @@ def _freedoms(options: Options, summary: Summary) -> None:
     # The longest first, so that no process has the last of them to itself.
     pairs = [(freedom(name, 3), SUITES[-1:]) for name in GENERATED]
     pairs += [(freedom(name, 10), SUITES[:-1]) for name in COMBINATIONS]
+    pairs += [(at_the_end_of(name), ON_A_ROAD) for name in ROADS]
     chosen = options.chosen([subject for subject, _ in pairs])
     if options.only_list or not chosen:
         _list(chosen)
         return
     started = time.perf_counter()
     asked = {
-        f"{one.id} ({', '.join(suites)})": partial(run, one, options.suites or suites)
+        f"{one.id} ({', '.join(options.suites or suites)})": partial(run, one, options.suites or suites)
         for one, suites in pairs
         if one in chosen
     }
@@ -88,9 +97,14 @@ def _list(subjects: Sequence[Subject]) -> None:
 
 
 def _defects(options: Options, summary: Summary) -> None:
-    tally = Tally("defects", options.chosen([seeded(one) for one in CATALOGUE.values()]), CONSOLE)
     stages = [(suite,) for suite in options.suites or SUITES]
-    _find(tally, correct(), stages, options, summary)
+    chosen = options.chosen([seeded(one) for one in CATALOGUE.values()])
+    names = {freedoms: name for name, freedoms in COMBINATIONS.items()}
+    for freedoms in dict.fromkeys(one.freedoms for one in CATALOGUE.values()):
+        subjects = [one for one in chosen if CATALOGUE[one.id].freedoms == freedoms]
+        name = "defects" if freedoms == Freedoms() else f"defects in {names[freedoms]}"
+        if subjects:
+            _find(Tally(name, subjects, CONSOLE), correct(freedoms), stages, options, summary)
 
 
 def _mutants(options: Options, summary: Summary) -> None:
@@ -113,7 +127,8 @@ def _find(tally: Tally, right: Subject, stages: Sequence[Suites], options: Optio
 
 
 def _plain_schemathesis(options: Options, summary: Summary) -> None:
-    subjects = options.chosen([seeded(one) for one in CATALOGUE.values()])
+    plain = [seeded(one) for one in CATALOGUE.values() if one.kind == "seeded"]
+    subjects = options.chosen(plain)
     summary.rows += plain_schemathesis.compare(subjects, options.jobs, CONSOLE)
 
 
@@ -133,6 +148,7 @@ BY_DEFAULT = ("freedoms", "defects", "mutants")
     "--suite", "suites", multiple=True, type=click.Choice(SUITES), help="Only this suite; repeatable."
 )
 @click.option("--id", "ids", multiple=True, help="Only what has this in its id; prints what the runs said.")
+@click.option("--group", default="", help="Only groups with this in their name, such as production.")
 @click.option("--sample", type=click.IntRange(min=1), help="Only so many of each kind, drawn at random.")
 @click.option(
     "--rest/--all", default=True, show_default=True, help="A suite meets what those before it missed, or all."

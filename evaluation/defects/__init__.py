@@ -1,16 +1,23 @@
 """Seeded defects: what an implementation of this API could get wrong, one small change each."""
 
 from evaluation.defects import (
+    ageing,
     amounts,
     concurrency,
     fidelity,
     idempotency,
+    july,
+    keys,
+    limits,
     lookup,
     protocol,
     references,
     robustness,
     side_effects,
     status_gate,
+    tokens,
+    windows,
+    workers,
 )
 from evaluation.defects.defect import CATALOGUE, Defect
 
@@ -26,4 +33,11 @@ MODULES = (
     fidelity,
     protocol,
     concurrency,
+    ageing,
+    windows,
+    keys,
+    limits,
+    workers,
+    tokens,
+    july,
 )

@@ -1,7 +1,7 @@
 """Defects of amounts, currencies and totals."""
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from typing_extensions import override
 
@@ -17,7 +17,7 @@ from evaluation.defects.defect import (
     then,
     witness,
 )
-from evaluation.reference.messages import INVOICED_CAD, MISSING, pay, read
+from evaluation.reference.messages import ABSENT, INVOICED_CAD, MISSING, pay, read
 from evaluation.reference.service import AMOUNT_SENTENCE, Errors, Service
 from evaluation.reference.values import Json, Load, Payment, Posted
 
@@ -60,6 +60,14 @@ def rewritten(change: Callable[[Decimal], Decimal]) -> Then:
     )
 
 
+def number_in(value: Json) -> Json:
+    """The number that a text holds; any other value as it is."""
+    try:
+        return Decimal(value) if isinstance(value, str) else value
+    except InvalidOperation:
+        return value
+
+
 row("zero-is-accepted", "R4", "An amount of zero is recorded.")(
     refused(0), is_positive=lambda _s, amount: amount >= 0
 )
@@ -77,6 +85,13 @@ row("small-negative-is-accepted", "R4", "A negative amount that rounds to zero i
 row(
     "amount-below-one-is-refused", "R1 R4", "The amount is cut to an integer before it is compared with zero."
 )(taken(Decimal("0.25")), is_positive=lambda _s, amount: amount >= 1)
+row("text-amount-is-accepted", "Q2", "An amount that is sent as a string is read as a number.")(
+    refused("10.50"), read_amount=given(lambda _s, money, _errors: {"Amount": number_in(money.get("Amount"))})
+)
+row("boolean-amount-is-accepted", "Q47", "An amount of `true` is read as 1.")(
+    refused(number=True),
+    read_amount=given(lambda _s, money, _errors: {"Amount": 1} if money.get("Amount") is True else money),
+)
 row("null-amount-is-accepted", "D5", "An amount of null is recorded as one cent.")(
     refused(None),
     read_amount=given(lambda _s, money, _errors: {"Amount": CENT} if money.get("Amount") is None else money),
@@ -191,8 +206,35 @@ row("unknown-currency-is-refused", "A14", "Only the three currencies of North Am
         )
     ),
 )
+row("missing-currency-is-accepted", "A14", "A payment without a currency is recorded in USD.")(
+    responds(400, pay(Currency=ABSENT)),
+    read_currency=given(
+        lambda _s, money, _errors: {"Currency": 840} if money.get("Currency") is None else money
+    ),
+)
+row("fractional-currency-is-accepted", "A14", "A currency with a fraction is cut to an integer.")(
+    responds(400, pay(Currency=Decimal("840.5"))),
+    read_currency=given(
+        lambda _s, money, _errors: {
+            name: int(value) if isinstance(value, Decimal) else value for name, value in money.items()
+        }
+    ),
+)
 
 
+def integer_in(value: Json) -> Json:
+    """The integer that a text of digits holds; any other value as it is."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+row(
+    "text-currency-is-accepted",
+    "Q2",
+    "A currency that is sent as a string of digits is read as an integer.",
+)(
+    responds(400, pay(Currency="840")),
+    read_currency=given(lambda _s, money, _errors: {"Currency": integer_in(money.get("Currency"))}),
+)
 row("amount-is-text", "D1", "Amounts are written as strings.")(
     witness(pay(), sees=lambda r: isinstance(r[0].paid(0, "Amount", "Amount"), str), correct=False),
     number_text=lambda _s, value: f'"{value}"',

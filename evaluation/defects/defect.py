@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
-from evaluation.reference.messages import Received, Sent, Together
+from evaluation.reference.freedoms import Freedoms
+from evaluation.reference.messages import Pause, Received, Sent, Together
 from evaluation.reference.service import Errors, Refusal, Service
 
 Category = Literal[
@@ -20,7 +21,17 @@ Category = Literal[
     "fidelity",
     "protocol",
     "concurrency",
+    # Those of production:
+    "ageing",  # what was right for a while
+    "windows",  # what is right for some seconds
+    "keys",  # what is looked up by another key than it should be
+    "limits",  # what is cut off at a size
+    "workers",  # what depends on which process answers
+    "tokens",
+    "july",  # what the revision of July 2026 can show
 ]
+Kind = Literal["seeded", "production", "july"]
+"""Small changes of a method each; what production has seen; what shows in the revision of July 2026."""
 Grade = Literal["documented", "published", "assumed"]
 GRADE_OF: dict[str, Grade] = {
     "R": "documented",  # the rules of the page
@@ -38,7 +49,7 @@ Change = TypeVar("Change", bound=Service)
 class Witness:
     """A few requests, what to look at in their responses, and what a correct implementation shows there."""
 
-    requests: tuple[Sent | Together, ...]
+    requests: tuple[Sent | Together | Pause, ...]
     sees: Sees
     correct: object
 
@@ -53,6 +64,8 @@ class Defect:
     clauses: tuple[str, ...]
     service: type[Service]
     witness: Witness
+    kind: Kind = "seeded"
+    freedoms: Freedoms = Freedoms()  # noqa: RUF009 - frozen
 
     @property
     def grade(self) -> Grade:
@@ -67,7 +80,7 @@ CATALOGUE: dict[str, Defect] = {}
 class Row:
     """The beginning of a row; it is in the catalogue when the rest is known, too."""
 
-    category: Category
+    table: "Table"
     id: str
     clauses: str
     sentence: str
@@ -85,22 +98,26 @@ class Row:
         """Puts the service into the catalogue."""
         if self.id in CATALOGUE or not self.sentence:
             raise ValueError(f"{self.id} needs a name of its own and a sentence")
-        clauses = tuple(self.clauses.split())
-        CATALOGUE[self.id] = Defect(self.id, self.category, self.sentence, clauses, service, shown)
+        table, clauses = self.table, tuple(self.clauses.split())
+        CATALOGUE[self.id] = Defect(
+            self.id, table.category, self.sentence, clauses, service, shown, table.kind, table.freedoms
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The defects of one category. `clauses` are ids with spaces between them.
+    """The defects of one category, in services with these freedoms. `clauses` are ids with spaces between.
 
     row("zero-is-accepted", "R4", "An amount of zero is recorded.")(WITNESS, is_positive=FUNCTION)
     """
 
     category: Category
+    kind: Kind = "seeded"
+    freedoms: Freedoms = Freedoms()  # noqa: RUF009 - frozen
 
     def __call__(self, id: str, clauses: str, sentence: str) -> Row:
         """Begins a row."""
-        return Row(self.category, id, clauses, sentence)
+        return Row(self, id, clauses, sentence)
 
     def defect(self, clauses: str, shown: Witness) -> Callable[[type[Change]], type[Change]]:
         """Adds the decorated service: its name is the id, its docstring the sentence."""
@@ -184,22 +201,22 @@ def blame(errors: Errors, name: str, sentence: str) -> None:
 # --- what shows it -----------------------------------------------------------------------------
 
 
-def witness(*requests: Sent | Together, sees: Sees, correct: object) -> Witness:
+def witness(*requests: Sent | Together | Pause, sees: Sees, correct: object) -> Witness:
     """A witness, written as it is read: these requests, seen here, are correctly this."""
     return Witness(requests, sees, correct)
 
 
-def responds(status: int, *requests: Sent) -> Witness:
+def responds(status: int, *requests: Sent | Pause) -> Witness:
     """The last response has this status."""
     return Witness(requests, lambda r: r[-1].status, status)
 
 
-def shows(value: object, *requests: Sent, at: str) -> Witness:
+def shows(value: object, *requests: Sent | Pause, at: str) -> Witness:
     """The last response has this value at the end of a path such as `CustomerPayments/0/Id`."""
     steps = [int(step) if step.isdigit() else step for step in at.split("/")]
     return Witness(requests, lambda r: r[-1].at(*steps), value)
 
 
-def lists(count: int, *requests: Sent, of: str = "CustomerPayments") -> Witness:
+def lists(count: int, *requests: Sent | Pause, of: str = "CustomerPayments") -> Witness:
     """A list in the last response has so many items."""
     return Witness(requests, lambda r: r[-1].count(of), count)

@@ -176,11 +176,29 @@ row("text-is-cut", "D2", "Texts come back without what exceeds 100 characters.")
 row("quotes-are-doubled", "D2", "Quotes come back doubled, as in SQL.")(
     kept("InvoiceNumber", InvoiceNumber="it's"), payment_fields=texts(lambda text: text.replace("'", "''"))
 )
+row("date-loses-time", "A15", "A payment date comes back at midnight.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: f"{sent[:10]}T00:00:00Z")
+)
+row("date-is-bare", "A15", "A payment date comes back as a date without a time.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent[:10])
+)
+row("date-loses-offset", "A15", "A payment date comes back with its offset replaced by Z.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-6]}Z")
+)
 row(
     "offset-is-added-the-wrong-way",
     "D2",
     "The offset of a payment date is added where it should be subtracted.",
 )(SAME_INSTANT, date_text=dated(added_the_wrong_way))
+row("offset-minutes-are-ignored", "A15", "Only the hours of an offset are used.")(
+    SAME_INSTANT, date_text=dated(lambda sent, _moment: sent if sent[-1] in "Zz" else f"{sent[:-2]}00")
+)
+row("date-has-no-zone", "A15", "A payment date comes back without a zone.")(
+    SAME_INSTANT, date_text=dated(lambda _sent, moment: wall(moment))
+)
+row("date-loses-fraction", "A15", "A payment date comes back without the fraction of its second.")(
+    SAME_INSTANT, date_text=dated(lambda _sent, moment: f"{wall(moment)}Z")
+)
 row("date-is-now", "D2", "A payment date comes back as the time of the response.")(
     SAME_INSTANT, date_text=lambda s, _sent: s.now()
 )

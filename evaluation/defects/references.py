@@ -128,6 +128,9 @@ row("null-reference-is-accepted", "R5 D7", "A reference of null gets a generated
         )
     ),
 )
+row("number-is-accepted-as-reference", "Q2", "A reference that is sent as a number is taken as its digits.")(
+    refused(12345), read_reference=accepting(lambda value: str(value) if type(value) is int else None)
+)
 row("reference-sentence-differs", "R5 A24", "The sentence of the reference rule is another one.")(
     said(""),
     read_reference=then(

@@ -22,6 +22,7 @@ from evaluation.reference.messages import ABSENT, INVOICED, PAYMENTS, Sent, pay,
 from evaluation.reference.service import Errors, Refusal, Service
 from evaluation.reference.values import Json
 
+TEXTS = ("CheckNumber", "InvoiceNumber", "PaymentMethod", "Note")
 row = Table("robustness")
 
 
@@ -92,7 +93,7 @@ row("missing-load-number-is-server-error", "D5", "A payment without a load numbe
 )
 row(
     "number-as-load-number-is-server-error",
-    "D7",
+    "D8",
     "A load number that is sent as a number is answered with 500.",
 )(
     refused(pay(LoadNumber=7)),
@@ -122,6 +123,22 @@ row("impossible-date-is-server-error", "D8", "A date that the calendar does not 
         )
     ),
 )
+row("number-is-accepted-as-date", "A17", "A date that is sent as seconds since 1970 is taken.")(
+    refused(pay(PaymentDate=1_780_000_000)),
+    read_date=given(
+        lambda _s, fields, _errors: (
+            {"PaymentDate": "2026-07-01T00:00:00Z"} if type(fields.get("PaymentDate")) is int else fields
+        )
+    ),
+)
+row("number-is-accepted-as-text", "Q2", "An optional text that is sent as a number is taken as its digits.")(
+    refused(pay(CheckNumber=20391)),
+    read_text=given(
+        lambda _s, fields, name, _errors: (
+            {name: str(fields[name])} if isinstance(fields.get(name), int) and name in TEXTS else fields
+        )
+    ),
+)
 row("nesting-is-server-error", "D8", "A body that is nested very deeply is answered with 500.")(
     refused(raw(b"[" * 100_000)),
     decode=given(
@@ -143,7 +160,7 @@ row("not-anumber-is-server-error", "D8", "An amount of NaN, which is not JSON, i
 )
 
 
-@row.defect("D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
+@row.defect("Q24 D8", shown=refused(raw(b'{"LoadNumber": "\xff"}')))
 class InvalidUnicodeIsServerError(Service):
     """A body that is not UTF-8 is answered with 500."""
 
@@ -156,6 +173,14 @@ class InvalidUnicodeIsServerError(Service):
         return super().decode(content)
 
 
+row("utf16-is-server-error", "Q24 D8", "A body in UTF-16 is answered with 500.")(
+    refused(raw(pay().content.decode().encode("utf-16"))),
+    decode=given(lambda _s, content: crash() if content[:2] in (b"\xff\xfe", b"\xfe\xff") else content),
+)
+row("offset-of-a-day-is-server-error", "A17 D8", "A date with an offset of 24 hours is answered with 500.")(
+    refused(pay(PaymentDate="2026-07-01T00:00:00+24:00")),
+    read_date=then(lambda _s, date, *_: crash() if date[-6:] in ("+24:00", "-24:00") else date),
+)
 row("braces-are-server-error", "D8", "Braces in a text are taken for a format.")(
     responds(200, pay(Note="{0} {name} %s")),
     read_text=then(lambda _s, text, *_: crash() if text and "{" in text else text),

@@ -7,7 +7,7 @@ import pytest
 from evaluation.defects import CATALOGUE, Defect
 from evaluation.defects.defect import Table, responds
 from evaluation.reference.loads import opening_loads
-from evaluation.reference.messages import exchange
+from evaluation.reference.messages import Clock, exchange
 from evaluation.reference.service import Service
 
 AT_LEAST = {
@@ -22,14 +22,17 @@ AT_LEAST = {
     "protocol": 5,
     "concurrency": 3,
 }
+OF_KIND = {"production": 40, "july": 8}
 
 
 @pytest.mark.parametrize("defect", CATALOGUE.values(), ids=lambda defect: str(defect.id))
 def test_witness_tells_the_defect_from_the_correct(defect: Defect) -> None:
     witness = defect.witness
-    correct = exchange(Service(opening_loads()), witness.requests)
+    correct, defective = (
+        exchange(service(opening_loads(), defect.freedoms, clock), witness.requests, clock)
+        for service, clock in ((Service, Clock()), (defect.service, Clock()))
+    )
     assert witness.sees(correct) == witness.correct, correct
-    defective = exchange(defect.service(opening_loads()), witness.requests)
     assert witness.sees(defective) != witness.correct, defective
 
 
@@ -38,6 +41,11 @@ def test_catalogue_covers_every_category() -> None:
     assert {category: counts[category] >= least for category, least in AT_LEAST.items()} == dict.fromkeys(
         AT_LEAST, True
     )
+
+
+def test_catalogue_covers_every_kind() -> None:
+    counts = Counter[str](defect.kind for defect in CATALOGUE.values())
+    assert {kind: counts[kind] >= least for kind, least in OF_KIND.items()} == dict.fromkeys(OF_KIND, True)
 
 
 def test_sentences_are_all_different() -> None:

@@ -645,7 +645,7 @@ class Service:
         form = self.free.payment_date
         if form == "as_sent" and self.free.date_kept == "exact":
             return sent
-        moment, digits = self.kept(*instant(sent))
+        moment, digits = self.rounded_date(*instant(sent))
         if form == "local_naive":
             moment += datetime.fromisoformat(sent[:19]).replace(tzinfo=UTC) - instant(sent)[0]
         seconds = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
@@ -654,7 +654,7 @@ class Service:
         zone = "+00:00" if form == "utc_offset" else self.zoned("Z")
         return f"{seconds}.{digits}{zone}" if digits else f"{seconds}{zone}"
 
-    def kept(self, moment: datetime, digits: str) -> tuple[datetime, str]:
+    def rounded_date(self, moment: datetime, digits: str) -> tuple[datetime, str]:
         """The instant in the precision in which it is kept."""
         match self.free.date_kept:
             case "exact":
@@ -778,7 +778,7 @@ class Service:
             return value is None
         ends = [value.get(name) for name in ("Start", "End")]
         try:
-            return all(end is None or (isinstance(end, str) and instant(end)) for end in ends)
+            return all(end is None or (isinstance(end, str) and self.filtered(end)) for end in ends)
         except ValueError:
             return False
 
@@ -786,7 +786,11 @@ class Service:
         """Whether the loads were created in a valid span, both ends included."""
         ends = span if isinstance(span, Mapping) else {}
         start, end = (ends.get(name) or CREATED_AT for name in ("Start", "End"))
-        return instant(str(start)) <= instant(CREATED_AT) <= instant(str(end))
+        return self.filtered(str(start)) <= instant(CREATED_AT) <= self.filtered(str(end))
+
+    def filtered(self, date: str) -> tuple[datetime, str]:
+        """The instant in a filter; without a zone, where the service's own dates have none."""
+        return instant(lenient.date_of(date) if self.zoned("Z") == "" else date)
 
     def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
         """Whether the load passes every filter that is given."""

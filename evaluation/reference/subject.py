@@ -2,53 +2,76 @@
 
 import contextlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+from starlette.types import ASGIApp
+
 from evaluation.engine import Subject, Suites
-from evaluation.reference.freedoms import COMBINATIONS
+from evaluation.reference.freedoms import COMBINATIONS, WITH_TOKENS, Freedoms
 from evaluation.reference.loads import by_status, opening_loads
+from evaluation.reference.road import ROADS, Travelled
 from evaluation.reference.service import Service
 from evaluation.reference.serving import serve
+from evaluation.reference.tokens import CLIENT, TOKEN_PATH
 from evaluation.reference.values import Load
 
-Make = Callable[[Mapping[str, Load]], Service]
+Make = Callable[[Mapping[str, Load]], ASGIApp]
 # Smoke is judged within the budget that it promises, and keeps a record on the disk; the others get whatever
 # they ask for, and don't wait for a disk.
 SMOKE_BUDGET = ("--max-payments", "8", "--max-amount", "3.00")
 NO_BUDGET = ("--max-payments", "1000000", "--max-requests", "1000000")
 
 
-def correct() -> Subject:
-    """The reference implementation as the contract decided."""
-    return Subject("correct", partial(opened, Service))
+def correct(freedoms: Freedoms = Freedoms()) -> Subject:  # noqa: B008 - frozen
+    """The reference implementation as the contract decided, or with freedoms."""
+    return Subject("correct", partial(opened, partial(Service, freedoms=freedoms), freedoms))
 
 
 def freedom(name: str, examples: int) -> Subject:
     """The reference implementation with a combination of freedoms, under so many generated examples."""
-    make = partial(Service, freedoms=COMBINATIONS[name])
-    return Subject(name, partial(opened, make, examples=examples), group="freedoms")
+    freedoms = COMBINATIONS[name]
+    make = partial(Service, freedoms=freedoms)
+    return Subject(name, partial(opened, make, freedoms, examples=examples), group="freedoms")
+
+
+def at_the_end_of(name: str) -> Subject:
+    """The reference implementation, with tokens, at the end of a bad road."""
+
+    def make(loads: Mapping[str, Load]) -> ASGIApp:
+        return Travelled(Service(loads, WITH_TOKENS), ROADS[name], time.monotonic)
+
+    return Subject(name, partial(opened, make, WITH_TOKENS), group="freedoms")
 
 
 @contextlib.contextmanager
 def opened(
-    make: Make, suites: Suites, folder: Path, examples: int = 20, settle: float = 5
+    make: Make, freedoms: Freedoms, suites: Suites, folder: Path, examples: int = 20
 ) -> Iterator[list[str]]:
     """Serves the implementation, with loads of its own.
 
-    Smoke is for services with real money, and meets the subject as one: by its URL. The other suites
-    meet it in the place of the mock, where the guard lets out what no real service may get: payments on
-    loads that nobody nominated, references that are not the suite's own.
+    Smoke is for services with real money, and meets the subject as one: by its URL. So does every suite
+    when tokens are checked, for the mock is given none. Else the other suites meet the subject in the place
+    of the mock, where the guard lets out what no real service may get: payments on loads that nobody
+    nominated, references that are not the suite's own.
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
+    # Where nothing lags, nobody need wait as long as for a real service.
+    settle = 5 if freedoms.lag_milliseconds else 0.2
     arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
+    budget = SMOKE_BUDGET if suites == ("smoke",) else (*NO_BUDGET, "--max-amount", "1e600")
     with serve(make(opening_loads())) as url:
-        if suites == ("smoke",):
-            yield ["--target", url, "--record", str(folder / "record.jsonl"), *SMOKE_BUDGET, *arguments]
+        if freedoms.tokens != "unchecked":
+            os.environ |= {f"ALVYS_{name.upper()}": value for name, value in CLIENT.items()}
+            os.environ["ALVYS_TOKEN_URL"] = f"{url}{TOKEN_PATH}"
+        if suites == ("smoke",) or freedoms.tokens != "unchecked":
+            yield ["--target", url, "--record", str(folder / "record.jsonl"), *budget, *arguments]
         else:
             in_place = contextlib.nullcontext(SimpleNamespace(url=url))
             with mock.patch("contract_tests.run.target.MockServer", return_value=in_place):
