@@ -252,9 +252,7 @@ _option = partial(click.option, show_envvar=True)
     "--settle",
     type=_Text(_pause),
     metavar="SECONDS",
-    default=5.0,
-    show_default=True,
-    help="Wait at most so long for a load to show what a response has shown; 0 waits for nothing.",
+    help="Wait at most so long for a load to show what a response has shown (default 5; the mock: 0).",
 )
 @click.version_option(package_name="alvys-sandbox")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)

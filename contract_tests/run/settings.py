@@ -52,7 +52,7 @@ class Settings:
     record: Path | None
     deadline: float
     max_response: int
-    settle: float
+    settle: float | None
     resumed: bool = False
 
     @property
@@ -71,7 +71,8 @@ class Settings:
             raise click.UsageError("--fail-on-change needs --baseline, the report to compare with.")
         if asked.is_mock:
             _check_apart(asked, asked.record)
-            return replace(asked, suites=_in_order(asked.suites or SUITES))
+            suites = _in_order(asked.suites or SUITES)
+            return replace(asked, suites=suites, settle=_first(asked.settle, 0.0))
         if asked.record_payments and asked.loads is None:
             raise click.UsageError(
                 "--record-payments needs --loads, the file that nominates the loads to pay."
@@ -92,6 +93,7 @@ class Settings:
             max_payments=_first(asked.max_payments, 8),
             max_amount=_first(asked.max_amount, Decimal("3.00")),
             rate=_first(asked.rate, None if on_loopback else Rate(10, 60)),
+            settle=_first(asked.settle, 5.0),
             max_requests=_first(asked.max_requests, 20_000 if on_loopback else 600),
             suites=_in_order(asked.suites or _suites_for_a_url(asked)),
             record=record,
