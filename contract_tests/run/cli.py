@@ -16,11 +16,11 @@ from rich.console import Console
 
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.run.progress import ProgressBar
-from contract_tests.run.settings import MOCK, SUITES, Settings
+from contract_tests.run.settings import MOCK, SUITES, OperationRate, Settings
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.tls import trust
 from contract_tests.safety.transport import MEBIBYTE
-from mock_server.rates import Rate
 
 T = TypeVar("T")
 
@@ -67,6 +67,15 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _time(text: str) -> float:
+    return 0.0 if fullmatch(r"0(\.0*)?", text) else _seconds(text)
+
+
+def _certificates(text: str) -> Path:
+    trust(Path(text))
+    return Path(text)
+
+
 def _bytes(text: str) -> int:
     if not _count(text):
         raise ValueError("no response fits in 0 bytes; write 1 or more")
@@ -86,11 +95,23 @@ def _output(text: str) -> Path:
     return path
 
 
+def _words(text: str) -> list[str]:
+    """The values of a variable, with commas or spaces between."""
+    return text.replace(",", " ").split()
+
+
 class _Suites(click.Choice[str]):
-    """The name of a suite; in the variable, several with commas or spaces between."""
+    """The name of a suite; in the variable, several."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        return rv.replace(",", " ").split()
+        return _words(rv)
+
+
+class _Rates(_Text[OperationRate]):
+    """A rate; in the variable, several."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return _words(rv)
 
 
 _option = partial(click.option, show_envvar=True)
@@ -132,10 +153,22 @@ _option = partial(click.option, show_envvar=True)
 )
 @_option(
     "--rate",
-    type=_Text(Rate.parse),
-    metavar="N/UNIT",
-    help="At most so many requests in a time, such as 10/minute or 8/second. Default: 10/minute for a "
-    "target that is not on loopback.",
+    "rates",
+    envvar="ALVYS_CONTRACT_RATE",
+    type=_Rates(OperationRate.parse),
+    multiple=True,
+    metavar="[OPERATION=]N/UNIT",
+    help="At most so many requests in a time, such as 8/second for all of them together, or "
+    "getLoad=5/minute for one operation; may be given several times. Default: the limits that the vendor "
+    "publishes; on loopback none.",
+)
+@_option(
+    "--spacing",
+    type=_Text(_time),
+    metavar="SECONDS",
+    default=0.0,
+    show_default=True,
+    help="At least so long between any two requests.",
 )
 @_option(
     "--max-requests",
@@ -196,12 +229,26 @@ _option = partial(click.option, show_envvar=True)
     "(default alvys-contract-RUNID.jsonl; the mock: none).",
 )
 @_option(
+    "--patience",
+    type=_Text(_seconds),
+    metavar="SECONDS",
+    default=600.0,
+    show_default=True,
+    help="At most so long a wait in all for one request that is answered with 429 or that the road loses.",
+)
+@_option(
     "--deadline",
     type=_Text(_seconds),
     metavar="SECONDS",
     default=60.0,
     show_default=True,
     help="At most so long for one response in all.",
+)
+@_option(
+    "--ca",
+    type=_Text(_certificates),
+    metavar="FILE",
+    help="Trust the certificates of this PEM file too, beside those of the system or of SSL_CERT_FILE.",
 )
 @_option(
     "--max-response",
