@@ -134,7 +134,7 @@ def test_a_target_that_is_silent_is_asked_once_more() -> None:
     limits = Limits(timeout=0.3)
     with raw_server(drip(b"", b"")) as (url, requests), guarded(url, limits=limits) as (client, _, _):
         assert reason(client) == "the target does not respond (ReadTimeout)"
-    assert len(requests) == 2
+    assert len([one for one in requests if one.startswith(b"GET ")]) == 2
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,7 @@ def test_what_is_too_long_while_others_are_answered_comes_back_without_a_respons
         counting_server(answer) as server,
         guarded(server.url, limits=Limits(size=1000)) as (client, _, _),
     ):
+        client.send(Request("GET", LOADS))
         exchange = client.send(READ)
     assert (exchange.response.status, exchange.response.content) == (
         NO_RESPONSE,
