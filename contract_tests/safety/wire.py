@@ -165,18 +165,19 @@ class Wire:
         is_new = lost is not None and not self._was_answered
         if not is_new and not isinstance(lost, TlsError) and self._has_pulse():
             return
-        if isinstance(lost, TlsError):
-            why = f"the target cannot be reached safely: {lost}"
-        elif isinstance(lost, UnreachableError):
-            why = f"the target cannot be reached ({lost})"
-        elif lost is not None:
-            wants = (
-                is_new and self._origin.scheme == "http" and speaks_tls(self._origin.host, self._origin.port)
-            )
-            why = f"the target does not respond ({lost}{'; its port wants https://' if wants else ''})"
-        else:
-            why = f"the target responds with {cause_of(response)} to everything"
+        why = self._why_lost(lost) if lost else f"the target responds with {cause_of(response)} to everything"
         raise self._guard.stop(at_stake + why, ExitStatus.COULD_NOT_TEST)
+
+    def _why_lost(self, lost: LostResponseError) -> str:
+        """Why no response came, as a sentence."""
+        if isinstance(lost, TlsError):
+            return f"the target cannot be reached safely: {lost}"
+        if isinstance(lost, UnreachableError):
+            return f"the target cannot be reached ({lost})"
+        at = self._origin
+        is_cut = not self._was_answered and not isinstance(lost, EndlessResponseError)
+        wants_tls = is_cut and at.scheme == "http" and speaks_tls(at.host, at.port)
+        return f"the target does not respond ({lost}{'; its port wants https://' if wants_tls else ''})"
 
     def _has_pulse(self) -> bool:
         """Whether the target answers what has nothing to do with what went wrong."""

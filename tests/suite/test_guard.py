@@ -20,7 +20,6 @@ from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import (
     LOADS,
-    LOST,
     PAYMENTS,
     SEARCH,
     Books,
