@@ -92,8 +92,8 @@ class Trip:
         self._waited += seconds
         if self._waited > self._patience.total:
             raise TooLongError(
-                f"{cause_of(response)} again and again, and the next try would be after {self._waited:.0f} "
-                f"seconds (--patience {self._patience.total:g})"
+                f"{cause_of(response)}, and to try again would take {self._waited:.0f} seconds of waiting in "
+                f"all (--patience {self._patience.total:g})"
             )
         self._sleep(seconds)
 

@@ -158,7 +158,7 @@ PAGE = Reply(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
         (Reply(301, headers={"Location": "https://a/"}), "redirects to https://a/ (301)"),
         (
             Reply(429, headers={"Retry-After": "601"}),
-            "429 again and again, and the next try would be after 601",
+            "429, and to try again would take 601 seconds",
         ),
     ],
     ids=["lost", "401", "403", "404", "502", "HTML", "301", "429"],
@@ -170,7 +170,7 @@ def test_a_target_that_cannot_be_asked_ends_the_run(reply: Reply, sentence: str,
 
 
 def test_a_base_url_under_which_nothing_is_found_is_named_for_nominated_loads_too() -> None:
-    with pytest.raises(CannotRun, match="every read under /api/p/v1.0 is answered with 404") as reason:
+    with pytest.raises(CannotRun, match=r"every read under /api/p/v1\.0 is answered with 404") as reason:
         checked(lambda _: Reply(404))
     assert reason.value.status == 3
 
