@@ -66,7 +66,7 @@ def _check_response(response: Response, target: Target) -> None:
     if 300 <= status < 400:
         where = response.headers.get("location", "nowhere")
         raise CannotRun(
-            f"{target.base_url} redirects to {where} ({status}), and the suite follows no redirect: is the base "
+            f"{target.base_url} redirects to {where} ({status}), and no redirect is followed: is the base "
             "URL right?",
             ExitStatus.COULD_NOT_TEST,
         )

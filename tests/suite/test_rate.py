@@ -1,4 +1,4 @@
-"""The pace: each operation at its published limit, evenly, and what a run is told of the time that it takes."""
+"""The pace: each operation at its published limit, evenly, and what a plan says of the time that it takes."""
 
 import io
 import threading
