@@ -184,6 +184,7 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
 ELSEWHERE = {
     ("docs/contract-suite.md", "The suites"): "test_costs",
     ("docs/contract-suite.md", "The JSON report"): "test_costs",
+    ("docs/contract-suite.md", "The road"): "tests/suite/test_road.py, by what it says",
     ("docs/performance.md", "Performance"): "nothing but `make bench`",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",
     ("CONTRIBUTING.md", "Where things are"): "test_links_lead_to_files_and_headings",
