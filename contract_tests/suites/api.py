@@ -13,6 +13,7 @@ from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt, attempt_of
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import ClauseFailedError, Failure, Findings
 from contract_tests.rules.refusals import Doubt
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, payment_response_of
@@ -147,7 +148,7 @@ class Api:
         try:
             return self.send_unjudged(request)
         except Stop as stop:
-            if request.must_be_refused:
+            if request.must_be_refused and stop.status == ExitStatus.FAILED:
                 expected = f"a refusal of the payment on load {attempt.load}"
                 self.findings.keep([Failure("R1", expected, stop.reason, ())])
             raise
