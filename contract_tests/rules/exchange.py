@@ -112,9 +112,16 @@ class Exchange:
     response: Response
     started: str
     seconds: float
-    attempts: int = 1
-    """How often the request was sent and got a response of this status, which may be the road's: a 5xx, a
-    page of HTML, none at all. Above 1 other requests were answered in between: it is not the road."""
+    earlier: tuple[int, ...] = ()
+    """The statuses that the request got before, and that may be the road's: a 5xx, a page of HTML, none."""
+
+    @property
+    def attempts(self) -> int:
+        """How often the request got this status.
+
+        Of a response that may be the road's: above 1, another request was answered since, so it is not.
+        """
+        return 1 + self.earlier.count(self.response.status)
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:

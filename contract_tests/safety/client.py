@@ -153,7 +153,7 @@ class GuardedClient:
             exchange, is_settled = self._transmit_write(sent, permit, trip)
             status = exchange.response.status
             if is_settled:
-                return exchange
+                return replace(exchange, earlier=tuple(trip.met))
             if status in {UNAUTHORIZED, FORBIDDEN}:
                 if not self._wire.brings_our_token(sent):
                     return exchange
@@ -200,7 +200,7 @@ class GuardedClient:
     def _not_left(self, sent: Prepared, error: UnreachableError, trip: Trip) -> Exchange:
         """Nothing, of a write that never left; Stop unless it may be tried once more."""
         exchange = lost_exchange(sent, error)
-        trip.meet(NO_RESPONSE)
+        trip.met.append(NO_RESPONSE)
         if isinstance(error, TlsError) or not trip.may_repeat_a_write(NO_RESPONSE):
             raise self._guard.stop(
                 f"the target cannot be reached any more ({error})", ExitStatus.COULD_NOT_TEST
@@ -212,7 +212,7 @@ class GuardedClient:
         """Waits if a write is to be sent again because of the road; what speaks against it, if anything."""
         if response.status != TOO_MANY and not is_trouble(response):
             return None
-        trip.meet(response.status)
+        trip.met.append(response.status)
         try:
             if trip.may_repeat_a_write(response.status):
                 trip.wait(response)
@@ -229,7 +229,7 @@ class GuardedClient:
                 f"{', '.join(sorted(sent.intent.possible_loads))}; whether it was recorded is unknown",
                 ExitStatus.COULD_NOT_TEST,
             )
-        return replace(exchange, attempts=trip.times(response.status))
+        return replace(exchange, earlier=tuple(trip.met[:-1]))
 
     def _begin(self, sent: Prepared, permit: Permit) -> LoggedPayment:
         """The line of the log that is on the disk before anything leaves."""

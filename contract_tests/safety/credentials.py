@@ -241,7 +241,7 @@ def _wait_after(error: Exception, trip: Trip) -> None:
         raise CredentialsError(f"the token endpoint cannot be reached safely: {cause}.") from None
     response = _received(error)
     if response is not None:
-        trip.meet(response.status)
+        trip.met.append(response.status)
     try:
         if response is not None and trip.may_repeat_a_read(response.status):
             trip.wait(response)

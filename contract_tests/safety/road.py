@@ -1,7 +1,6 @@
 """The road: what goes wrong between here and the target, and how often a request is sent again for it."""
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,28 +51,23 @@ class Trip:
         self._patience = patience
         self._sleep = sleep
         self._waited = 0.0
-        self._met: Counter[int] = Counter()
+        self.met: list[int] = []
+        """The statuses of the transmissions that ended in trouble."""
         self.token: object = None
         """The token that the last transmission brought."""
         self.is_renewed = False
         """Whether a refused token was renewed for it."""
 
-    def meet(self, status: int) -> None:
-        """Counts a transmission that ended in trouble."""
-        self._met[status] += 1
-
-    def times(self, status: int) -> int:
-        """How many transmissions ended with this status."""
-        return max(1, self._met[status])
-
     def may_repeat_a_read(self, status: int) -> bool:
         """Whether what can book nothing is sent once more after this status."""
         comes_and_goes = status in _GATEWAY or status == NO_RESPONSE
-        return self._met[status] <= (_REPEATS_OF_A_READ if comes_and_goes else _REPEATS_OF_THE_REST)
+        return self.met.count(status) <= (_REPEATS_OF_A_READ if comes_and_goes else _REPEATS_OF_THE_REST)
 
     def may_repeat_a_write(self, status: int) -> bool:
         """Whether a write is sent once more after this status, and a read of its load."""
-        return self._met[status] <= (_REPEATS_OF_A_WRITE if status in _GATEWAY else _REPEATS_OF_WHAT_IS_LOST)
+        return self.met.count(status) <= (
+            _REPEATS_OF_A_WRITE if status in _GATEWAY else _REPEATS_OF_WHAT_IS_LOST
+        )
 
     def is_about_the_request(self, response: Response) -> bool:
         """Whether what came for a write again and again is about this write, while reads are answered.
@@ -86,7 +80,7 @@ class Trip:
     def wait(self, response: Response) -> None:
         """Waits as long as the response asks, or else twice as long as the last time. TooLongError."""
         asked = response.headers.get("retry-after")
-        seconds = self._patience.pause * 2 ** (self._met.total() - 1)
+        seconds = self._patience.pause * 2 ** (len(self.met) - 1)
         if response.status == TOO_MANY or asked is not None:
             seconds = max(retry_after(asked or ""), self._patience.pause)
         self._waited += seconds

@@ -148,15 +148,15 @@ class Wire:
             if response.status in {UNAUTHORIZED, FORBIDDEN} and self.brings_our_token(sent):
                 self.renew(sent, trip, response)
             elif response.status != TOO_MANY and not is_trouble(response):
-                return exchange
+                return replace(exchange, earlier=tuple(trip.met))
             else:
-                trip.meet(response.status)
+                trip.met.append(response.status)
                 is_vain = isinstance(lost, EndlessResponseError | TlsError) or (
-                    lost is not None and not self._was_answered and trip.times(NO_RESPONSE) > 1
+                    lost is not None and not self._was_answered and trip.met.count(NO_RESPONSE) > 1
                 )
                 if is_vain or (response.status != TOO_MANY and not repeats(response.status)):
                     self._check_pulse(response, lost, at_stake)
-                    return replace(exchange, attempts=trip.times(response.status))
+                    return replace(exchange, earlier=tuple(trip.met[:-1]))
                 self.wait(response, trip, at_stake)
             count()
 

@@ -186,6 +186,7 @@ def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None
     assert content == {
         "schema_version": 1,
         "target": "https://target",
+        "revision": "page",
         "started": PAID.time,
         "verdict": "failed",
         "exit_status": 1,

@@ -28,7 +28,8 @@ def test_a_read_is_sent_again_with_longer_and_longer_waits(name: str, times: int
         guarded(server.url, sleep=waits.append) as (client, guard, _),
     ):
         exchange = client.send(READ)
-        assert (exchange.response.status, exchange.attempts) == (200, 1)
+        assert (exchange.response.status, exchange.earlier) == (200, (BAD[name].status,) * times)
+        assert not exchange.response.is_html
         assert guard.requests == len(server.received) == times + 1
     assert waits == [1, 2, 4, 8, 16][:times]
 

@@ -145,6 +145,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(given: dict[str, object], s
     assert "secret" not in error.value.format_message()
 
 
+BASELINE = Path(__file__).with_name("last_report.json")
 VALUES = {
     "target": ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     "loads": (__file__, Path(__file__)),
@@ -171,6 +172,9 @@ VALUES = {
     "ca": (certifi.where(), Path(certifi.where())),
     "max_response": ("4096", 4096),
     "settle": ("1.5", 1.5),
+    "revision": ("2026-07", "2026-07"),
+    "baseline": (str(BASELINE), BASELINE),
+    "fail_on_change": ("true", True),
 }
 
 
@@ -181,6 +185,8 @@ def test_every_option_has_a_variable_that_counts_less(
     name = option.name or ""
     text, value = VALUES[name]
     usual = getattr(asked(), name)
+    if name == "fail_on_change":
+        monkeypatch.setenv("ALVYS_CONTRACT_BASELINE", str(BASELINE))
     variable = "ALVYS_CONTRACT_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
     monkeypatch.setenv(variable, text)
     assert getattr(asked(), name) == value
