@@ -73,11 +73,11 @@ def test_payments_at_once_and_their_responses_are_parsed_once(parsing: Parsing) 
     parsing.check()
 
 
-@pytest.mark.parametrize(("status", "failed"), [(ExitStatus.COULD_NOT_TEST, []), (ExitStatus.FAILED, ["R1"])])
+@pytest.mark.parametrize(("status", "failed"), [(ExitStatus.COULD_NOT_TEST, []), (ExitStatus.FAILED, ["R2"])])
 def test_only_a_stop_for_what_was_accepted_breaks_a_clause(status: ExitStatus, failed: list[str]) -> None:
     def send(request: Request) -> Exchange:
         if request.method == "POST":
-            raise Stop("enough", status)
+            raise Stop("enough", status, clause="R2" if failed else "")
         load = {
             "Id": "1",
             "LoadNumber": CLOSED,
