@@ -4,9 +4,17 @@ import shlex
 from typing import Final
 from urllib.parse import urlencode
 
-from contract_tests.rules.exchange import Request
+from contract_tests.rules.exchange import Request, Spoiled
 
 _LONGEST_BODY: Final = 4000
+_OURS: Final = "Bearer $ALVYS_TOKEN"
+_SPOILED: Final[dict[Spoiled | None, str]] = {
+    "longer": "Bearer ${ALVYS_TOKEN}x",
+    "shorter": "Bearer ${ALVYS_TOKEN%?}",
+    "in other case": "Bearer $(printf %s $ALVYS_TOKEN | tr a-zA-Z A-Za-z)",
+    "of another scheme": "Basic $ALVYS_TOKEN",
+    "without a scheme": "$ALVYS_TOKEN",
+}
 
 
 def curl(request: Request, base_url: str, *, with_token: bool) -> str:
@@ -24,7 +32,7 @@ def curl(request: Request, base_url: str, *, with_token: bool) -> str:
     if request.token is not None:
         words += ["-H", shlex.quote(f"Authorization: Bearer {request.token}")]
     elif with_token and not request.anonymous:
-        words += ["-H", '"Authorization: Bearer $ALVYS_TOKEN"']
+        words += ["-H", f'"Authorization: {_SPOILED.get(request.spoiled, _OURS)}"']
     if request.content is None:
         return " ".join(words)
     return _with_body(words, request.content)

@@ -114,7 +114,7 @@ def _read_envelope(attempt: Attempt, request: Request) -> None:
         attempt.doubts.add(Doubt.ACCEPT)
     if request.query:
         attempt.doubts.add(Doubt.QUERY)
-    if request.anonymous or request.token is not None:
+    if not request.brings_our_token:
         attempt.doubts.add(Doubt.TOKEN)
 
 

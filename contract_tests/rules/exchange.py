@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from contract_tests.rules.values import Json, NotJsonError, Parsed, parse_json
 
@@ -14,13 +14,17 @@ REFUSALS_OF_THE_CALLER = (401, 403, 429)
 """Statuses that tell of the token or the rate, and not of what was asked."""
 _PAGES: Final = (b"<!doctype html", b"<html")
 
+Spoiled: TypeAlias = Literal["longer", "shorter", "in other case", "of another scheme", "without a scheme"]
+"""How the run's own token is spoiled before it is sent, so that it is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, before it is sent. `path` starts with a slash and holds no query.
 
     `content` is the body's exact bytes. No header of `headers` carries a credential: the client
-    adds it, unless `anonymous` is set, or `token` names another one to try (a bad one).
+    adds it, unless `anonymous` is set, or `token` names another one to try (a bad one). The client also
+    spoils its own one on demand, or fetches a `renewed` one where it can.
     """
 
     method: str
@@ -30,10 +34,17 @@ class Request:
     content: bytes | None = None
     anonymous: bool = False
     token: str | None = None
+    spoiled: Spoiled | None = None
+    renewed: bool = False
     must_be_refused: bool = False
     """One of the rules R1 to R5 says that this records nothing; the guard stops the run if it does."""
     clause: str = ""
     """The clause that refuses it; nothing where the contract leaves it open, or wants it recorded."""
+
+    @property
+    def brings_our_token(self) -> bool:
+        """Whether it carries the token of the run as it is, if there is one."""
+        return not (self.anonymous or self.token is not None or self.spoiled is not None)
 
 
 @dataclass(frozen=True)

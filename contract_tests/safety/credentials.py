@@ -18,7 +18,7 @@ from authlib.integrations.base_client.errors import OAuthError  # type: ignore[i
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
 
-from contract_tests.rules.exchange import NO_RESPONSE, Response
+from contract_tests.rules.exchange import NO_RESPONSE, Response, Spoiled
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.road import Patience, TooLongError, Trip, is_trouble
 from contract_tests.safety.tls import tls_cause
@@ -162,6 +162,25 @@ class Credentials:
         with self._lock:
             if not self._tokens or self._tokens[-1] is refused:
                 self._fetch()
+
+    def spoiled(self, how: Spoiled) -> Secret | None:
+        """The token changed in one respect, so that it is none; as secret as the token itself.
+
+        What is wrong with its scheme is not part of it. None where there is no token, or none that can be
+        changed so. Raises CredentialsError as `token` does.
+        """
+        token = self.token()
+        if token is None:
+            return None
+        text = token.reveal()
+        changed = {"longer": f"{text}x", "shorter": text[:-1], "in other case": text.swapcase()}
+        spoiled = changed.get(how, text)
+        if how in changed and spoiled in {"", text}:
+            return None
+        with self._lock:
+            if spoiled not in {secret.reveal() for secret in (*self._secrets, *self._tokens)}:
+                self._secrets.append(Secret(spoiled))
+        return Secret(spoiled)
 
     def redact(self, content: bytes) -> bytes:
         """The bytes without any secret that this run knows: a target may echo what it was sent."""

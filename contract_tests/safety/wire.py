@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from contract_tests.rules.exchange import NO_RESPONSE, Exchange, Request, Response
+from contract_tests.rules.exchange import NO_RESPONSE, Exchange, Request, Response, Spoiled
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
@@ -195,14 +195,14 @@ class Wire:
     def transmit(self, sent: Prepared, trip: Trip) -> Exchange:
         """One transmission, with the token that is valid when it leaves; the trip keeps which it was."""
         self._pace.wait(operation_of(sent.request.method, sent.request.path))
-        token = trip.token = self._token(sent.request)
+        token = trip.token = self._credentials_say(lambda: self._token(sent.request))
         self._guard.check_running()
         wire = httpx2.Request(
             sent.wire.method, sent.wire.url, headers=sent.wire.headers, content=sent.request.content
         )
         wire.extensions = dict(sent.wire.extensions)
         if token is not None:
-            wire.headers["Authorization"] = _bearer(token)
+            wire.headers["Authorization"] = _authorization(token, sent.request.spoiled)
         started, clock = now(), time.perf_counter()
         received = self._transport.send(wire)
         seconds = time.perf_counter() - clock
@@ -217,11 +217,18 @@ class Wire:
             return None
         if request.token is not None:
             return request.token
-        return self._credentials_say(self._credentials.token)
+        if request.spoiled is not None:
+            spoiled = self._credentials.spoiled(request.spoiled)
+            if spoiled is None:
+                raise Refused(f"there is no token that could be sent {request.spoiled}")
+            return spoiled
+        if request.renewed and self._credentials.can_refresh:
+            self._credentials.renew(self._credentials.token())
+        return self._credentials.token()
 
     def brings_our_token(self, sent: Prepared) -> bool:
         """Whether a refusal of the caller is one of this run, and not what a test is about."""
-        return not (self._guard.is_mock or sent.request.anonymous or sent.request.token is not None)
+        return not self._guard.is_mock and sent.request.brings_our_token
 
     def renew(self, sent: Prepared, trip: Trip, response: Response) -> None:
         """Renews the token that was refused, once for each request; Stop with the cause if that is no use."""
@@ -257,9 +264,10 @@ class Wire:
             raise self._guard.stop(f"{at_stake}{too_long}", ExitStatus.COULD_NOT_TEST) from None
 
 
-def _bearer(token: Secret | str) -> str:
+def _authorization(token: Secret | str, spoiled: Spoiled | None) -> str:
     """The header's value, never kept in a variable: a traceback may show those."""
-    return f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+    scheme = {"of another scheme": "Basic ", "without a scheme": ""}.get(spoiled or "", "Bearer ")
+    return f"{scheme}{token.reveal() if isinstance(token, Secret) else token}"
 
 
 def lost_exchange(sent: Prepared, error: LostResponseError) -> Exchange:

@@ -64,6 +64,7 @@ class Api:
         self.findings = findings
         self.loads = loads
         self._reads = dict(reads)
+        self._settle, self._sleep = settle, sleep
         self._lag = Lag(settle, sleep)
         self._offered = {number for numbers in loads.values() for number in numbers}
         self._views: dict[str, LoadView | None] = {}
@@ -141,6 +142,10 @@ class Api:
     def view(self, number: str) -> LoadView | None:
         """The load as it was last seen; read now if it never was."""
         return self._views[number] if number in self._views else self.read(number)
+
+    def known(self, number: str) -> LoadView | None:
+        """The load as it was last seen; None if it was not, or may have changed since."""
+        return self._views.get(number)
 
     def load(self, number: str) -> LoadView:
         """The load as it was last seen; P1 fails if there is none of that number, or none to be read."""
@@ -245,6 +250,10 @@ class Api:
             clause = exchange.request.clause or (verdict.passed[-1] if verdict.passed else "R1")
             self._pending.setdefault(before.number, []).append((clause, exchange))
 
+    def rest(self, seconds: float) -> None:
+        """Waits so long, but no longer than a read may lag."""
+        self._sleep(max(0.0, min(seconds, self._settle)))
+
     # --- loads ------------------------------------------------------------------------------------
 
     def payable(self, *statuses: str, but: Iterable[str] = ()) -> LoadView | None:
@@ -306,6 +315,12 @@ class Api:
         if not passed:
             self.fail(clause, exchange, expected)
         self.findings.passes(clause)
+
+    def require_token(self, request: Request) -> Exchange:
+        """Sends a request without a valid token: it must be refused for that reason, whatever it asks."""
+        exchange = self.send(request)
+        self.require("P8", exchange, exchange.response.status == HTTPStatus.UNAUTHORIZED, "401")
+        return exchange
 
     def fail(self, clause: str, exchange: Exchange, expected: str) -> NoReturn:
         """Fails a clause by a response; Refused if that tells of the road and not of the rules."""

@@ -1,8 +1,11 @@
 """One script for a real tenant: at most 60 requests and 8 payments, and nearly every semantic defect."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from http import HTTPStatus
 
 import pytest
 
@@ -13,10 +16,11 @@ from contract_tests.rules.findings import ClauseFailedError, Failure
 from contract_tests.rules.paths import PAYMENTS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, items_of, problem_of, says
 from contract_tests.rules.values import encode_json
+from contract_tests.run.target import Target
 from contract_tests.safety.guard import Refused
 from contract_tests.suites.api import Api
 from contract_tests.suites.bursts import pay_at_once
-from contract_tests.suites.cases import CENT, OMITTED, UNKNOWN_LOAD, payment
+from contract_tests.suites.cases import CENT, OMITTED, UNKNOWN_LOAD, currency_of, payment
 from contract_tests.suites.needs import References, need_payable
 from contract_tests.suites.requests import payment_request, read_request, search_request
 
@@ -37,52 +41,61 @@ The first two hide what the load's status does, so they go to the least telling 
 GATES = ("Dispatched", "Paid", "Released", "Queued", "Delivered", "Cancelled", "TONU", "In Transit")
 """The statuses that a target is most likely to let through, in the order of trying them."""
 MOST_GATES = 7
+LENGTHS = (1000, 255, 100, 50)
+"""After so many characters references differ, if they are not too long for the target."""
+A_MOMENT = 1.1
+"""Seconds that the first payment has been recorded, at least, before it is repeated for the last time."""
 
 
 class Script:
     """The steps, in order. Each may find failures; the next one runs all the same."""
 
-    def __init__(self, api: Api, reference: References) -> None:
+    def __init__(self, api: Api, reference: References, *, with_token: bool) -> None:
         """Reads the first load that takes payments."""
         self.api = api
         self.reference = reference
+        self.with_token = with_token
         self.one = self.other("")
-        stem = f"{reference()}-{'x' * 40}-é"
-        self.first, self.second = f"{stem}-Az-7", f"{stem}-Bz-7"
+        self.began = time.monotonic()
+        self.first = f"{reference()}-{'x' * 40}-é-Az-7"
         self.optional: dict[str, object] = {
-            "InvoiceNumber": "I'ß <&> {0}", "PaymentMethod": "wire 💶 ", "CheckNumber": "00420", "Note": "n",
+            "InvoiceNumber": "I'ß <&> {0}", "PaymentMethod": "wire 💶 ",
+            "CheckNumber": "00420-Ж٢-0123456789-0123", "Note": "n",
         }  # fmt: skip
         date = "2026-07-01T23:30:00.25-05:30"
         self.original = payment(self.one, self.first, Sum=Decimal("0.10"), PaymentDate=date, **self.optional)
+        self.others: dict[str, dict[str, object]] = {}
+        """Status -> the payment that a load of it got."""
+        self.is_long_taken = False
 
     def steps(self) -> Iterator[Callable[[], None]]:
         """The steps. One payment shows what the target does with the simplest one, whatever stops the run.
 
         Then comes what must be refused: it must not use up the first reference, nor may it wait until the
-        budget is used up, because each refusal takes a place in it until it is read back.
+        budget is used up, because each refusal takes a place in it until it is read back. At the end all
+        is repeated and read that has grown old by then.
         """
-        yield partial(self.pay_status, "Financed", look=True)
+        yield self.pay_financed
+        yield from (partial(self.gate, status, index) for index, status in enumerate(self.gated()))
         yield self.refuse_rules
         yield self.refuse_several_errors
         yield self.refuse_types
         yield self.pay
-        yield from (partial(self.gate, status, index) for index, status in enumerate(self.gated()))
         yield self.pay_at_once
-        yield self.pay_another_load
-        yield self.replay_changed
-        yield partial(self.pay_status, "Completed")
-        yield self.pay_another_currency
-        yield self.pay_without_currency
-        yield self.replay
-        yield self.search
+        yield self.pay_completed
+        yield self.pay_long_reference
         yield self.look_around
+        yield self.ask_without_token if self.with_token else self.ask_what_is_open
+        yield self.repeat
+        yield self.repeat_and_read
+        yield self.search
 
     def refuse_rules(self) -> None:
         """What breaks a rule, with the first reference: no more than the default budget has places."""
         load, ref = self.one, self.first
         self.refuse(
             payment(load, ref, Sum=Decimal("-0.0")),
-            encode_json(payment(load, ref, **self.optional)).replace(b":0.01", b":-1e-3"),
+            encode_json(payment(load, ref, **self.optional)).replace(b":0.01", b":-1e-9"),
             payment(load, OMITTED),
             payment(load, "", **self.optional),
             payment(load, None),
@@ -92,18 +105,17 @@ class Script:
     def refuse_types(self) -> None:
         """What has the wrong type or form; what a lenient service might take for any amount names no load."""
         load, ref = self.one, self.first
+        unknown = f"{load.number}-{UNKNOWN_LOAD}"
         whole, nowhere = encode_json(payment(load, ref)), encode_json(payment(UNKNOWN_LOAD, ref))
         self.refuse(
             payment(load, ref, Amount=CENT),
             payment(load, ref, PaymentDate="someday"),
             payment(load, ref, CheckNumber=["420"]),
-            payment(f"{load.number}-{UNKNOWN_LOAD}", ref),
+            payment(unknown, ref),
             b"[" + whole + b"]",
             nowhere[:-1],
-            nowhere.replace(b":0.01", b":1e400"),
-            nowhere.replace(b":0.01", b":NaN"),
-            payment(UNKNOWN_LOAD, ref, Currency=OMITTED),
         )
+        self.api.observe("Q17", self.api.pay(payment(unknown, ref, Note="n" * 70_000), look=False))
 
     def refuse(self, *bodies: dict[str, object] | bytes) -> None:
         """Sends each; the load is read by a later step."""
@@ -125,56 +137,73 @@ class Script:
         self.api.pay(self.original)
 
     def pay_at_once(self) -> None:
-        """Two further references at once, one of them twice; it differs from the first in case.
+        """Further references at once, one of them twice; they differ from the first in what some ignore.
 
         0.10 and 0.70 and 0.10 are 0.90, and equal amounts count twice.
         """
         nothing = {"InvoiceNumber": None, "PaymentMethod": None, "CheckNumber": ""}
-        other = payment(self.one, self.second, Sum=Decimal("0.70"), **nothing)
         cased = payment(self.one, self.first.swapcase().replace("CT-", "ct-", 1), Sum=Decimal("0.10"))
-        pay_at_once(self.api, self.api.load(self.one.number), [[cased], [cased], [other]])
-
-    def replay(self) -> None:
-        """The first again, after all the others."""
-        self.api.pay(self.original)
-
-    def replay_changed(self) -> None:
-        """The second reference with every other field changed, also those that were left out."""
-        changed = payment(
-            self.one, self.second, Sum=Decimal("0.90"), Currency=124, InvoiceNumber="I", PaymentMethod="x",
-            CheckNumber="1", PaymentDate="2025-01-01T00:00:00Z", Note="x",
+        formed = payment(self.one, self.first.replace("é", "e\u0301"), Sum=Decimal("0.70"), **nothing)
+        spaced = payment(self.one, f"{self.first} ", Sum=Decimal("0.12500000000000001"))
+        long = payment(
+            self.one, self.long_reference(LENGTHS[0], "AB"), Sum=Decimal("0.01999999999999999"),
+            PaymentDate="2025-12-30T03:00:00Z", InvoiceNumber="i" * 300, Note="n" * 600, CheckNumber="00420",
         )  # fmt: skip
-        self.api.pay(changed, look=False)
+        load = self.api.load(self.one.number)
+        calls = pay_at_once(self.api, load, [[cased], [cased], [formed], [spaced], [long]])
+        self.is_long_taken = calls[-1].exchange.response.status == HTTPStatus.OK
 
-    def pay_another_load(self) -> None:
-        """The first reference on another load, then with an error; the first load is as it was."""
-        date = "2026-12-31T23:59:59.999+14:00"
-        self.api.pay(payment(self.other(), self.first, Sum=Decimal("0.07"), PaymentDate=date))
-        exchange = self.api.pay(payment(self.one, self.first, Sum=0), look=False)
-        self.api.observe("A10g", exchange, "200, the original")
-        self.api.read(self.one.number, "id", self.one.id)
+    def long_reference(self, length: int, end: str) -> str:
+        """A reference that differs from those with another end after so many characters."""
+        return f"{self.first.ljust(length, 'y')[:length]}{end}-7"
 
-    def pay_status(self, status: str, *, look: bool = False) -> None:
-        """A payment in another payable status."""
-        number = next(iter(self.api.loads.get(status, [])), None)
+    def pay_long_reference(self) -> None:
+        """A reference like another up to a far character; what is too long for the target gets shorter.
+
+        Its amount and date are those of a payment with another reference, its currency is another.
+        """
+        length: int | None = LENGTHS[0]
+        if not self.is_long_taken:
+            tried = (partial(self._pay_long, length, "AB") for length in LENGTHS)
+            length = next((length for length, pay in zip(LENGTHS, tried, strict=True) if pay()), None)
+        if length is None:
+            return
+        body = payment(self.one, self.long_reference(length, "BA"), Currency=978, Sum=Decimal("0.10"))
+        exchange = self.api.pay(body)
+        self.api.observe("A14a", exchange)
+        if exchange.response.is_refusal:
+            self._pay_long(length, "BA")
+
+    def _pay_long(self, length: int, end: str) -> bool:
+        body = payment(self.one, self.long_reference(length, end), Sum=Decimal("0.10"))
+        return self.api.pay(body).response.status == HTTPStatus.OK
+
+    def pay_financed(self) -> None:
+        """A payment on a Financed load, if possible in another currency than the rest."""
+        views = [view for number in self.api.loads.get("Financed", []) if (view := self.api.view(number))]
+        if not views:
+            self.api.findings.cannot_test("R1", "no nominated load is Financed")
+            return
+        load = min(views, key=lambda view: view.currency == self.one.currency)
+        date = "2024-02-29T00:00:00Z"
+        body = payment(load, self.reference(), Sum=Decimal("0.29"), PaymentDate=date)
+        self.others["Financed"] = body
+        self.api.pay(body)
+
+    def pay_completed(self) -> None:
+        """The first reference on another load, a Completed one if there is one; in no currency, if it may."""
+        number = next(iter(self.api.loads.get("Completed", [])), None)
         if number is None:
-            self.api.findings.cannot_test("R1", f"no nominated load is {status}")
-        else:
-            amount = Decimal("1.15") if status == "Completed" else Decimal("0.29")
-            nominal = None if look else status
-            self.api.pay(payment(number, self.reference(), Sum=amount), look=look, nominal=nominal)
-
-    def pay_another_currency(self) -> None:
-        """A payment in a currency that is not the load's; its reference differs in normal form."""
-        body = payment(
-            self.other(), self.first.replace("é", "e\u0301"), Currency=978, Sum=Decimal("0.01999999999999999")
-        )
-        self.api.observe("A14a", self.api.pay(body))
-
-    def pay_without_currency(self) -> None:
-        """Currency 0, and more digits than a double has; its reference differs in a space at the end."""
-        body = payment(self.one, f"{self.first} ", Currency=0, Sum=Decimal("0.12500000000000001"))
-        self.api.observe("A14c", self.api.pay(body), "")
+            self.api.findings.cannot_test("R1", "no nominated load is Completed")
+        nominal, load = ("Completed", number) if number else (None, self.other())
+        date = "2026-12-31T23:59:59.999+14:00"
+        for currency in (0, currency_of(self.api.view(number) if number else self.other())):
+            body = payment(load, self.first, Currency=currency, Sum=Decimal("1.15"), PaymentDate=date)
+            exchange = self.api.pay(body, look=False, nominal=nominal)
+            if exchange.response.status == HTTPStatus.OK:
+                self.others["Completed"] = body
+                return
+            self.api.observe("A14c", exchange, "")
 
     def gated(self) -> list[str]:
         """The offered statuses that take no payment, the most telling ones first."""
@@ -201,45 +230,113 @@ class Script:
             accepted = "ignored" if question == "A18a" else "accepted"
             self.api.findings.observes(question, accepted if read else str(exchange.response.status))
 
+    def repeat(self) -> None:
+        """The first payment of each load again, after all the others, and sent in other ways.
+
+        Where it is not taken in another way, it was no repeat.
+        """
+        changed = payment(
+            self.one, self.first, Sum=Decimal("0.90"), Currency=124, InvoiceNumber="I", PaymentMethod="x",
+            CheckNumber="1", PaymentDate="2025-01-01T00:00:00Z", Note="x",
+        )  # fmt: skip
+        elsewhere = PAYMENTS_PATH.replace("v1.0", "v2.0")
+        spelled = PAYMENTS_PATH.replace("invoices", "Invoices")
+        self.collect(
+            [
+                partial(self.api.pay, changed, look=False),
+                partial(self.api.post, payment_request(self.original, path=elsewhere), look=False),
+                partial(
+                    self.api.post, payment_request(self.original, "application/json", spelled), look=False
+                ),
+                *(
+                    partial(self.api.pay, body, look=False, nominal=status)
+                    for status, body in self.others.items()
+                ),
+            ]
+        )
+
+    def repeat_and_read(self) -> None:
+        """The first once more, after an error, a pause and with a new token; then every key shows the same."""
+        exchange = self.api.pay(payment(self.one, self.first, Sum=0), look=False)
+        self.api.observe("A10g", exchange, "200, the original")
+        self.api.rest(A_MOMENT - (time.monotonic() - self.began))
+        self.api.post(replace(payment_request(self.original), renewed=True), look=False)
+        self.api.read(self.one.number, "id", self.one.id)
+        order = str(self.one.fields["OrderNumber"])
+        self.api.read(self.one.number, *(("orderNumber", order) if order.strip() else ()))
+
     def search(self) -> None:
-        """A page of a search: one of two hits, as a read shows it."""
-        numbers = sorted({self.one.number, self.other().number})
-        exchange = self._search(LoadNumbers=numbers)
+        """The second of two pages that show every load, each as a read shows it."""
+        statuses = {number: status for status, some in self.api.loads.items() for number in some}
+        statuses |= {view.number: view.status for view in map(self.api.view, [self.one.number]) if view}
+        numbers = sorted(statuses)
+        size = (len(numbers) + 1) // 2
+        exchange = self._search(
+            Page=1, PageSize=size, LoadNumbers=numbers, Status=sorted(set(statuses.values()))
+        )
         try:
             hits = items_of(exchange.response) or []
         except UnexpectedFormError as error:
             self.api.fail("P4", exchange, f"loads in Items, but {error}")
         total = exchange.response.fields.get("Total")
         self.api.require("P5", exchange, total == len(numbers), f"Total {len(numbers)}")
-        self.api.require("P6", exchange, len(hits) == 1 and hits[0].number in numbers, f"one of {numbers}")
-        known = self.api.view(hits[0].number)
-        changes = ", ".join(known.payment_changes(hits[0])) if known else ""
-        self.api.require("R7", exchange, not changes, f"the load as a read shows it, but {changes}")
+        found = {hit.number for hit in hits}
+        rest = len(numbers) - size
+        is_right = len(hits) == len(found) == rest and found <= set(numbers)
+        self.api.require("P6", exchange, is_right, f"{rest} of {numbers}, each once")
+        for hit in hits:
+            known = self.api.known(hit.number)
+            changes = ", ".join(known.payment_changes(hit)) if known else ""
+            self.api.require("R7", exchange, not changes, f"the load as a read shows it, but {changes}")
 
     def look_around(self) -> None:
-        """What costs nothing: reads without a load, another method, requests in doubt for no load."""
+        """What costs nothing: reads without a load."""
         api = self.api
         unkeyed = api.send(read_request())
         api.require("P2", unkeyed, unkeyed.response.status == 400, "400")
         unknown = api.send(read_request(("loadNumber", UNKNOWN_LOAD)))
         api.require("P3", unknown, unknown.response.status == 404, "404")
         api.findings.observes("A2e", problem_of(unknown.response))
-        body = payment(UNKNOWN_LOAD, self.reference())
+
+    def ask_what_is_open(self) -> None:
+        """Requests in doubt for no load; `rejects` asks the same, and more."""
+        api, body = self.api, payment(UNKNOWN_LOAD, self.reference())
+        text = encode_json(body)
         other_method = api.send(payment_request(body, method="PUT"))
         api.observe("Q8", other_method)
         if other_method.response.status == 405:
             api.findings.observes("Q30", other_method.response.headers.get("allow", "none"))
-        api.observe("A17a", api.pay(body | {"PaymentDate": "2026-07-01T15:30:00", "Note": "n" * 300}))
-        api.observe("A9c", api.pay(body | {"ReferenceNumber": "  "}))
-        nothing = self._search(LoadNumbers=[self.one.number], Status=["Cancelled"])
-        none = not nothing.response.fields.get("Items")
-        api.require("P5", nothing, none, "no hit, since the load is not Cancelled")
-        api.findings.observes(
-            "A23a", "200, no Items" if nothing.response.status == 200 else str(nothing.response.status)
+        for method in ("PATCH", "HEAD"):
+            api.observe("Q8", api.send(payment_request(body, method=method)))
+        doubtful: dict[str, dict[str, object] | bytes] = {
+            "A20b": text.replace(b":0.01", b":1e400"),
+            "Q29": text.replace(b":0.01", b":NaN"),
+            "Q49": payment(UNKNOWN_LOAD, self.reference(), Currency=OMITTED),
+            "A17a": body | {"PaymentDate": "2026-07-01T15:30:00"},
+            "A9c": body | {"ReferenceNumber": "  "},
+        }
+        for question, doubt in doubtful.items():
+            api.observe(question, api.pay(doubt))
+
+    def ask_without_token(self) -> None:
+        """Each operation without a token, and with the run's own one spoiled, for no load."""
+        read = read_request(("loadNumber", UNKNOWN_LOAD))
+        search = search_request(Page=0, PageSize=1, LoadNumbers=[UNKNOWN_LOAD])
+        pay = payment_request(payment(UNKNOWN_LOAD, self.reference()))
+        self.collect(
+            partial(self.api.require_token, request)
+            for request in (
+                *(replace(one, anonymous=True) for one in (pay, read, search)),
+                replace(read, spoiled="longer"),
+                replace(search, spoiled="shorter"),
+                replace(pay, spoiled="in other case"),
+                replace(read, spoiled="of another scheme"),
+                replace(search, spoiled="without a scheme"),
+            )
         )
 
     def _search(self, **filters: object) -> Exchange:
-        return self.api.send(search_request(Page=0, PageSize=1, **filters))
+        return self.api.send(search_request(**filters))
 
     def other(self, but: str | None = None) -> LoadView:
         """A payable load that is not the first one, nor `but`; Invoiced if there is one."""
@@ -264,6 +361,6 @@ class Script:
 
 
 @pytest.mark.documented(*DOCUMENTED)
-def test_smoke(api: Api, reference: References) -> None:
-    script = Script(api, reference)
+def test_smoke(api: Api, reference: References, target: Target) -> None:
+    script = Script(api, reference, with_token=target.wants_token)
     script.collect(script.steps())

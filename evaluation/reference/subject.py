@@ -15,13 +15,15 @@ from starlette.types import ASGIApp
 from evaluation.engine import Subject, Suites
 from evaluation.reference.freedoms import COMBINATIONS, WITH_TOKENS, Freedoms
 from evaluation.reference.loads import by_status, opening_loads
+from evaluation.reference.pace import Paced
 from evaluation.reference.road import ROADS, Travelled
 from evaluation.reference.service import Service
 from evaluation.reference.serving import serve
 from evaluation.reference.tokens import CLIENT, TOKEN_PATH
 from evaluation.reference.values import Load
 
-Make = Callable[[Mapping[str, Load]], ASGIApp]
+Make = Callable[..., ASGIApp]
+"""Makes the implementation from its loads; where time matters, with a `clock`, too."""
 # Smoke is judged within the budget that it promises, and keeps a record on the disk; the others get whatever
 # they ask for, and don't wait for a disk.
 SMOKE_BUDGET = ("--max-payments", "8", "--max-amount", "3.00")
@@ -30,7 +32,7 @@ NO_BUDGET = ("--max-payments", "1000000", "--max-requests", "1000000")
 
 def correct(freedoms: Freedoms = Freedoms()) -> Subject:  # noqa: B008 - frozen
     """The reference implementation as the contract decided, or with freedoms."""
-    return Subject("correct", partial(opened, partial(Service, freedoms=freedoms), freedoms))
+    return Subject("correct", partial(opened, partial(Service, freedoms=freedoms), freedoms, paced=True))
 
 
 def freedom(name: str, examples: int) -> Subject:
@@ -51,14 +53,15 @@ def at_the_end_of(name: str) -> Subject:
 
 @contextlib.contextmanager
 def opened(
-    make: Make, freedoms: Freedoms, suites: Suites, folder: Path, examples: int = 20
+    make: Make, freedoms: Freedoms, suites: Suites, folder: Path, examples: int = 20, *, paced: bool = False
 ) -> Iterator[list[str]]:
     """Serves the implementation, with loads of its own.
 
     Smoke is for services with real money, and meets the subject as one: by its URL. So does every suite
     when tokens are checked, for the mock is given none. Else the other suites meet the subject in the place
     of the mock, where the guard lets out what no real service may get: payments on loads that nobody
-    nominated, references that are not the suite's own.
+    nominated, references that are not the suite's own. A subject that is `paced` has the time of the limits
+    that a real service gets by default, where it is met as one.
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
@@ -66,7 +69,8 @@ def opened(
     settle = 5 if freedoms.lag_milliseconds else 0.2
     arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
     budget = SMOKE_BUDGET if suites == ("smoke",) else (*NO_BUDGET, "--max-amount", "1e600")
-    with serve(make(opening_loads())) as url:
+    made = partial(make, opening_loads())
+    with serve(Paced(made) if paced and suites == ("smoke",) else made()) as url:
         if freedoms.tokens != "unchecked":
             os.environ |= {f"ALVYS_{name.upper()}": value for name, value in CLIENT.items()}
             os.environ["ALVYS_TOKEN_URL"] = f"{url}{TOKEN_PATH}"
