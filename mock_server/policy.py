@@ -149,7 +149,7 @@ def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
     for question, changes in _SCHEMAS.items():
         if question in chosen and (question == "Q28" or not chosen[question].isdigit()):
             for (*way, last), value in changes.items():
-                node = document["components"]["schemas"]
+                node = document.get("components", {}).get("schemas", {})
                 for step in way:
                     node = node.get(step, {})
                 node[last] = value
