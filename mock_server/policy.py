@@ -129,7 +129,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     return Policy(**made)
 
 
-_NOT_EMPTY = {"type": "string", "minLength": 1}
+_NOT_EMPTY = {"$ref": "#/components/schemas/Text", "type": "string", "minLength": 1}
 _OPTIONAL_INTEGER = {"type": ["integer", "null"]}
 _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "A9c": {("CustomerPaymentRequest", "properties", "ReferenceNumber"): _NOT_EMPTY},
