@@ -56,17 +56,9 @@ def _judge_afterwards(verdict: Verdict, payment: PaymentExchange, shown: Payment
     verdict.require_unchanged("R6", before.payment_changes(after), "the load's payments as before")
     verdict.require_unchanged("P9", before.fixed_changes(after), "the load's other fields as before")
     verdict.observe("A16b", "unchanged" if before.paid_at == after.paid_at else "the time of the replay")
-    if shown.payments.keys() == after.payments.keys() and len(shown.payments) > 1:
-        verdict.observe("Q1", _order(list(shown.payments), list(before.payments)))
     what = "the current" if _is_current(shown, after) else "another"
     verdict.observe("A6", f"200, the original in {what} list and status")
 
 
 def _is_current(shown: PaymentResponse, after: LoadView) -> bool:
     return (shown.payments.keys(), shown.status) == (after.payments.keys(), after.status)
-
-
-def _order(shown: list[str], recorded: list[str]) -> str:
-    if shown == recorded:
-        return "oldest first"
-    return "newest first" if shown == recorded[::-1] else "some other"
