@@ -174,10 +174,9 @@ class Payments:
 
     async def _in_currency(self, record: Record, request: ValidRequest) -> Load:
         """Records in the currency that stands for none."""
-        body, answer = request.body, self._chosen["Q50"]
-        load = await self._load(body["LoadNumber"])
-        if body["Amount"].get("Currency") is None and load is not None:
-            body = {**body, "Amount": {**body["Amount"], "Currency": int(answer)}}
+        body = request.body
+        if body["Amount"].get("Currency") is None:
+            body = {**body, "Amount": {**body["Amount"], "Currency": int(self._chosen["Q50"])}}
         return await record(request._replace(body=body))
 
     async def _original_only(self, record: Record, request: ValidRequest) -> Load:

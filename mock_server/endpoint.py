@@ -238,7 +238,7 @@ def _found(place: Place | None, trace: Trace) -> object:
 
 
 def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:
-    """Status -> the media type of problems, where the document does not list theirs. The first one decides."""
+    """Status -> the media type of problems, where the document does not list theirs. The first decides."""
     names = {status: types for each in reversed(operations) for status, types in each.response_types.items()}
     return {status: types[0].encode() for status, types in names.items() if types and MEDIA_TYPE not in types}
 

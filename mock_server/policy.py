@@ -93,7 +93,7 @@ DEFAULT_POLICY = Policy()
 
 
 def policy_named(profile: str, revision: str = PAGE) -> Policy:
-    """The policy of a profile, a shipped one's name or a file, in a revision of the contract. ProfileError."""
+    """The policy of a profile, a shipped one's name or a file, in a revision. ProfileError."""
     questions, read = read_questions(), read_profile(profile)
     # What is answered by the revision's name, the document plays.
     answers = {key: given for key, given in read.answers.items() if given != (revision,)}
