@@ -208,7 +208,7 @@ def load_fields(style: Style = STYLE) -> "Fields[Load]":
     """What is known of a load, for any schema that shows one."""
     write_time = style.paid_at or str
     paid_at = {"paidat": lambda payment: _instant(write_time, payment.recorded_at)}
-    payment = Fields[Payment]({**_PAYMENT, **paid_at}, omits_null=style.omits_null)
+    payment = replace(PAYMENT, known={**PAYMENT.known, **paid_at}, omits_null=style.omits_null)
     shown = _payments(style, payment)
     in_load = _payments(style, replace(payment, only=style.fields_in_load))
     known = {**_LOAD, "paidat": lambda load: _instant(write_time, load.paid_at)}
@@ -265,15 +265,18 @@ def _instant(write: Callable[[str], str], at: datetime | None) -> str | None:
 
 MONEY = Fields[Money]({"amount": lambda money: money.amount, "currency": lambda money: money.currency})
 
-_PAYMENT: Mapping[str, Writer[Payment] | Nested[Payment]] = {
-    "id": lambda payment: payment.id,
-    "amount": one(lambda payment: payment.amount, MONEY),
-    "checknumber": lambda payment: payment.check_number,
-    "invoicenumber": lambda payment: payment.invoice_number,
-    "paymentdate": lambda payment: payment.date,
-    "paymentmethod": lambda payment: payment.method,
-    "referencenumber": lambda payment: payment.reference,
-}
+PAYMENT = Fields[Payment](
+    {
+        "id": lambda payment: payment.id,
+        "amount": one(lambda payment: payment.amount, MONEY),
+        "checknumber": lambda payment: payment.check_number,
+        "invoicenumber": lambda payment: payment.invoice_number,
+        "paidat": lambda payment: _instant(str, payment.recorded_at),
+        "paymentdate": lambda payment: payment.date,
+        "paymentmethod": lambda payment: payment.method,
+        "referencenumber": lambda payment: payment.reference,
+    }
+)
 
 _LOAD: Mapping[str, Writer[Load] | Nested[Load]] = {
     "id": lambda load: load.id,
