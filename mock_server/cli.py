@@ -50,6 +50,7 @@ Examples:
   alvys-mock --fixtures my.yaml              serve your own loads instead
   alvys-mock --fixtures a.yaml --fixtures b.jsonl    serve the loads of several files
   alvys-mock --require-token --rate-limit documented    be as strict as the vendor
+  alvys-mock --profile newtonsoft            read leniently, as such a server does
   alvys-mock --fault operation=recordCustomerPayment,every=5,drop=after
                                              every fifth response is lost, its payment is not
   alvys-mock --fault probability=0.1,seed=7,delay=0.5,delayMax=2

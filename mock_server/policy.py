@@ -134,7 +134,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     return Policy(**made)
 
 
-_NOT_EMPTY = {"type": "string", "minLength": 1}
+_NOT_EMPTY = {"$ref": "#/components/schemas/Text", "type": "string", "minLength": 1}
 _OPTIONAL_INTEGER = {"type": ["integer", "null"]}
 _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "A9c": {("CustomerPaymentRequest", "properties", "ReferenceNumber"): _NOT_EMPTY},
@@ -154,7 +154,7 @@ def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
     for question, changes in _SCHEMAS.items():
         if question in chosen and (question == "Q28" or not chosen[question].isdigit()):
             for (*way, last), value in changes.items():
-                node = document["components"]["schemas"]
+                node = document.get("components", {}).get("schemas", {})
                 for step in way:
                     node = node.get(step, {})
                 node[last] = value

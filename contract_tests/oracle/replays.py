@@ -2,7 +2,7 @@
 
 from contract_tests.oracle.expectation import Kind
 from contract_tests.oracle.model import Model
-from contract_tests.oracle.payment import PaymentExchange, near_question
+from contract_tests.oracle.payment import PaymentExchange, near_question, replay_question
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.responses import LoadView, PaymentResponse, PaymentView
@@ -24,7 +24,7 @@ def judge_replay(
         changed = original.differences(returned)
         verdict.require("R6", not changed, f"the original {original.fields}", f"{returned}")
     if payment.kind is Kind.CHANGED_REPLAY:
-        verdict.observe("A7", "200, the original")
+        verdict.observe(replay_question(payment.attempt, model), "200, the original")
     status = payment.expected.load.status
     if status is not None and status not in PAYABLE_STATUSES:
         verdict.observe("A10f", "200, the original")

@@ -302,6 +302,13 @@ def test_unknown_path_is_404_whatever_is_refused_elsewhere(tmp_path: Path) -> No
         assert probe.client.get("/api/p/v9/loads").status_code == 404
 
 
+def test_one_leniency_brings_no_other(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A9c": "accepted"}) as probe:
+        assert probe.pay(ReferenceNumber=" ").status_code == 200
+        assert probe.pay(ReferenceNumber="a\0").status_code == 400
+        assert probe.pay(ReferenceNumber=None).status_code == 400
+
+
 def test_first_and_last_dates_keep_their_offset(tmp_path: Path) -> None:
     with playing(tmp_path, {"A15": "the same instant with another offset"}) as probe:
         date = "0001-01-01T00:00:00Z"
@@ -346,7 +353,9 @@ def test_leniency_reads_what_no_other_reads(leniency: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b"/*" * 500_000, b'"\\' * 300_000, b"a " * 300_000, b"[1,,2]"]
+    "body",
+    [b"[" * 100_000, b"/*" * 500_000, b'"\\' * 300_000, b"a " * 300_000, b"[1,,2]"],
+    ids=lambda body: ascii(body[:6]),
 )
 def test_what_is_not_even_lenient_json_is_refused(body: bytes) -> None:
     with pytest.raises(NotJson):
