@@ -167,14 +167,8 @@ def _overpays(load: Load, payment: Payment) -> bool:
     return load.billed is not None and _EXACT.add(paid, payment.amount.amount) > load.billed.amount
 
 
-def own_currency(load: Load) -> int:
-    """The load's own currency, LOAD_CURRENCY if it has none yet."""
-    money = load.total_paid or load.billed
-    return money.currency if money else LOAD_CURRENCY
-
-
 def _is_in_other_currency(load: Load, payment: Payment) -> bool:
-    own = own_currency(load)
+    own = load.currency
     return own != LOAD_CURRENCY and payment.amount.currency not in (own, LOAD_CURRENCY)
 
 
@@ -192,7 +186,7 @@ def _kept(chosen: Mapping[str, str]) -> Callable[[Load, Payment], Payment] | Non
         if amount_of is not None:
             amount = amount_of(amount)
         if currency is not None and sent_in == LOAD_CURRENCY:
-            sent_in = own_currency(load) if currency == "that of the load" else int(currency)
+            sent_in = load.currency if currency == "that of the load" else int(currency)
         return payment._replace(amount=Money(amount, sent_in))
 
     return kept

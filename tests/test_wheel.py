@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mock_server.shipped import FIXTURES, SPEC
+from mock_server.shipped import FIXTURES, REVISIONS, SPEC
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import ROOT, serving
 
@@ -62,6 +62,7 @@ def test_wheel_carries_the_documents_and_the_fixtures(wheel: Path) -> None:
     assert read(wheel, "mock_server/fixtures/loads.yaml") == FIXTURES.read_text("utf-8")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+    assert {f"mock_server/contract/revisions/{path.name}" for path in REVISIONS.values()} <= {*names}
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"mock_server", "contract_tests"}
 
