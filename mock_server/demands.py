@@ -107,8 +107,6 @@ DEMANDS: Mapping[str, Demand] = {
     "Q10": lambda fields: any("\0" in text for text in _texts(fields)),
     "Q13": lambda fields: any(not text.strip() for text in _texts(fields, "LoadNumber")),
     "Q17": lambda fields: any(len(text) > _LONG for text in _texts(fields)),
-    "Q18": lambda fields: "" in _texts(fields, *_OPTIONAL),
-    "Q19": lambda fields: any(text != text.strip() for text in _texts(fields, *_OPTIONAL)),
     "Q26": lambda fields: _number(_money(fields).get("Currency")) < 0,
     "Q44": lambda fields: any(_is_number(fields.get(name)) for name in _TEXTS),
     "Q45": lambda fields: any(isinstance(fields.get(name), bool) for name in (*_TEXTS, "PaymentDate")),
