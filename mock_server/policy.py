@@ -16,7 +16,7 @@ from mock_server.ledger import Ledger
 from mock_server.problems import problem
 from mock_server.profiles import choose, read_profile, read_questions
 from mock_server.responses import STYLE, Style
-from mock_server.revisions import NAMES, PAGE
+from mock_server.revisions import NAMES, PAGE, answers_of
 from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
@@ -95,8 +95,8 @@ DEFAULT_POLICY = Policy()
 def policy_named(profile: str, revision: str = PAGE) -> Policy:
     """The policy of a profile, a shipped one's name or a file, in a revision. ProfileError."""
     questions, read = read_questions(), read_profile(profile)
-    # What is answered by the revision's name, the document plays.
-    answers = {key: given for key, given in read.answers.items() if given != (revision,)}
+    by_document = answers_of(revision)
+    answers = {key: given for key, given in read.answers.items() if by_document.get(key) != frozenset(given)}
     choice = choose(questions, replace(read, answers=answers))
     notes = choice.notes
     if read.revision not in (None, *NAMES):

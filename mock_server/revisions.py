@@ -1,5 +1,6 @@
 """The revisions of the contract: the document as it is, or with an OpenAPI Overlay 1.0 applied to it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ def read_spec(path: Path, revision: str = PAGE) -> Spec:
         raise SpecError(f"There is no revision {revision}; there are {', '.join(NAMES)}.")
     name = f"{path}, revision {revision}"
     return Spec(overlaid(spec.document, read_document(REVISIONS[revision]), name), name)
+
+
+def answers_of(revision: str) -> Mapping[str, frozenset[str]]:
+    """How the document of a revision answers open questions by itself, where the page answers otherwise."""
+    if revision not in REVISIONS:
+        return {}
+    overlay: Any = read_document(REVISIONS[revision])
+    return {key: frozenset(answers) for key, answers in overlay["x-answers"].items()}
 
 
 def overlaid(document: object, overlay: Any, name: str) -> Any:

@@ -13,7 +13,8 @@ from openapi_spec_validator import validate
 
 from mock_server.documents import read_document
 from mock_server.opening import FixtureError
-from mock_server.revisions import NAMES, PAGE, overlaid, read_spec
+from mock_server.profiles import read_questions
+from mock_server.revisions import NAMES, PAGE, answers_of, overlaid, read_spec
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.shipped import FIXTURES, REVISIONS, SPEC
 from mock_server.spec import Spec, SpecError
@@ -36,6 +37,7 @@ OVERLAY: Json = {
             "properties": {"title": {"type": "string"}, "version": {"type": "string"}},
             "additionalProperties": False,
         },
+        "x-answers": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}},
         "extends": {"type": "string", "format": "uri-reference"},
         "actions": {
             "type": "array",
@@ -317,6 +319,20 @@ def test_profile_names_the_revision_and_the_option_wins(write: Write) -> None:
     assert speaks(Settings(profile=july, revision=PAGE)) == PAGE
     assert speaks(Settings(profile="newtonsoft", revision=JULY)) == JULY
     assert speaks(Settings(profile=unknown)) == PAGE
+
+
+@pytest.mark.parametrize("name", REVISIONS)
+def test_answers_of_a_revision_are_those_of_the_table(name: str) -> None:
+    questions, answers = read_questions(), answers_of(name)
+    assert all(questions[key].form_of(answer) for key, given in answers.items() for answer in given)
+    assert answers_of(PAGE) == {}
+
+
+def test_media_types_of_the_document_remain_those_of_a_profile_that_names_both(write: Write) -> None:
+    path = str(write("x.yaml", f"revision: 2026-07\nanswers: {{A3: [{PROBLEM}, {JSON}], Q49: accepted}}"))
+    with MockServer(settings=Settings(profile=path)) as mock, httpx2.Client(base_url=mock.url) as client:
+        assert type_of(client.get("/nope"), 404) == JSON
+        assert type_of(client.delete(LOADS), 405) == PROBLEM
 
 
 def test_profile_says_nothing_that_its_revision_plays(write: Write) -> None:
