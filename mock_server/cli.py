@@ -16,6 +16,7 @@ from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
+from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting
 from mock_server.serving import PortTaken, Server, listen, url_of
@@ -84,6 +85,12 @@ A fault says when it is injected and what it does, separated by commas:
 )
 @_option(
     "--spec", type=_file, default=SPEC, show_default="the shipped openapi.yaml", help="The OpenAPI document."
+)
+@_option(
+    "--revision",
+    default=PAGE,
+    type=click.Choice(NAMES),
+    help="The revision of the contract: the endpoint's page, or the vendor's OpenAPI document of July 2026.",
 )
 @_option(
     "--max-body",
@@ -155,6 +162,7 @@ def main(  # noqa: PLR0913 - one for each option
     port: int,
     fixtures: tuple[Path, ...],
     spec: Path,
+    revision: str,
     max_body: int,
     require_token: bool,
     clients: tuple[OAuthClient, ...],
@@ -183,11 +191,12 @@ def main(  # noqa: PLR0913 - one for each option
         journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
         admin=not no_admin,
+        revision=revision,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
-        read = Spec.read(spec)
+        read = read_spec(spec, revision)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         listeners = [listen(host, port)]
         if admin_port is not None:
@@ -216,7 +225,12 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
     url, ledger = urls[0], sandbox.ledger
     counts = Counter(load.status for load in ledger)
     checks = "an access token is required" if settings.require_token else "no access token is needed"
-    lines = [f"Serving on {url} (press Ctrl-C to stop; {checks})", *_switched_on(urls, sandbox, settings), ""]
+    speaks = "" if settings.revision == PAGE else f"revision {settings.revision}; "
+    lines = [
+        f"Serving on {url} (press Ctrl-C to stop; {speaks}{checks})",
+        *_switched_on(urls, sandbox, settings),
+        "",
+    ]
     lines += ["Operations:"]
     lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
     lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]

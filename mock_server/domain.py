@@ -50,8 +50,8 @@ class Payment(NamedTuple):
     """A customer payment.
 
     `reference` is the sender's and identifies the payment within its load; `id` is ours, is given
-    when the payment is recorded, and identifies it everywhere. `date` is the sender's instant in
-    RFC 3339, as sent (A15).
+    when the payment is recorded, and identifies it everywhere; `recorded_at` is when that was. `date`
+    is the sender's instant in RFC 3339, as sent (A15).
     """
 
     reference: str
@@ -62,6 +62,7 @@ class Payment(NamedTuple):
     check_number: str | None = None
     note: str | None = None
     id: str = ""
+    recorded_at: datetime | None = None
 
 
 class Stamp(NamedTuple):
@@ -93,6 +94,17 @@ class Load:
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def currency(self) -> int:
+        """The load's own: that of what was paid or billed; LOAD_CURRENCY if neither names one."""
+        money = self.total_paid or self.billed
+        return money.currency if money else LOAD_CURRENCY
+
+    @property
+    def billable(self) -> Money:
+        """What the customer owes; zero if nothing was billed."""
+        return self.billed or Money(Decimal(0), self.currency)
+
     def record(self, payment: Payment, stamp: Callable[[], Stamp]) -> "Load":
         """The load after `payment`; `stamp` is asked only if there is something to record.
 
@@ -116,14 +128,13 @@ class Load:
         The load's own currency is that of what was billed, else the first that a payment names. A
         payment in another currency is kept, and does not count towards the total (A14).
         """
-        billed_in = self.billed.currency if self.billed else LOAD_CURRENCY
-        own = self.total_paid or Money(Decimal(0), billed_in)
+        own = self.total_paid or Money(Decimal(0), self.currency)
         currency = own.currency or payment.amount.currency
         counts = payment.amount.currency in (currency, LOAD_CURRENCY)
         amount = _EXACT.add(own.amount, payment.amount.amount) if counts else own.amount
         return replace(
             self,
-            payments={**self.payments, payment.reference: payment},
+            payments={**self.payments, payment.reference: payment._replace(recorded_at=at)},
             total_paid=Money(amount, currency),
             paid_at=at,
         )

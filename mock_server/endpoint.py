@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.decimal_json import NotJson, decode, encode
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.problems import (
+    MEDIA_TYPE,
     ContentTooLarge,
     InvalidRequest,
     UnsupportedMediaType,
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_MAX_BODY = 1024 * 1024
 
 _OK = HTTPStatus.OK.value
+_OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
 Check = Callable[[Scope], None]
 """Looks at a request before its body is read; raises what `problems` has a row for."""
@@ -91,7 +93,12 @@ class OperationEndpoint:
     ) -> None:
         self.operation = operation
         self.checks = checks_of(gates, operation)
-        self.refuse = handler.refuse
+        self._refuse = handler.refuse
+        self._media_types = {
+            status: names[0].encode()
+            for status, names in operation.response_types.items()
+            if names and MEDIA_TYPE not in names
+        }
         self._handle: Callable[[ValidRequest], Awaitable[Any]] = handler.handle
         self._write: Callable[[Any], object] = _as_it_is
         if handler.fields is not None:
@@ -120,6 +127,19 @@ class OperationEndpoint:
                 raise InvalidRequest(operation.body.errors(trace.document))
         result = await self._handle(ValidRequest(trace.document, trace.query, trace.path))
         return Response(_OK, self._headers, encode(self._write(result)))
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+        return self.as_documented(self._refuse(error))
+
+    def as_documented(self, response: Response) -> Response:
+        """The response, with a media type of the document if that lists none of problems for its status."""
+        media_type = self._media_types.get(response.status)
+        if media_type is None:
+            return response
+        other = (b"content-type", media_type)
+        headers = [other if header == _OF_A_PROBLEM else header for header in response.headers]
+        return response._replace(headers=headers)
 
     def _check_headers(self, headers: Headers) -> None:
         known = dict(headers)

@@ -6,11 +6,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import problem
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T
+from mock_server.responses import LOAD, PAGE, RECORDED, Fields, FoundPage, Recorded, T
 from mock_server.trace import Response
 
 
@@ -36,16 +36,17 @@ class Handler(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def money_in(money: Mapping[str, Any]) -> Money:
-    """The money in `{Amount, Currency}`."""
-    return Money(Decimal(money["Amount"]), int(money["Currency"]))
+def money_in(money: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Money:
+    """The money in `{Amount, Currency}`; `own_currency` is the load's, for money that names none."""
+    currency = money.get("Currency")
+    return Money(Decimal(money["Amount"]), own_currency if currency is None else int(currency))
 
 
-def payment_in(body: Mapping[str, Any]) -> Payment:
-    """The payment in a request body, or in a fixture; it has no id yet."""
+def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Payment:
+    """The payment in a request body, or in a fixture; it has no id yet. `own_currency` is the load's."""
     return Payment(
         body["ReferenceNumber"],
-        money_in(body["Amount"]),
+        money_in(body["Amount"], own_currency),
         body["PaymentDate"],
         body.get("InvoiceNumber"),
         body.get("PaymentMethod"),
@@ -54,9 +55,13 @@ def payment_in(body: Mapping[str, Any]) -> Payment:
     )
 
 
-def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
+async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Recorded:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    return ledger.record(request.body["LoadNumber"], payment_in(request.body))
+    body, own_currency = request.body, LOAD_CURRENCY
+    if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
+        own_currency = (await ledger.load(number=body["LoadNumber"])).currency
+    load = await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+    return Recorded(load, load.payments[body["ReferenceNumber"]])
 
 
 def get_load(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
@@ -93,7 +98,7 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
 def load_handlers(ledger: Ledger) -> Mapping[str, Handler[Any]]:
     """The handlers of the operations on loads and their payments, by operationId."""
     return {
-        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), LOAD),
+        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), RECORDED),
         "getLoad": Handler(partial(get_load, ledger), LOAD),
         "searchLoads": Handler(partial(search_loads, ledger), PAGE),
     }

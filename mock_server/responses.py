@@ -153,6 +153,13 @@ class _Kept(NamedTuple):
 _NOTHING = _Kept({}, None, Raw(b"[]"))
 
 
+class Recorded(NamedTuple):
+    """A payment that was recorded, now or before, and its load."""
+
+    load: Load
+    payment: Payment
+
+
 class FoundPage(NamedTuple):
     """One page of a search, counted from 0, and the number of hits on all pages."""
 
@@ -177,6 +184,7 @@ PAYMENT = Fields[Payment](
         "paymentdate": lambda payment: payment.date,
         "paymentmethod": lambda payment: payment.method,
         "referencenumber": lambda payment: payment.reference,
+        "paidat": lambda payment: payment.recorded_at and instant_text(payment.recorded_at),
     }
 )
 
@@ -188,12 +196,31 @@ LOAD = Fields[Load](
         "status": lambda load: load.status,
         "paidat": lambda load: load.paid_at and instant_text(load.paid_at),
         "totalpaid": one(lambda load: load.total_paid, MONEY),
+        "totalbillable": one(lambda load: load.billable, MONEY),
         "customerpayments": Nested(_payments),
         "payments": Nested(_payments),
     },
     details=lambda load: load.details,
 )
 """What is known of a load, for any schema that shows one."""
+
+
+def _of_load(field: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
+    if not isinstance(field, Nested):
+        return lambda recorded: field(recorded.load)
+
+    def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Recorded]:
+        write = field.compile(spec, schema, where)
+        return lambda recorded: write(recorded.load)
+
+    return Nested(compiled)
+
+
+RECORDED = Fields[Recorded](
+    {**{name: _of_load(field) for name, field in LOAD.known.items()}, "id": lambda made: made.payment.id},
+    details=lambda recorded: recorded.load.details,
+)
+"""What is known of a payment and its load: all that is known of the load, but the id is the payment's."""
 
 PAGE = Fields[FoundPage](
     {

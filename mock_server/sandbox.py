@@ -13,6 +13,7 @@ from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
 from mock_server.problems import InvalidRequest
 from mock_server.rates import NotARate, Rate
+from mock_server.revisions import PAGE
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
@@ -32,7 +33,7 @@ class Settings:
     `max_body` and `journal_body` are bytes, `token_lifetime` is in seconds, `journal` is the number of
     requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
-    `operation=recordCustomerPayment,drop=after`.
+    `operation=recordCustomerPayment,drop=after`. `revision` is that of the contract, `page` or `2026-07`.
     Without `admin` there is no admin API.
     """
 
@@ -45,6 +46,7 @@ class Settings:
     journal: int = DEFAULT_ENTRIES
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
+    revision: str = PAGE
 
 
 _DEFAULT = Settings()
