@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "documents": {"yaml", ".decimal_json"},
     "schemas": {"jsonschema_rs", ".instants"},
     "spec": {".documents", ".schemas"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
     "ledger": {".domain"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
@@ -40,13 +41,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".handlers", ".journal", ".ledger"}
-    | {".limits", ".problems", ".rates", ".router", ".spec", ".tokens"},
+    | {".limits", ".problems", ".rates", ".revisions", ".router", ".spec", ".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
-    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped", ".spec"},
+    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".revisions", ".sandbox"}
+    | {".serving", ".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
-    | {".opening", ".router", ".sandbox", ".serving", ".shipped", ".spec", ".tokens"},
+    | {".opening", ".revisions", ".router", ".sandbox", ".serving", ".shipped", ".spec", ".tokens"},
 }
 """Beside the standard library; a dot stands for this package."""
 
