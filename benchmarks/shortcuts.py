@@ -9,13 +9,12 @@ removed. Each is switched off inside a server process of its own.
 import json
 import statistics
 from collections.abc import Callable, Mapping
-from typing import Any, cast
 
 import click
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from benchmarks.__main__ import free_port, micros_per_request, payment, post, serving
-from mock_server import decimal_json, endpoint, responses
+from mock_server import decimal_json, policy, responses
 from mock_server import serving as server
 from mock_server.cli import main as serve_mock
 
@@ -28,17 +27,17 @@ def _write_head_and_body_apart() -> None:
 def _read_json_carefully() -> None:
     def decode(body: bytes) -> object:
         try:
-            return decimal_json._decode_carefully(body)  # noqa: SLF001
+            return decimal_json._decode_carefully(body, decimal_json._object)  # noqa: SLF001
         except json.JSONDecodeError as error:
             raise decimal_json.NotJson(str(error)) from error
 
-    vars(endpoint)["decode"] = decode
+    vars(policy)["decode"] = decode
 
 
 def _write_all_payments_again() -> None:
-    known = cast("dict[str, Any]", responses.LOAD.known)
-    for name in ("customerpayments", "payments"):
-        known[name] = responses.many(lambda load: load.payments.values(), responses.PAYMENT)
+    vars(responses)["PaymentsWriter"] = lambda write: (
+        lambda load: [write(payment) for payment in load.payments.values()]
+    )
 
 
 WITHOUT: Mapping[str, Callable[[], None]] = {

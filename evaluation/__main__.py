@@ -68,10 +68,15 @@ class Summary:
     as_expected: bool = True
 
 
+def _suites_on(free: Freedoms) -> Suites:
+    """The suites that meet a correct service: where each payment must be waited for, not the long ones."""
+    return ON_A_ROAD if free.lag_milliseconds else SUITES[:-1]
+
+
 def _freedoms(options: Options, summary: Summary) -> None:
     # The longest first, so that no process has the last of them to itself.
     pairs = [(freedom(name, 3), SUITES[-1:]) for name in GENERATED]
-    pairs += [(freedom(name, 10), SUITES[:-1]) for name in COMBINATIONS]
+    pairs += [(freedom(name, 10), _suites_on(free)) for name, free in COMBINATIONS.items()]
     pairs += [(at_the_end_of(name), ON_A_ROAD) for name in ROADS]
     chosen = options.chosen([subject for subject, _ in pairs])
     if options.only_list or not chosen:

@@ -16,9 +16,10 @@ from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
+from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import ADMIN_PREFIX
-from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting
+from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of
 from mock_server.serving import PortTaken, Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
@@ -88,8 +89,8 @@ A fault says when it is injected and what it does, separated by commas:
 )
 @_option(
     "--revision",
-    default=PAGE,
     type=click.Choice(NAMES),
+    show_default="that of the profile, else page",
     help="The revision of the contract: the endpoint's page, or the vendor's OpenAPI document of July 2026.",
 )
 @_option(
@@ -154,6 +155,13 @@ A fault says when it is injected and what it does, separated by commas:
     show_default="the same port",
     help="Serve the admin API on a port of its own; 0 picks a free one.",
 )
+@_option(
+    "--profile",
+    default=DEFAULT,
+    metavar="FILE|NAME",
+    help="What is done about the questions that the contract leaves open: a profile in YAML or JSON, or one "
+    "of the shipped ones, default and newtonsoft.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -162,7 +170,7 @@ def main(  # noqa: PLR0913 - one for each option
     port: int,
     fixtures: tuple[Path, ...],
     spec: Path,
-    revision: str,
+    revision: str | None,
     max_body: int,
     require_token: bool,
     clients: tuple[OAuthClient, ...],
@@ -174,6 +182,7 @@ def main(  # noqa: PLR0913 - one for each option
     no_admin: bool,
     admin_port: int | None,
     log_level: str,
+    profile: str,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -192,11 +201,13 @@ def main(  # noqa: PLR0913 - one for each option
         journal_body=journal_body,
         admin=not no_admin,
         revision=revision,
+        profile=profile,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
-        read = read_spec(spec, revision)
+        spoken = revision_of(settings)
+        read = read_spec(spec, spoken)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         listeners = [listen(host, port)]
         if admin_port is not None:
@@ -210,7 +221,7 @@ def main(  # noqa: PLR0913 - one for each option
             None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
         ),
         log_level,
-        on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
+        on_start=lambda: say(_greeting(urls, spoken, read, sandbox, settings)),
         shows_transport=sandbox.can_fail,
     )
     # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
@@ -221,11 +232,11 @@ def main(  # noqa: PLR0913 - one for each option
     say("Stopped.")
 
 
-def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
+def _greeting(urls: list[str], revision: str, spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
     url, ledger = urls[0], sandbox.ledger
     counts = Counter(load.status for load in ledger)
     checks = "an access token is required" if settings.require_token else "no access token is needed"
-    speaks = "" if settings.revision == PAGE else f"revision {settings.revision}; "
+    speaks = "" if revision == PAGE else f"revision {revision}; "
     lines = [
         f"Serving on {url} (press Ctrl-C to stop; {speaks}{checks})",
         *_switched_on(urls, sandbox, settings),
@@ -253,6 +264,9 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]
+    if settings.profile != DEFAULT:
+        lines.append(f"Profile: {settings.profile}")
+    lines += [f"  {note}" for note in sandbox.notes]
     return lines
 
 

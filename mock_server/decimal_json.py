@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -42,12 +43,15 @@ _LONGEST_INTEGER = 308
 _LONG_INTEGER = re.compile(rb"[0-9]{%d}" % (_LONGEST_INTEGER + 1))
 
 
-def decode(body: bytes) -> object:
+Pairs = list[tuple[str, object]]
+
+
+def decode(body: bytes, object_of: "Callable[[Pairs], dict[str, object]] | None" = None) -> object:
     """The document in `body`, with `int` and `Decimal` for numbers.
 
     NotJson if it is not JSON in UTF-8, is nested too deeply to be read, holds a lone surrogate, or an
-    object has a field twice (one of the two would be lost). A number beyond the range of a double
-    is read as the decimal NaN, which fails every `type`.
+    object has a field twice (one of the two would be lost), unless `object_of` makes objects of those. A
+    number beyond the range of a double is read as the decimal NaN, which fails every `type`.
     """
     try:
         document = _decoder.decode(body)
@@ -61,7 +65,7 @@ def decode(body: bytes) -> object:
             or body.find(b"\\") >= 0
             or (len(body) > _LONGEST_INTEGER and _LONG_INTEGER.search(body))
         ):
-            return _decode_carefully(body)
+            return _decode_carefully(body, object_of or _object)
     except UnicodeDecodeError as error:
         raise NotJson("it is not UTF-8") from error
     except RecursionError as error:
@@ -71,12 +75,17 @@ def decode(body: bytes) -> object:
     return document
 
 
-def _decode_carefully(body: bytes) -> object:
+def _decode_carefully(body: bytes, object_of: Callable[[Pairs], dict[str, object]]) -> object:
     """The same, of JSON that `_decoder` has read, with an eye on every field and every integer."""
-    return json.loads(body, object_pairs_hook=_object, parse_float=_decimal, parse_int=number)
+    return json.loads(body, object_pairs_hook=object_of, parse_float=_decimal, parse_int=number)
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def last_of_each(pairs: Pairs) -> dict[str, object]:
+    """An object in which the last of the fields of one name counts."""
+    return dict(pairs)
+
+
+def _object(pairs: Pairs) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, value in pairs:
         if name in fields:

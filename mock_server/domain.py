@@ -3,7 +3,7 @@
 R and A numbers are clauses of the contract; the README lists them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import MAX_PREC, Context, Decimal
@@ -72,6 +72,40 @@ class Stamp(NamedTuple):
     at: datetime
 
 
+Find = Callable[[Mapping[str, Payment], str], Payment | None]
+"""Finds the payment that a reference names, among those of a load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the contract leaves open about recording, as chosen; by default as the README says it."""
+
+    find: Find = dict.get  # type: ignore[assignment]
+    """The payment that a reference names, among those of a load (A9)."""
+    replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
+    """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""
+    checks: "Sequence[Callable[[Load, Payment], None]]" = ()
+    """What raises, if it refuses a new payment that breaks no rule."""
+    kept: "Callable[[Load, Payment], Payment] | None" = None
+    """The payment as it is kept; None for as it was sent."""
+    add: Callable[[Decimal, Decimal], Decimal] = _EXACT.add
+    """Adds an amount to a total (A20)."""
+    share_of_load_currency: Decimal = Decimal(1)
+    """How much of a payment in LOAD_CURRENCY counts towards the total (A14)."""
+    share_of_other_currency: Decimal = Decimal(0)
+    currency: int | None = None
+    """The total's currency where nothing was billed; None for that of the first payment."""
+    status_when_part_paid: str | None = None
+    """The status after a payment; None for what it was (A12)."""
+    status_when_paid: str | None = SETTLED_STATUS
+    status_without_amount: str | None = None
+    paid_at_stays: bool = False
+    """Whether `paid_at` is when the first payment was recorded, not the latest (A16)."""
+
+
+TERMS = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """A load and the payments recorded on it: by reference, oldest first, never changed in place.
@@ -105,36 +139,56 @@ class Load:
         """What the customer owes; zero if nothing was billed."""
         return self.billed or Money(Decimal(0), self.currency)
 
-    def record(self, payment: Payment, stamp: Callable[[], Stamp]) -> "Load":
+    def record(self, payment: Payment, stamp: Callable[[], Stamp], terms: Terms = TERMS) -> "Load":
         """The load after `payment`; `stamp` is asked only if there is something to record.
 
-        A reference that the load already has changes nothing, whatever else the payment says and
+        A reference that the load already has records nothing, whatever else the payment says and
         whatever status the load is in by now (R6, A6, A7, A10). Otherwise the load must be payable
         (R1; LoadNotPayable if not, R2), and becomes Completed once what was billed is paid (A12).
-        Overpaying is allowed (A13).
+        Overpaying is allowed (A13). `terms` say otherwise where the contract lets them.
         """
-        if payment.reference in self.payments:
-            return self
+        original = terms.find(self.payments, payment.reference)
+        if original is not None:
+            return self if terms.replay is None else terms.replay(self, original, payment, stamp)
         if self.status not in PAYABLE_STATUSES:
             raise LoadNotPayable
+        for check in terms.checks:
+            check(self, payment)
         given = stamp()
-        after = self.with_payment(payment._replace(id=given.id), given.at)
-        settled = self.billed and after.total_paid and after.total_paid.amount >= self.billed.amount
-        return replace(after, status=SETTLED_STATUS) if settled else after
+        after = self.with_payment(payment._replace(id=given.id), given.at, terms)
+        status = self._status_after(after.total_paid, terms)
+        return after if status is None else replace(after, status=status)
 
-    def with_payment(self, payment: Payment, at: datetime | None) -> "Load":
+    def _status_after(self, total: Money | None, terms: Terms) -> str | None:
+        if self.billed is None:
+            return terms.status_without_amount
+        is_paid = total is not None and total.amount >= self.billed.amount
+        return terms.status_when_paid if is_paid else terms.status_when_part_paid
+
+    def with_payment(self, payment: Payment, at: datetime | None, terms: Terms = TERMS) -> "Load":
         """The load with one more payment and the total that follows (R7); its status stays.
 
         The load's own currency is that of what was billed, else the first that a payment names. A
         payment in another currency is kept, and does not count towards the total (A14).
         """
-        own = self.total_paid or Money(Decimal(0), self.currency)
-        currency = own.currency or payment.amount.currency
-        counts = payment.amount.currency in (currency, LOAD_CURRENCY)
-        amount = _EXACT.add(own.amount, payment.amount.amount) if counts else own.amount
+        kept = payment if terms.kept is None else terms.kept(self, payment)
         return replace(
             self,
-            payments={**self.payments, payment.reference: payment._replace(recorded_at=at)},
-            total_paid=Money(amount, currency),
-            paid_at=at,
+            payments={**self.payments, payment.reference: kept._replace(recorded_at=at)},
+            total_paid=self._total_with(kept.amount, payment.amount.currency, terms),
+            paid_at=self.paid_at if terms.paid_at_stays and self.paid_at else at,
         )
+
+    def _total_with(self, paid: Money, sent_in: int, terms: Terms) -> Money:
+        own = self.total_paid or Money(Decimal(0), self.currency)
+        currency = own.currency or terms.currency or paid.currency
+        share = (
+            terms.share_of_load_currency
+            if sent_in == LOAD_CURRENCY
+            else Decimal(1)
+            if sent_in == currency
+            else terms.share_of_other_currency
+        )
+        if not share:
+            return Money(own.amount, currency)
+        return Money(terms.add(own.amount, _EXACT.multiply(paid.amount, share)), currency)

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.decimal_json import NotJson, decode, encode
+from mock_server.decimal_json import NotJson, encode
 from mock_server.handlers import Handler, ValidRequest
+from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import (
     MEDIA_TYPE,
     ContentTooLarge,
@@ -74,10 +75,15 @@ class NoOperation:
     """Refuses requests whose path or method no operation has."""
 
     operation = None
-    refuse = staticmethod(problem)
 
-    def __init__(self, why: Callable[[Trace], Exception], gates: Sequence[Gate] = ()) -> None:
+    def __init__(
+        self,
+        why: Callable[[Trace], Exception],
+        gates: Sequence[Gate] = (),
+        refuse: Callable[[Exception], Response] = problem,
+    ) -> None:
         self.checks = checks_of(gates, None)
+        self.refuse = refuse
         self._why = why
 
     async def succeed(self, trace: Trace, _receive: Receive) -> Response:
@@ -88,8 +94,15 @@ class NoOperation:
 class OperationEndpoint:
     """Serves one operation with its handler. SpecError if its response requires what nothing fills."""
 
-    def __init__(
-        self, spec: Spec, operation: Operation, handler: Handler[Any], max_body: int, gates: Sequence[Gate]
+    def __init__(  # noqa: PLR0913 - one for each thing that an operation is made of
+        self,
+        spec: Spec,
+        operation: Operation,
+        handler: Handler[Any],
+        max_body: int,
+        gates: Sequence[Gate],
+        *,
+        policy: Policy = DEFAULT_POLICY,
     ) -> None:
         self.operation = operation
         self.checks = checks_of(gates, operation)
@@ -104,8 +117,11 @@ class OperationEndpoint:
         if handler.fields is not None:
             self._write = compile_response(spec, operation.success, handler.fields, operation.id)
         self._headers = header_list({"content-type": "application/json", **handler.headers})
-        self._takes = operation.media_types.take
-        self._takes_forms = FORM in operation.media_types.names
+        self._takes = policy.take(operation.media_types.take)
+        self._takes_forms = operation.takes_forms
+        self._read_json = policy.reader(spec, operation)
+        self._status_of_body_first = policy.status_of_body_first
+        self._instead = handler.instead
         self._subject = operation.subject
         self._max_body = max_body
 
@@ -117,15 +133,23 @@ class OperationEndpoint:
             if errors := operation.query.errors(trace.query):
                 raise InvalidRequest(errors)
         if operation.body is not None:
-            self._check_headers(trace.scope["headers"])
+            try:
+                self._check_headers(trace.scope["headers"])
+            except UnsupportedMediaType as error:
+                raise await self._body_first(error, trace, receive) from None
             body = await self.read(trace, receive) if trace.body is None else trace.body
             if len(body) > self._max_body:
                 raise ContentTooLarge(self._max_body)
             if not trace.parsed:
                 self._parse_body(trace, body)
             if not operation.body.accepts(trace.document):
-                raise InvalidRequest(operation.body.errors(trace.document))
-        result = await self._handle(ValidRequest(trace.document, trace.query, trace.path))
+                refusal = InvalidRequest(operation.body.errors(trace.document))
+                if self._instead is None:
+                    raise refusal
+                return self._success(await self._instead(trace.document, refusal))
+        return self._success(await self._handle(ValidRequest(trace.document, trace.query, trace.path)))
+
+    def _success(self, result: object) -> Response:
         return Response(_OK, self._headers, encode(self._write(result)))
 
     def refuse(self, error: Exception) -> Response:
@@ -140,6 +164,15 @@ class OperationEndpoint:
         other = (b"content-type", media_type)
         headers = [other if header == _OF_A_PROBLEM else header for header in response.headers]
         return response._replace(headers=headers)
+
+    async def _body_first(self, error: Exception, trace: Trace, receive: Receive) -> Exception:
+        if self._status_of_body_first is None:
+            return error
+        body = await self.read(trace, receive)
+        if body.lstrip().startswith(b"{"):
+            return error
+        status = HTTPStatus(int(self._status_of_body_first))
+        return InvalidRequest({WHOLE_BODY: ["The request body must be an object."]}, status)
 
     def _check_headers(self, headers: Headers) -> None:
         known = dict(headers)
@@ -177,9 +210,19 @@ class OperationEndpoint:
 
     def _parse_body(self, trace: Trace, body: bytes) -> None:
         is_form = self._takes_forms and _is_form(trace.scope["headers"])
-        trace.document = _form_in(body) if is_form else _json_in(body)
+        trace.document = _form_in(body) if is_form else self._json_in(body)
         trace.parsed = True
         self._note_subject(trace)
+
+    def _json_in(self, body: bytes) -> object:
+        try:
+            return self._read_json(body)
+        except NotJson as error:
+            if not body.strip():
+                raise InvalidRequest({WHOLE_BODY: ["A request body is required."]}) from error
+            raise InvalidRequest(
+                {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
+            ) from error
 
     def _note_subject(self, trace: Trace) -> None:
         load, reference = self._subject
@@ -198,15 +241,6 @@ def _found(place: Place | None, trace: Trace) -> object:
 
 def _as_it_is(thing: object) -> object:
     return thing
-
-
-def _json_in(body: bytes) -> object:
-    try:
-        return decode(body)
-    except NotJson as error:
-        if not body.strip():
-            raise InvalidRequest({WHOLE_BODY: ["A request body is required."]}) from error
-        raise InvalidRequest({WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}) from error
 
 
 def _is_form(headers: Headers) -> bool:

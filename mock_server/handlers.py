@@ -6,11 +6,21 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, TERMS, Find, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.problems import problem
-from mock_server.responses import LOAD, PAGE, RECORDED, Fields, FoundPage, Recorded, T
+from mock_server.problems import InvalidRequest, problem
+from mock_server.responses import (
+    STYLE,
+    Fields,
+    FoundPage,
+    Recorded,
+    Style,
+    T,
+    load_fields,
+    page_fields,
+    recorded_fields,
+)
 from mock_server.trace import Response
 
 
@@ -27,13 +37,15 @@ class Handler(Generic[T]):
     """What serves an operation, and the fields of what it returns; None if that is JSON already.
 
     `refuse` makes the response of what the function, or a check before it, raises; `headers` are what a
-    success has besides its media type.
+    success has besides its media type. `instead` is asked about a body that its schema refuses, and raises
+    the refusal, or another one, or returns what the function does.
     """
 
     handle: Callable[[ValidRequest], Awaitable[T]]
     fields: Fields[T] | None
     refuse: Callable[[Exception], Response] = problem
     headers: Mapping[str, str] = field(default_factory=dict)
+    instead: Callable[[object, InvalidRequest], Awaitable[T]] | None = None
 
 
 def money_in(money: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Money:
@@ -55,13 +67,13 @@ def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Pa
     )
 
 
-async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Recorded:
-    """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
+async def record_customer_payment(ledger: Ledger, find: Find, request: ValidRequest) -> Recorded:
+    """Records a payment, and finds it among those of its load; LoadNotFound (R3), LoadNotPayable (R2)."""
     body, own_currency = request.body, LOAD_CURRENCY
     if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
         own_currency = (await ledger.load(number=body["LoadNumber"])).currency
     load = await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
-    return Recorded(load, load.payments[body["ReferenceNumber"]])
+    return Recorded(load, find(load.payments, body["ReferenceNumber"]))
 
 
 def get_load(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
@@ -95,12 +107,20 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     return FoundPage(page, size, len(found), loads)
 
 
-def load_handlers(ledger: Ledger) -> Mapping[str, Handler[Any]]:
+def load_handlers(
+    ledger: Ledger,
+    style: Style = STYLE,
+    refuse: Callable[[Exception], Response] = problem,
+    find: Find = TERMS.find,
+) -> Mapping[str, Handler[Any]]:
     """The handlers of the operations on loads and their payments, by operationId."""
+    load, page = load_fields(style), page_fields(style)
     return {
-        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), RECORDED),
-        "getLoad": Handler(partial(get_load, ledger), LOAD),
-        "searchLoads": Handler(partial(search_loads, ledger), PAGE),
+        "recordCustomerPayment": Handler(
+            partial(record_customer_payment, ledger, find), recorded_fields(style), refuse
+        ),
+        "getLoad": Handler(partial(get_load, ledger), load, refuse),
+        "searchLoads": Handler(partial(search_loads, ledger), page, refuse),
     }
 
 

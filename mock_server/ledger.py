@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Payment, Stamp
+from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Payment, Stamp, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,14 @@ class MemoryLedger:
     """Keeps the loads in this process. Every call runs to its end without letting another in."""
 
     def __init__(
-        self, loads: Iterable[Load], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        loads: Iterable[Load],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        terms: Terms = TERMS,
     ) -> None:
         self._opening = {load.number: load for load in loads}
         self._clock = clock
+        self._terms = terms
         self._open()
 
     def _open(self) -> None:
@@ -104,7 +108,7 @@ class MemoryLedger:
         before = self._loads.get(number)
         if before is None:
             raise _no_load(number)
-        after = self._loads[number] = before.record(payment, self._stamp)
+        after = self._loads[number] = before.record(payment, self._stamp, self._terms)
         return after
 
     def _stamp(self) -> Stamp:

@@ -94,10 +94,16 @@ class ContentTooLarge(Exception):
 
 
 class InvalidRequest(Exception):
-    """The request breaks its schema. `errors`: field -> sentences, `$` for the body as a whole."""
+    """The request breaks its schema. `errors`: field -> sentences, `$` for the body as a whole.
 
-    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+    `status` is another where a profile says so.
+    """
+
+    def __init__(
+        self, errors: Mapping[str, Sequence[str]], status: HTTPStatus = HTTPStatus.BAD_REQUEST
+    ) -> None:
         self.errors = errors
+        self.status = status
         super().__init__(next(iter(errors.values()))[0])
 
 
@@ -130,6 +136,8 @@ ROWS: Mapping[type[Exception], Row] = {
 _SERVER_ERROR = Row(HTTPStatus.INTERNAL_SERVER_ERROR)
 _RETRY_AFTER = 60
 _TITLE = {HTTPStatus.BAD_REQUEST: "One or more validation errors occurred."}
+_SECTIONS = {HTTPStatus.UNPROCESSABLE_ENTITY: "5.21", HTTPStatus.MISDIRECTED_REQUEST: "5.20"}
+"""Where RFC 9110 leaves numbers out."""
 
 
 def check_rows() -> None:
@@ -156,17 +164,31 @@ def header_list(headers: Mapping[str, str]) -> Headers:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
+class Refusal(NamedTuple):
+    """What is said of an error: the status, the sentences by field, and the first of them."""
+
+    status: HTTPStatus
+    errors: Mapping[str, Sequence[str]]
+    detail: str
+    headers: Mapping[str, str]
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What is said of an error, in whatever form."""
+    status, field = ROWS.get(type(error), _SERVER_ERROR)
+    errors: Mapping[str, Sequence[str]] = {} if field is None else {field: [str(error)]}
+    if isinstance(error, InvalidRequest):
+        status = error.status
+        errors = {} if status is HTTPStatus.NOT_FOUND else error.errors
+    detail = "" if status is HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
+    return Refusal(status, errors, detail, getattr(error, "headers", {}))
+
+
 def problem(error: Exception) -> Response:
     """The problem document for an error."""
-    status, field = ROWS.get(type(error), _SERVER_ERROR)
-    more: dict[str, object] = {}
-    if status is not HTTPStatus.INTERNAL_SERVER_ERROR:
-        more["detail"] = str(error)
-    if isinstance(error, InvalidRequest):
-        more["errors"] = error.errors
-    if field is not None:
-        more["errors"] = {field: [str(error)]}
-    headers = {"content-type": MEDIA_TYPE, **getattr(error, "headers", {})}
+    status, errors, detail, more_headers = refusal_of(error)
+    more = {name: value for name, value in (("detail", detail), ("errors", errors)) if value}
+    headers = {"content-type": MEDIA_TYPE, **more_headers}
     return Response(status.value, header_list(headers), _problem_body(status, more))
 
 
@@ -196,18 +218,22 @@ def failure(code: int, retry_after: int | None, *, with_problem: bool) -> Respon
 
 def _problem_body(status: HTTPStatus, more: Mapping[str, object]) -> bytes:
     """A problem document: what every problem has, and what this one has besides."""
-    document = {
-        "type": _type(status),
-        "title": _TITLE.get(status, status.phrase),
-        "status": status.value,
-        **more,
-        "traceId": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
-    }
-    return encode(document)
+    return encode({**head_of(status), **more, "traceId": trace_id()})
+
+
+def head_of(status: HTTPStatus) -> dict[str, object]:
+    """What every problem of this status begins with."""
+    return {"type": _type(status), "title": _TITLE.get(status, status.phrase), "status": status.value}
+
+
+def trace_id() -> str:
+    """A fresh traceId."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def _type(status: HTTPStatus) -> str:
     if status is HTTPStatus.TOO_MANY_REQUESTS:  # the one that is not in RFC 9110
         return "https://tools.ietf.org/html/rfc6585#section-4"
     section = f"5.{status - 399}" if status < HTTPStatus.INTERNAL_SERVER_ERROR else f"6.{status - 499}"
+    section = _SECTIONS.get(status, section)
     return f"https://tools.ietf.org/html/rfc9110#section-15.{section}"

@@ -1,7 +1,8 @@
 """Which fields a response has: its schema names them, the tables here fill them."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -36,6 +37,11 @@ class Fields(Generic[T]):
 
     known: Mapping[str, Writer[T] | Nested[T]]
     details: Callable[[T], Mapping[str, object]] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """How a field is written that the schema writes otherwise, by the schema's name."""
+    only: frozenset[str] | None = None
+    """The fields of the schema that are written, in lowercase; None for all."""
+    omits_null: bool = False
 
 
 def compile_response(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], where: str) -> Writer[T]:
@@ -60,10 +66,19 @@ def compile_response(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], w
         elif fields.details is not None:
             writers.append((name, _detail(fields.details, name, spec.example(field_schema))))
 
+    writers = [
+        (fields.names.get(name, name), write_field)
+        for name, write_field in writers
+        if fields.only is None or name.lower() in fields.only
+    ]
+
     def write(thing: T) -> dict[str, object]:
         return {name: write_field(thing) for name, write_field in writers}
 
-    return write
+    def write_what_is_there(thing: T) -> dict[str, object]:
+        return {name: value for name, value in write(thing).items() if value is not None}
+
+    return write_what_is_there if fields.omits_null else write
 
 
 def _is_filled(spec: Spec, schema: Mapping[str, Any], fields: Fields[T]) -> bool:
@@ -154,10 +169,13 @@ _NOTHING = _Kept({}, None, Raw(b"[]"))
 
 
 class Recorded(NamedTuple):
-    """A payment that was recorded, now or before, and its load."""
+    """A payment that was recorded, now or before, and its load.
+
+    The payment is None where a profile takes one and records nothing.
+    """
 
     load: Load
-    payment: Payment
+    payment: Payment | None
 
 
 class FoundPage(NamedTuple):
@@ -169,8 +187,86 @@ class FoundPage(NamedTuple):
     loads: list[Load]
 
 
-def _payments(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Load]:
-    return PaymentsWriter(compile_response(spec, _items(spec, schema), PAYMENT, where))
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How responses are written where the contract leaves it open; by default as the document writes them."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """How the fields of a load are written, by the document's names (A1)."""
+    fields_in_load: frozenset[str] | None = None
+    """The fields of a payment in a load, in lowercase; None for all of the document's (A1)."""
+    order: Callable[[list[Payment]], Sequence[Payment]] | None = None
+    """The order of payments, given oldest first; None for that."""
+    payment: Callable[[Payment], Payment] | None = None
+    """A payment as it is shown; None for as it is kept."""
+    paid_at: Callable[[str], str] | None = None
+    """When a load was paid as it is shown, given in UTC with `Z`; None for that."""
+    omits_null: bool = False
+
+
+STYLE = Style()
+
+
+def load_fields(style: Style = STYLE) -> "Fields[Load]":
+    """What is known of a load, for any schema that shows one."""
+    payment = replace(PAYMENT, omits_null=style.omits_null)
+    shown = _payments(style, payment)
+    in_load = _payments(style, replace(payment, only=style.fields_in_load))
+    known = {**_LOAD, "paidat": partial(_paid_at, style.paid_at or str)}
+    return Fields(
+        {**known, "customerpayments": shown, "payments": in_load},
+        details=lambda load: load.details,
+        names=style.names,
+        omits_null=style.omits_null,
+    )
+
+
+def recorded_fields(style: Style = STYLE) -> "Fields[Recorded]":
+    """What is known of a payment and its load: all that is known of the load, but the id is the payment's."""
+    load = load_fields(style)
+    return Fields(
+        {**{name: _of_load(each) for name, each in load.known.items()}, "id": _payment_id},
+        details=lambda recorded: recorded.load.details,
+        names=load.names,
+        omits_null=load.omits_null,
+    )
+
+
+def _of_load(field: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
+    if not isinstance(field, Nested):
+        return lambda recorded: field(recorded.load)
+
+    def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Recorded]:
+        write = field.compile(spec, schema, where)
+        return lambda recorded: write(recorded.load)
+
+    return Nested(compiled)
+
+
+def _payment_id(recorded: Recorded) -> str | None:
+    return recorded.payment and recorded.payment.id
+
+
+def page_fields(style: Style = STYLE) -> "Fields[FoundPage]":
+    """What is known of a page of hits."""
+    return Fields({**_PAGE, "items": many(lambda found: found.loads, load_fields(style))})
+
+
+def _payments(style: Style, fields: Fields[Payment]) -> Nested[Load]:
+    order, shown = style.order or list, style.payment
+
+    def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Load]:
+        write = compile_response(spec, _items(spec, schema), fields, where)
+        write_shown = write if shown is None else lambda payment: write(shown(payment))
+        if style.order is None:
+            return PaymentsWriter(write_shown)
+        return lambda load: [write_shown(payment) for payment in order([*load.payments.values()])]
+
+    return Nested(compiled)
+
+
+def _paid_at(write: Callable[[str], str], load: Load) -> str | None:
+    return None if load.paid_at is None else write(instant_text(load.paid_at))
 
 
 MONEY = Fields[Money]({"amount": lambda money: money.amount, "currency": lambda money: money.currency})
@@ -188,45 +284,21 @@ PAYMENT = Fields[Payment](
     }
 )
 
-LOAD = Fields[Load](
-    {
-        "id": lambda load: load.id,
-        "loadnumber": lambda load: load.number,
-        "ordernumber": lambda load: load.order_number,
-        "status": lambda load: load.status,
-        "paidat": lambda load: load.paid_at and instant_text(load.paid_at),
-        "totalpaid": one(lambda load: load.total_paid, MONEY),
-        "totalbillable": one(lambda load: load.billable, MONEY),
-        "customerpayments": Nested(_payments),
-        "payments": Nested(_payments),
-    },
-    details=lambda load: load.details,
-)
-"""What is known of a load, for any schema that shows one."""
+_LOAD: Mapping[str, Writer[Load] | Nested[Load]] = {
+    "id": lambda load: load.id,
+    "loadnumber": lambda load: load.number,
+    "ordernumber": lambda load: load.order_number,
+    "status": lambda load: load.status,
+    "totalpaid": one(lambda load: load.total_paid, MONEY),
+    "totalbillable": one(lambda load: load.billable, MONEY),
+}
+_PAGE: Mapping[str, Writer[FoundPage] | Nested[FoundPage]] = {
+    "page": lambda found: found.page,
+    "pagesize": lambda found: found.size,
+    "total": lambda found: found.total,
+}
 
-
-def _of_load(field: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
-    if not isinstance(field, Nested):
-        return lambda recorded: field(recorded.load)
-
-    def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Recorded]:
-        write = field.compile(spec, schema, where)
-        return lambda recorded: write(recorded.load)
-
-    return Nested(compiled)
-
-
-RECORDED = Fields[Recorded](
-    {**{name: _of_load(field) for name, field in LOAD.known.items()}, "id": lambda made: made.payment.id},
-    details=lambda recorded: recorded.load.details,
-)
-"""What is known of a payment and its load: all that is known of the load, but the id is the payment's."""
-
-PAGE = Fields[FoundPage](
-    {
-        "page": lambda found: found.page,
-        "pagesize": lambda found: found.size,
-        "total": lambda found: found.total,
-        "items": many(lambda found: found.loads, LOAD),
-    }
-)
+LOAD = load_fields()
+"""What is known of a load, as the admin API and tests see it."""
+PAGE = page_fields()
+"""A page of such loads."""

@@ -13,8 +13,8 @@ from mock_server.clock import Clock
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
 from mock_server.handlers import Handler
+from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
-from mock_server.schemas import Checker
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.trace import ClientGone, Trace
 
@@ -40,6 +40,7 @@ class Routes:
         gates: Sequence[Gate] = (),
         faults: Faults | None = None,
         watchers: Sequence[Watcher] = (),
+        policy: Policy = DEFAULT_POLICY,
     ) -> None:
         self.faults = faults
         self.watchers = list(watchers)
@@ -53,14 +54,17 @@ class Routes:
                 _Path(
                     path,
                     {
-                        each.method: OperationEndpoint(spec, each, handlers[each.id], max_body, gates)
+                        each.method: OperationEndpoint(
+                            spec, each, handlers[each.id], max_body, gates, policy=_policy_of(each, policy)
+                        )
                         for each in those
                     },
                     gates,
+                    _policy_of(those[0], policy),
                 )
                 for path, those in operations.items()
             ]
-        self._no_path = NoOperation(_unknown_path, gates)
+        self._no_path = NoOperation(_unknown_path, gates, policy.refuse)
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
@@ -79,6 +83,15 @@ def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
         raise SpecError(f"{spec.name}: {needless} has a handler, but is not an operation")
 
 
+def _policy_of(operation: Operation, policy: Policy) -> Policy:
+    """Tokens are issued as OAuth says, whatever the API does."""
+    return DEFAULT_POLICY if operation.takes_forms else policy
+
+
+def _anything(_parameters: object) -> bool:
+    return True
+
+
 def _unknown_path(_trace: Trace) -> UnknownPath:
     return UnknownPath("There is no such path, or not in this version of the API.")
 
@@ -86,19 +99,23 @@ def _unknown_path(_trace: Trace) -> UnknownPath:
 class _Path:
     """A path of the document, in any case (A5). It matches only with parameters that the document allows."""
 
-    def __init__(self, path: str, endpoints: Mapping[str, OperationEndpoint], gates: Sequence[Gate]) -> None:
+    def __init__(
+        self, path: str, endpoints: Mapping[str, OperationEndpoint], gates: Sequence[Gate], policy: Policy
+    ) -> None:
         self.endpoints: Mapping[str, Endpoint] = endpoints
         operations = [endpoint.operation for endpoint in endpoints.values()]
         # Without a token one may not even learn the methods of a path whose operations need one.
         secured = any(operation.scopes is not None for operation in operations)
         self.no_method = NoOperation(
-            lambda trace: MethodNotAllowed(trace.scope["method"], endpoints), gates if secured else ()
+            lambda trace: MethodNotAllowed(trace.scope["method"], endpoints),
+            gates if secured else (),
+            policy.refuse,
         )
         # A parameter at the end takes the rest of the path: a load number may have slashes.
         pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
         # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
         self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
-        self._parameters: Checker = operations[0].path_parameters
+        self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""
@@ -106,7 +123,7 @@ class _Path:
         if match is None:
             return None
         parameters = match.groupdict()
-        return parameters if self._parameters.accepts(parameters) else None
+        return parameters if self._takes(parameters) else None
 
 
 class Router:

@@ -1,6 +1,7 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
@@ -8,10 +9,11 @@ from mock_server.clock import Clock
 from mock_server.domain import Load
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
-from mock_server.handlers import load_handlers
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
+from mock_server.policy import policy_named
 from mock_server.problems import InvalidRequest
+from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import PAGE
 from mock_server.router import Router, Routes, Watcher
@@ -33,8 +35,10 @@ class Settings:
     `max_body` and `journal_body` are bytes, `token_lifetime` is in seconds, `journal` is the number of
     requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
-    `operation=recordCustomerPayment,drop=after`. `revision` is that of the contract, `page` or `2026-07`.
-    Without `admin` there is no admin API.
+    `operation=recordCustomerPayment,drop=after`.
+    Without `admin` there is no admin API. `profile` says what is done about the open questions: the name
+    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; None for the
+    one that the profile speaks, which is `page` unless it says otherwise.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -46,7 +50,8 @@ class Settings:
     journal: int = DEFAULT_ENTRIES
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
-    revision: str = PAGE
+    profile: str = DEFAULT
+    revision: str | None = None
 
 
 _DEFAULT = Settings()
@@ -56,8 +61,13 @@ class Sandbox:
     """A mock, and the admin API that changes it while it runs. SpecError, UnusableSetting."""
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
+        with _profile_in_use():
+            policy = policy_named(settings.profile)
+        self.notes = policy.notes
+        """What of the profile can't be played, a line each."""
+        spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = MemoryLedger(loads, self.clock.now)
+        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -66,6 +76,7 @@ class Sandbox:
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
+        gates.extend(policy.gates(spec.operations))
         self.can_fail = settings.admin or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; without either it is not read.
@@ -74,11 +85,12 @@ class Sandbox:
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         self._api = Routes(
             spec,
-            {**load_handlers(self.ledger), **token_handlers(self.tokens)},
+            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
             max_body,
             gates=gates,
             faults=faults,
             watchers=[] if journal is None else [journal.add],
+            policy=policy,
         )
         self.admin = Admin(
             spec,
@@ -99,6 +111,20 @@ class Sandbox:
             for routes in filter(None, (self._api, self._admin_routes)):
                 routes.watchers.append(watch)
         return Router(self.clock, self._api, self._admin_routes, admin_port)
+
+
+def revision_of(settings: Settings) -> str:
+    """The revision that the settings name, or else their profile. UnusableSetting."""
+    with _profile_in_use():
+        return settings.revision or read_profile(settings.profile).revision or PAGE
+
+
+@contextmanager
+def _profile_in_use() -> Iterator[None]:
+    try:
+        yield
+    except ProfileError as error:
+        raise UnusableSetting(f"profile: {error}") from error
 
 
 def _rate(text: str) -> Rate | None:

@@ -47,7 +47,8 @@ class Operation:
     """One operation of the document.
 
     `path` is the template. `path_parameters` and `query` check the parameters, `body` the request
-    body: None if there is none. `query_names` are the query parameters by their lowercase names.
+    body, whose schema is `body_schema`: None if there is none. `query_names` are the query parameters by
+    their lowercase names.
     `example` is a request body that the document gives, `example_path` the path with default
     parameters, `success` the schema of the 200 response, `response_types` the media types that the
     document lists for each status. `scopes` are what an access token must have,
@@ -62,6 +63,7 @@ class Operation:
     query: Checker
     query_names: Mapping[str, str]
     body: Checker | None
+    body_schema: Mapping[str, Any]
     media_types: "MediaTypes"
     example: Mapping[str, Any] | None
     example_path: str
@@ -70,6 +72,11 @@ class Operation:
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
     subject: Subject
+
+    @property
+    def takes_forms(self) -> bool:
+        """Whether a body may be a form, as that of a token request."""
+        return FORM in self.media_types.names
 
     def query_in(self, query_string: bytes) -> dict[str, str]:
         """The parameters that a query string gives, by the document's names; others are ignored."""
@@ -229,6 +236,7 @@ class Spec:
             query=self.checker(query, "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
             body=self.checker(bodies[0]) if bodies else None,
+            body_schema=bodies[0] if bodies else {},
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
             example_path=re.sub(

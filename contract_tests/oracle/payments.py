@@ -130,10 +130,11 @@ def _judge_new(
 ) -> None:
     attempt = payment.attempt
     verdict.passed += ["R1"] if payment.expected.load.status in PAYABLE_STATUSES else []
+    own = payment.before.currency if payment.before else None
     if not attempt.vague and shown.revision == PAGE:
-        judge_values(verdict, attempt, new)
+        judge_values(verdict, attempt, new, own)
     elif not attempt.vague and new.fields:
-        judge_money(verdict, attempt, new)
+        judge_money(verdict, attempt, new, own)
     _observe_kind(verdict, payment, model)
     if attempt.load is not None and attempt.reference is not None:
         known = model.load(attempt.load)

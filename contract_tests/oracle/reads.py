@@ -45,13 +45,13 @@ def _view(verdict: Verdict, exchange: Exchange) -> LoadView | None:
 
 def _observe_form(verdict: Verdict, view: LoadView) -> None:
     verdict.observe("A1d", view.revision)
-    fields = {name for payment in view.payments.values() for name in payment.fields}
-    as_responses = not fields or "ReferenceNumber" in fields
-    verdict.observe("A1b", "those of the response" if as_responses else ", ".join(sorted(fields)))
-    if view.payment_field_names and view.payments:
-        verdict.observe("A1", view.payment_field_names)
     paid_at = date_time(view.paid_at or "")
     if paid_at is not None:
         verdict.observe("Q41", "with an offset" if paid_at.offset is not None else "without an offset")
-    if view.payments:
-        verdict.observe("Q42", "is filled" if view.total is not None else "is null")
+    if not view.payments:
+        return
+    fields = {name for payment in view.payments.values() for name in payment.fields}
+    as_responses = "ReferenceNumber" in fields
+    verdict.observe("A1b", "those of the response" if as_responses else ", ".join(sorted(fields)))
+    verdict.observe("A1", view.payment_field_names)
+    verdict.observe("Q42", "is filled" if view.total is not None else "is null")

@@ -15,13 +15,15 @@ from contract_tests.rules.values import DateTime, date_time, nearly, same_day
 _FINEST_INSTANT = Decimal("0.001")
 
 
-def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None:
-    """What the response shows of the payment that was just recorded."""
+def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView, own: int | None) -> None:
+    """What the response shows of the payment that was just recorded; `own` is the load's currency."""
     _judge_reference(verdict, attempt.reference or "", shown.reference or "")
-    judge_money(verdict, attempt, shown)
+    judge_money(verdict, attempt, shown, own)
     for name in TEXT_FIELDS:
         if attempt.body.get(name) is None or attempt.text(name) is not None:
             _judge_text(verdict, name, attempt.text(name), shown.fields.get(name))
+        if attempt.body.get(name) is None:
+            verdict.observe("Q35", "are null" if name in shown.fields else "are left out")
     note = shown.fields.get("Note")
     verdict.require("D1", note is None, "no Note in a payment", repr(note))
     date = shown.fields["PaymentDate"]
@@ -29,11 +31,11 @@ def judge_values(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None
         _judge_date(verdict, attempt.date, date)
 
 
-def judge_money(verdict: Verdict, attempt: Attempt, shown: PaymentView) -> None:
+def judge_money(verdict: Verdict, attempt: Attempt, shown: PaymentView, own: int | None) -> None:
     """The amount and the currency, which is all that a load of July 2026 shows of a payment."""
     if attempt.amount is not None:
         _judge_amount(verdict, attempt.amount, shown.amount.amount, attempt.doubts)
-    _judge_currency(verdict, attempt.currency, shown.amount.currency)
+    _judge_currency(verdict, attempt.currency, shown.amount.currency, own)
 
 
 def _judge_reference(verdict: Verdict, sent: str, got: str) -> None:
@@ -55,11 +57,10 @@ def _judge_amount(verdict: Verdict, sent: Decimal, got: Decimal, doubts: set[Dou
         verdict.fail("D2", f"Amount {sent}", f"Amount {got}")
 
 
-def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal) -> None:
-    if sent is None:
-        verdict.observe("Q50", str(got))
-    elif sent == 0:
-        verdict.observe("A14d", str(got))
+def _judge_currency(verdict: Verdict, sent: Decimal | None, got: Decimal, own: int | None) -> None:
+    if not sent:
+        told = "that of the load" if got and got == own else str(int(got))
+        verdict.observe("Q50" if sent is None else "A14d", told)
     else:
         verdict.require("D2", got == sent, f"Currency {sent}", str(got))
 

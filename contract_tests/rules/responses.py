@@ -127,8 +127,9 @@ class LoadView:
     @property
     def payment_field_names(self) -> str:
         """How the load's three fields of payments are written."""
-        known = {name.lower() for name in _FIELDS_OF_PAYMENTS}
-        return ", ".join(name for name in self.fields if name.lower() in known)
+        written = {name.lower(): name for name in self.fields}
+        names = (name.lower() for name in _FIELDS_OF_PAYMENTS)
+        return ", ".join(written[name] for name in names if name in written)
 
     def changes(self, other: "LoadView") -> list[str]:
         """What `other`, a later read, shows differently among all the fields that the contract names."""
@@ -282,7 +283,7 @@ def place_of(response: Response, sentence: str) -> str:
 def _places(fields: Mapping[str, Json], sentence: str) -> Iterator[str]:
     errors = fields.get("errors")
     found = {f"errors[{name}]": texts for name, texts in errors.items()} if isinstance(errors, dict) else {}
-    found |= {name: value for name, value in fields.items() if name != "errors"}
+    found |= {name: value for name, value in fields.items() if name != "errors" or not found}
     return (name for name, value in found.items() if any(sentence in text for text in strings_in(value)))
 
 

@@ -423,5 +423,5 @@ UNUSUAL: list[Case] = [
         "Q17",
         "stored",
     ),
-    _open("line breaks and tabs", "Q17", "stored", Note="a\nb", InvoiceNumber="a\r\n\tb"),
+    _open("line breaks and tabs", "Q34", "stored", Note="a\nb", InvoiceNumber="a\r\n\tb"),
 ]

@@ -71,7 +71,9 @@ class Session:
 
     def _serve(self, arguments: list[str]) -> None:
         self._mocks.close()
-        self._mock = self._mocks.enter_context(serving(*arguments, "--port", "0"))
+        files = {each.name: str(each) for each in self._folder.iterdir()}
+        named = (files.get(each, each) for each in arguments)
+        self._mock = self._mocks.enter_context(serving(*named, "--port", "0"))
         self._output = self._mock.greeting
 
     def _url(self) -> str:

@@ -53,7 +53,7 @@ def copy_of_the_mock(folder: Path) -> Path:
     assert OPERATION not in (ROOT / "openapi.yaml").read_text("utf-8"), (
         f"{OPERATION} exists now: let CONTRIBUTING.md add another operation"
     )
-    for name in ("mock_server", "fixtures"):
+    for name in ("mock_server", "contract", "fixtures"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "openapi.yaml", folder)
     return folder

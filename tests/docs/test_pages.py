@@ -10,6 +10,7 @@ import yaml
 from contract_tests.rules.clauses import STATUSES
 from contract_tests.run.target import read_loads
 from mock_server.opening import opening_loads
+from mock_server.policy import policy_named
 from mock_server.shipped import SPEC
 from mock_server.spec import Spec
 from tests.conftest import Write
@@ -37,6 +38,8 @@ def heading(block: Block) -> str:
 def test_page_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (nominated,) = page("docs/contract-suite.md").blocks_in("yaml")
     (tmp_path / "loads.yaml").write_text(nominated.text, "utf-8")
+    (profile,) = (each for each in page("docs/options.md").blocks_in("yaml") if each.heading == "Profiles")
+    (tmp_path / "profile.yaml").write_text(profile.text, "utf-8")
     monkeypatch.chdir(tmp_path)
     with Session(tmp_path) as session:
         session.play(page(name))
@@ -95,6 +98,8 @@ def test_yaml_is_taken_by_what_it_is_for(block: Block, write: Write) -> None:
         read = workflow
     elif set(content) <= set(STATUSES):
         read = read_loads
+    elif "answers" in content:
+        read = profile
     else:
         read = fixtures
     read(write("block.yaml", block.text))
@@ -105,6 +110,10 @@ def fixtures(path: Path) -> None:
     assert (overdue.number, overdue.status) == ("LD-9001", "Invoiced")
     assert half_paid.total_paid is not None
     assert half_paid.total_paid.amount == Decimal(40)
+
+
+def profile(path: Path) -> None:
+    assert not policy_named(str(path)).notes
 
 
 def workflow(path: Path) -> None:

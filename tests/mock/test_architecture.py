@@ -24,6 +24,29 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": {".documents", ".schemas"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
     "ledger": {".domain"},
+    "profiles": {".documents", ".shipped"},
+    "policy": {
+        ".decimal_json",
+        ".domain",
+        ".handlers",
+        ".ledger",
+        ".problems",
+        ".profiles",
+        ".responses",
+        ".spec",
+    }
+    | {".trace"}
+    | {".courses", ".envelope", ".reading", ".terms", ".wording"},
+    # What plays other answers than the defaults: only policy imports it, and only when it is needed.
+    "lenient_json": {".decimal_json"},
+    "conversions": {".decimal_json", ".instants", ".spec"},
+    "demands": {".conversions"},
+    "envelope": {"starlette", ".problems", ".spec"},
+    "reading": {".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"} | {".spec"},
+    "terms": {".domain", ".envelope", ".instants", ".problems", ".responses"},
+    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"}
+    | {".terms"},
+    "wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
     "responses": {"msgspec", ".decimal_json", ".domain", ".instants", ".spec"},
@@ -32,22 +55,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "journal": {".instants", ".responses", ".trace"},
-    "endpoint": {"starlette", ".decimal_json", ".handlers", ".problems", ".responses", ".schemas"}
-    | {".spec", ".trace"},
+    "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
+    | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".problems", ".schemas"}
-    | {".spec", ".trace"},
+    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".policy", ".problems", ".spec"}
+    | {".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
-    "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".handlers", ".journal", ".ledger"}
-    | {".limits", ".problems", ".rates", ".revisions", ".router", ".spec", ".tokens"},
+    "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
+    | {".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec", ".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".revisions", ".sandbox"}
     | {".serving", ".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
-    | {".opening", ".revisions", ".router", ".sandbox", ".serving", ".shipped", ".spec", ".tokens"},
+    | {".opening", ".profiles", ".revisions", ".router", ".sandbox", ".serving", ".shipped", ".spec"}
+    | {".tokens"},
 }
 """Beside the standard library; a dot stands for this package."""
 
@@ -64,7 +88,11 @@ def imports_of(tree: ast.Module) -> set[str]:
 
 def all_imports_of(tree: ast.Module) -> set[str]:
     """Those of the standard library too."""
-    names = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {node.module or "" for node in froms if node.module != PACKAGE.name}
+    names |= {
+        f"{node.module}.{one.name}" for node in froms if node.module == PACKAGE.name for one in node.names
+    }
     names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     return {
         name.removeprefix("mock_server") if name.startswith("mock_server.") else name.split(".")[0]
@@ -93,9 +121,12 @@ def test_no_path_of_the_api_stands_in_python() -> None:
 
 
 def test_money_is_never_a_float() -> None:
-    """`float` measures a number's range in one place and computes nothing; elsewhere it counts seconds."""
+    """`float` measures a number's range in one place and computes nothing; elsewhere it counts seconds.
+
+    Only the terms of a profile compute with it, as services do that keep doubles.
+    """
     using = {name for name, tree in modules().items() if "float" in calls_of(tree)}
-    assert using == {"decimal_json", "faults", "admin"}
+    assert using == {"decimal_json", "faults", "admin", "terms"}
     floats = [
         (name, node.value)
         for name, tree in modules().items()
@@ -115,13 +146,15 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
             isinstance(n, ast.Constant) and n.value in codes and type(n.value) is int for n in ast.walk(tree)
         )
     }
-    # decimal_json means 308 as a number of digits, and journal 200 as one of characters.
-    assert naming == {"endpoint", "problems", "decimal_json", "journal"}
+    # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
+    # statuses in the answers of a profile.
+    assert naming == {"endpoint", "problems", "decimal_json", "journal"} | {"envelope", "profiles", "wording"}
 
 
 def test_wire_names_stand_in_few_modules() -> None:
     naming = {name for name, tree in modules().items() if WIRE_NAMES & set(strings_of(tree))}
-    assert naming == {"handlers", "opening"}
+    playing = {"courses", "demands", "policy", "terms", "wording"}  # other answers than the defaults
+    assert naming == {"handlers", "opening"} | playing
 
 
 def test_attributes_are_read_where_the_type_checker_sees_them() -> None:
