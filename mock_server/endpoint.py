@@ -153,11 +153,8 @@ class OperationEndpoint:
         return Response(_OK, self._headers, encode(self._write(result)))
 
     def refuse(self, error: Exception) -> Response:
-        """The response to what was raised."""
-        return self.as_documented(self._refuse(error))
-
-    def as_documented(self, response: Response) -> Response:
-        """The response, with a media type of the document if that lists none of problems for its status."""
+        """The response to what was raised, in a media type that the document lists for its status."""
+        response = self._refuse(error)
         media_type = self._media_types.get(response.status)
         if media_type is None:
             return response

@@ -44,8 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "envelope": {"starlette", ".problems", ".spec"},
     "reading": {".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"} | {".spec"},
     "terms": {".domain", ".envelope", ".instants", ".problems", ".responses"},
-    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"}
-    | {".terms"},
+    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"},
     "wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},

@@ -230,7 +230,7 @@ def test_profile_may_leave_everything_out(tmp_path: Path, text: str) -> None:
         ("answers: {Q31: accepted}", "Q31: can't be “accepted”: it follows from the other answers"),
         ("answers: {A4d: [accepted, '415']}", "A4d: of 2 answers, “accepted” is played"),
         ("answers: {A4d: ['415', '409']}", "A4d: of 2 answers, “409” is played"),
-        ("revision: 2026-07", "revision: 2026-07 is not served here"),
+        ("answers: {A1c: 2026-07}", "A1c: can't be “2026-07”: the revision of the profile plays it"),
     ],
 )
 def test_mock_says_at_start_what_it_can_not_play(tmp_path: Path, text: str, note: str) -> None:
