@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_$][A-Za-z0-9_$]*)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<mark>[,:])",
     re.DOTALL,
 )
+_DEEPEST = 2000
+"""What is nested deeper is refused by every reader, so nobody rewrites it."""
 _ESCAPE = re.compile(
     r"\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
     r"|\\.|\"",
@@ -50,7 +52,7 @@ def _text(body: bytes, taken: Collection[str]) -> str:
 def _strict(text: str, taken: Collection[str]) -> Iterator[str]:
     position = depth = 0
     comma = ""
-    while match := _TOKEN.match(text, position):
+    while depth <= _DEEPEST and (match := _TOKEN.match(text, position)):
         kind, piece, position = match.lastgroup, match[0], match.end()
         if kind == "comment" and COMMENTS in taken:
             continue

@@ -39,6 +39,8 @@ TAKES: Mapping[tuple[str, str], str] = {
 }
 """What an answer lets through that is refused otherwise."""
 
+_LONGEST_LOOKED_AT = 100_000
+"""Bytes of a body that is looked at for why it is no JSON, which takes a reading for each question."""
 _NOT_A_NUMBER = re.compile(rb"[:,\[\s](?:NaN|-?Infinity)\b")
 
 READING = {*DEMANDS, *SYNTAX, *(question for question, _ in TAKES), "Q5", "Q6", "Q7", "Q23", "Q29"}
@@ -79,8 +81,8 @@ class BodyReader:
             return "Q23"
         if _NOT_A_NUMBER.search(body):
             return "Q29"
-        reads = (key for key in SYNTAX if key in self._statuses and self._reads(body, SYNTAX[key]))
-        return next(reads, "Q5")
+        asked = [key for key in SYNTAX if key in self._statuses and len(body) <= _LONGEST_LOOKED_AT]
+        return next((key for key in asked if self._reads(body, SYNTAX[key])), "Q5")
 
     def _reads(self, body: bytes, leniency: str) -> bool:
         try:

@@ -15,7 +15,7 @@ from contract_tests.oracle.payment import PaymentExchange
 from contract_tests.oracle.payments import judge_accepted
 from contract_tests.oracle.reads import judge_read
 from contract_tests.oracle.recorded import judge_recorded
-from contract_tests.oracle.refusals import judge_refusal
+from contract_tests.oracle.refusals import judge_refusal, require_no_trace
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange
@@ -75,11 +75,13 @@ class Oracle:
         """
         verdict = self.judge(exchange, may_fail=bool(expected.doubts & FAILS_SOME_PARSERS))
         payment = PaymentExchange(expected, exchange, after, alone)
-        if exchange.response.is_of_the_road:
-            return verdict
-        if exchange.response.status == 200:
+        response = exchange.response
+        if response.is_of_the_road or not (response.status == 200 or response.is_refusal):
+            if expected.forbidding:
+                require_no_trace(verdict, payment)
+        elif response.status == 200:
             judge_accepted(verdict, payment, self._model)
-        elif exchange.response.is_refusal:
+        else:
             judge_refusal(verdict, payment, self._model)
         return verdict
 

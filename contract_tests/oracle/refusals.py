@@ -17,7 +17,7 @@ _STATUSES_OF_A_RULE = (400, 409, 422)
 
 def judge_refusal(verdict: Verdict, payment: PaymentExchange, model: Model) -> None:
     """A 4xx of the payment endpoint."""
-    _require_no_trace(verdict, payment)
+    require_no_trace(verdict, payment)
     if payment.expected.reasons:
         _judge_reason(verdict, payment)
     elif payment.kind is Kind.CHANGED_REPLAY:
@@ -32,7 +32,8 @@ def judge_refusal(verdict: Verdict, payment: PaymentExchange, model: Model) -> N
         model.load(attempt.load).refused.add(attempt.reference)
 
 
-def _require_no_trace(verdict: Verdict, payment: PaymentExchange) -> None:
+def require_no_trace(verdict: Verdict, payment: PaymentExchange) -> None:
+    """The load is as it was, where it was read before and after."""
     if payment.around is None:
         return
     before, after = payment.around

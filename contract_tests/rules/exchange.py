@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from contract_tests.rules.values import Json, NotJsonError, Parsed, parse_json
 
+NO_RESPONSE: Final = 0
+"""The status of a response that never came. No contract allows it, so an oracle reports it."""
 _LONGEST_SUMMARY = 400
 REFUSALS_OF_THE_CALLER = (401, 403, 429)
 """Statuses that tell of the token or the rate, and not of what was asked."""
+_PAGES: Final = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,19 @@ class Response:
         return 400 <= self.status < 500
 
     @property
+    def is_html(self) -> bool:
+        """Whether the body is a page for people: what a gateway, a proxy or a login sends, and no API."""
+        if self.content[:_LONGEST_SUMMARY].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
+            return True
+        return self.media_type == "text/html" and bool(self.content.strip()) and not self.is_json
+
+    @property
     def is_of_the_road(self) -> bool:
         """Whether it tells of the way to the service rather than of the service's rules.
 
         A token that is not taken, a rate limit, a page for people from something in between.
         """
-        return self.status in REFUSALS_OF_THE_CALLER or (self.media_type == "text/html" and not self.is_json)
+        return self.status in REFUSALS_OF_THE_CALLER or self.is_html
 
     @property
     def media_type(self) -> str:
@@ -101,7 +112,16 @@ class Exchange:
     response: Response
     started: str
     seconds: float
-    attempts: int = 1
+    earlier: tuple[int, ...] = ()
+    """The statuses that the request got before, and that may be the road's: a 5xx, a page of HTML, none."""
+
+    @property
+    def attempts(self) -> int:
+        """How often the request got this status.
+
+        Of a response that may be the road's: above 1, another request was answered since, so it is not.
+        """
+        return 1 + self.earlier.count(self.response.status)
 
 
 def media_type_of(headers: Mapping[str, str]) -> str:

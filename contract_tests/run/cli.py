@@ -18,11 +18,11 @@ from contract_tests.report.drift import Baseline
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.revisions import REVISIONS, Revision
 from contract_tests.run.progress import ProgressBar
-from contract_tests.run.settings import MOCK, SUITES, Settings
+from contract_tests.run.settings import MOCK, SUITES, OperationRate, Settings
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.tls import trust
 from contract_tests.safety.transport import MEBIBYTE
-from mock_server.rates import Rate
 
 T = TypeVar("T")
 
@@ -75,8 +75,13 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
-def _pause(text: str) -> float:
-    return 0.0 if fullmatch(r"0+(\.0+)?", text) else _seconds(text)
+def _time(text: str) -> float:
+    return 0.0 if fullmatch(r"0(\.0*)?", text) else _seconds(text)
+
+
+def _certificates(text: str) -> Path:
+    trust(Path(text))
+    return Path(text)
 
 
 def _bytes(text: str) -> int:
@@ -103,11 +108,23 @@ def _baseline(text: str) -> Path:
     return Path(text)
 
 
+def _words(text: str) -> list[str]:
+    """The values of a variable, with commas or spaces between."""
+    return text.replace(",", " ").split()
+
+
 class _Suites(click.Choice[str]):
-    """The name of a suite; in the variable, several with commas or spaces between."""
+    """The name of a suite; in the variable, several."""
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        return rv.replace(",", " ").split()
+        return _words(rv)
+
+
+class _Rates(_Text[OperationRate]):
+    """A rate; in the variable, several."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return _words(rv)
 
 
 _option = partial(click.option, show_envvar=True)
@@ -157,10 +174,22 @@ _option = partial(click.option, show_envvar=True)
 )
 @_option(
     "--rate",
-    type=_Text(Rate.parse),
-    metavar="N/UNIT",
-    help="At most so many requests in a time, such as 10/minute or 8/second. Default: 10/minute for a "
-    "target that is not on loopback.",
+    "rates",
+    envvar="ALVYS_CONTRACT_RATE",
+    type=_Rates(OperationRate.parse),
+    multiple=True,
+    metavar="[OPERATION=]N/UNIT",
+    help="At most so many requests in a time, such as 8/second for all of them together, or "
+    "getLoad=5/minute for one operation; may be given several times. Default: the limits that the vendor "
+    "publishes; on loopback none.",
+)
+@_option(
+    "--spacing",
+    type=_Text(_time),
+    metavar="SECONDS",
+    default=0.0,
+    show_default=True,
+    help="At least so long between any two requests.",
 )
 @_option(
     "--max-requests",
@@ -233,12 +262,26 @@ _option = partial(click.option, show_envvar=True)
     "(default alvys-contract-RUNID.jsonl; the mock: none).",
 )
 @_option(
+    "--patience",
+    type=_Text(_seconds),
+    metavar="SECONDS",
+    default=600.0,
+    show_default=True,
+    help="At most so long a wait in all for one request that is answered with 429 or that the road loses.",
+)
+@_option(
     "--deadline",
     type=_Text(_seconds),
     metavar="SECONDS",
     default=60.0,
     show_default=True,
     help="At most so long for one response in all.",
+)
+@_option(
+    "--ca",
+    type=_Text(_certificates),
+    metavar="FILE",
+    help="Trust the certificates of this PEM file too, beside those of the system or of SSL_CERT_FILE.",
 )
 @_option(
     "--max-response",
@@ -250,11 +293,9 @@ _option = partial(click.option, show_envvar=True)
 )
 @_option(
     "--settle",
-    type=_Text(_pause),
+    type=_Text(_time),
     metavar="SECONDS",
-    default=5.0,
-    show_default=True,
-    help="Wait at most so long for a load to show what a response has shown; 0 waits for nothing.",
+    help="Wait at most so long for a load to show what a response has shown (default 5; the mock: 0).",
 )
 @click.version_option(package_name="alvys-sandbox")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)

@@ -31,7 +31,13 @@ def ids_of(item: pytest.Item) -> tuple[str, ...]:
     return tuple(one for mark in item.iter_markers() if mark.name in GRADES for one in mark.args)
 
 
+def suite_of(item: pytest.Item) -> str | None:
+    """The suite that the test belongs to."""
+    mark = item.get_closest_marker("suite")
+    return mark.args[0] if mark else None
+
+
 def position_of(item: pytest.Item) -> int:
     """The place of the test's suite in the order of the suites; tests of no suite come first."""
-    mark = item.get_closest_marker("suite")
-    return SUITES.index(mark.args[0]) if mark else -1
+    suite = suite_of(item)
+    return SUITES.index(suite) if suite else -1

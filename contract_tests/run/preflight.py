@@ -5,18 +5,18 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from contract_tests.rules.clauses import PAYABLE_STATUSES
-from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exchange import NO_RESPONSE, Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
 from contract_tests.rules.values import visible
 from contract_tests.run.target import Target
-from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX
 from contract_tests.safety.payment_log import LoggedPayment
 from contract_tests.safety.sight import SeenLoad, loads_in
+from contract_tests.safety.wire import JSON, read_of
 
 _OK: Final = 200
-_REFUSED: Final = frozenset({401, 403})
+_NOT_FOUND: Final = 404
 _OURS: Final = "ct-"
 _MOST_IN_A_SEARCH: Final = 150
 
@@ -32,18 +32,44 @@ class CannotRun(Exception):
 
 
 def probe(send: Callable[[Request], Exchange], target: Target) -> None:
-    """Asks for a load that cannot exist; raises CannotRun when nothing can be learned from the target."""
-    _check_response(send(_read(f"{IMPOSSIBLE_PREFIX}probe")).response, target)
+    """Asks for a load without saying which, which is answered with 400 wherever loads can be read.
+
+    Raises CannotRun when nothing can be learned from the target.
+    """
+    response = send(_read_all()).response
+    _check_response(response, target)
+    if response.status == _NOT_FOUND:
+        _check_path(send, target)
+
+
+def _check_path(send: Callable[[Request], Exchange], target: Target) -> None:
+    """Raises CannotRun when every read is answered with 404."""
+    body = {"Page": 0, "PageSize": 1, "LoadNumbers": [f"{IMPOSSIBLE_PREFIX}probe"]}
+    empty = Request("POST", SEARCH_PATH, headers=JSON, content=b"{}")
+    search = Request("POST", SEARCH_PATH, headers=JSON, content=json.dumps(body).encode())
+    for request in (_read_all(), empty, search):
+        if send(request).response.status != _NOT_FOUND:
+            return
+    under = LOADS_PATH.removesuffix("/loads")
+    raise CannotRun(
+        f"{target.base_url}: every read under {under} is answered with 404. Is the base URL right, and does "
+        "the target have this version?",
+        ExitStatus.COULD_NOT_TEST,
+    )
 
 
 def _check_response(response: Response, target: Target) -> None:
     status = response.status
     if status == NO_RESPONSE:
         why = response.content.decode()
-        raise CannotRun(f"{target.base_url} cannot be reached ({why}).", ExitStatus.COULD_NOT_TEST)
-    if status in _REFUSED:
-        why = "refuses the credentials" if target.wants_token else "wants a token: set ALVYS_TOKEN"
-        raise CannotRun(f"{target.base_url} {why} (it answers {status}).", ExitStatus.COULD_NOT_TEST)
+        raise CannotRun(f"{target.base_url} cannot be read ({why}).", ExitStatus.COULD_NOT_TEST)
+    if 300 <= status < 400:
+        where = response.headers.get("location", "nowhere")
+        raise CannotRun(
+            f"{target.base_url} redirects to {where} ({status}), and no redirect is followed: is the base "
+            "URL right?",
+            ExitStatus.COULD_NOT_TEST,
+        )
 
 
 def check_loads(
@@ -66,9 +92,11 @@ def check_loads(
     for status, number in ((status, number) for status, each in target.loads.items() for number in each):
         if number in found and _objection(found[number], status, ours, paid) is None:
             continue
-        exchange = send(_read(number))
+        exchange = send(read_of(number))
         _check_response(exchange.response, target)
         seen = next((load for load in loads_in(exchange.response) if load.number == number), None)
+        if exchange.response.status == _NOT_FOUND:
+            _check_path(send, target)
         if exchange.response.status != _OK or seen is None:
             sentence = f"Load {number} cannot be read: the target responds with {exchange.response.status}."
             raise CannotRun(sentence, ExitStatus.USAGE)
@@ -88,9 +116,8 @@ def _search(
     for first in range(0, len(numbers), _MOST_IN_A_SEARCH):
         wanted = numbers[first : first + _MOST_IN_A_SEARCH]
         body = {"Page": 0, "PageSize": len(wanted), "LoadNumbers": list(wanted)}
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
         content = json.dumps(body).encode()
-        response = send(Request("POST", SEARCH_PATH, headers=headers, content=content)).response
+        response = send(Request("POST", SEARCH_PATH, headers=JSON, content=content)).response
         _check_response(response, target)
         shown |= {load.number: load for load in loads_in(response) if load.tells}
     return shown
@@ -120,5 +147,5 @@ def _objection(load: SeenLoad, status: str, ours: str | None, paid: Collection[s
     return None
 
 
-def _read(load_number: str) -> Request:
-    return Request("GET", LOADS_PATH, (("loadNumber", load_number),), {"Accept": "application/json"})
+def _read_all() -> Request:
+    return Request("GET", LOADS_PATH, headers={"Accept": "application/json"})

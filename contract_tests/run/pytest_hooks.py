@@ -17,7 +17,7 @@ from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import ClauseFailedError, Findings
 from contract_tests.rules.values import visible
 from contract_tests.run.cli import OPTIONS, PACKAGE, settings_from
-from contract_tests.run.grades import complaint_about, ids_of, position_of
+from contract_tests.run.grades import complaint_about, ids_of, position_of, suite_of
 from contract_tests.run.preflight import CannotRun
 from contract_tests.run.run import Run, open_run
 from contract_tests.run.session import SESSION, Session
@@ -165,7 +165,10 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Keeps what a test found."""
+    """Keeps what a test found, and to which suite the requests belong."""
+    run, suite = item.config.stash[SESSION].run, suite_of(item)
+    if run is not None and suite is not None:
+        run.plan.suite = suite
     with _kept(item):
         yield
 

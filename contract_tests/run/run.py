@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
 from contract_tests.report.plan import Plan
 from contract_tests.rules.clauses import CLAUSES
@@ -19,7 +20,14 @@ from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, 
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import LogUnusableError, PaymentLog
 from contract_tests.safety.rate import Pace
-from contract_tests.safety.transport import Limits
+from contract_tests.safety.road import Patience
+from contract_tests.safety.tls import trust
+from contract_tests.safety.transport import Limits, Transport
+from contract_tests.safety.wire import Wire
+
+_PAUSE: Final = 1.0
+_PAUSE_ON_LOOPBACK: Final = 0.02
+"""Seconds before the first repeat; nothing is won by waiting where nothing lies between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +78,15 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
     record = _record(settings)
     guard = Guard(_policy(settings, target), record.attempts, recognises_references=record.shows_replays)
     plan = Plan()
-    client = GuardedClient(
+    wire = Wire(
         origin,
         guard,
         credentials=credentials,
-        pace=_pace(settings),
-        record=record,
-        limits=Limits(deadline=settings.deadline, size=settings.max_response),
-        observe=plan.note if settings.plan else _ignore,
+        pace=Pace() if settings.plan else Pace(settings.limits, spacing=settings.spacing),
+        transport=_transport(settings, credentials),
+        patience=_patience(settings, origin),
     )
+    client = GuardedClient(wire, guard, record=record, observe=plan.note if settings.plan else _ignore)
     try:
         for payment in record.earlier:
             guard.resume(payment)
@@ -115,9 +123,16 @@ def _ignore(_exchange: Exchange, _permit: Permit) -> None:
     """Nobody wants to know of every exchange, but for a plan."""
 
 
-def _pace(settings: Settings) -> Pace:
-    rate = None if settings.plan else settings.rate
-    return Pace() if rate is None else Pace(rate.requests, rate.seconds)
+def _transport(settings: Settings, credentials: Credentials) -> Transport:
+    limits = Limits(deadline=settings.deadline, size=settings.max_response)
+    credentials.trust = trust(settings.ca)
+    # A context of its own: the library of the token endpoint adds its authorities to the one that it gets.
+    return Transport(limits, trust(settings.ca))
+
+
+def _patience(settings: Settings, origin: Origin) -> Patience:
+    pause = _PAUSE_ON_LOOPBACK if origin.on_loopback else _PAUSE
+    return Patience(settings.patience, 0.0 if settings.is_mock else pause)
 
 
 def _policy(settings: Settings, target: Target) -> Policy:

@@ -11,7 +11,6 @@ from contract_tests.report.build import Report, build
 from contract_tests.report.drift import Baseline, Drift, drift
 from contract_tests.report.html import write_html
 from contract_tests.report.json import write_json
-from contract_tests.report.plan import how_long
 from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.report.terminal import show
 from contract_tests.rules.exit_status import ExitStatus
@@ -113,9 +112,9 @@ class Session:
         elif self.cannot is not None:
             console.print(Text(self.cannot.sentence, style="bold red"), soft_wrap=True)
         elif self.run is not None and self.settings.plan:
-            plan, guard, rate = self.run.plan, self.run.guard, self.settings.rate
-            time = rate and f"{how_long(len(plan.requests), rate.requests, rate.seconds)} at {rate}"
-            plan.show(console, self.settings.target, guard.payments, guard.amount, time or "")
+            guard, settings = self.run.guard, self.settings
+            money = guard.payments, guard.amount
+            self.run.plan.show(console, settings.target, money, settings.limits, settings.spacing)
 
 
 def _unseen(settings: Settings) -> dict[str, str]:

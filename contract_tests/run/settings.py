@@ -13,6 +13,7 @@ import click
 
 from contract_tests.rules.revisions import Revision
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.rate import ALL, OPERATIONS, PUBLISHED
 from mock_server.rates import Rate
 
 T = TypeVar("T")
@@ -25,10 +26,31 @@ PAYMENTS_FOR_EVERYTHING: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class OperationRate:
+    """At most so many requests of one operation, or of ALL together."""
+
+    operation: str
+    rate: Rate
+
+    @classmethod
+    def parse(cls, text: str) -> "OperationRate":
+        """Reads `10/second`, or `getLoad=5/minute`. ValueError."""
+        operation, equals, rate = text.rpartition("=")
+        known = next((name for name in OPERATIONS if name.lower() == operation.strip().lower()), None)
+        if equals and known is None:
+            raise ValueError(f"{operation!r} is no operation; write one of {', '.join(OPERATIONS)}")
+        return cls(known or ALL, Rate.parse(rate))
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return f"{self.operation}={self.rate}" if self.operation else str(self.rate)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The options of one run, each under its own name. Nothing secret is in it. None: no limit, no file.
 
-    `deadline` and `settle` are in seconds, `max_response` in bytes.
+    `spacing`, `patience`, `deadline` and `settle` are in seconds, `max_response` in bytes.
     """
 
     target: str
@@ -37,7 +59,8 @@ class Settings:
     record_payments: bool
     max_payments: int | None
     max_amount: Decimal | None
-    rate: Rate | None
+    rates: tuple[OperationRate, ...]
+    spacing: float
     max_requests: int | None
     suites: tuple[str, ...]
     examples: int
@@ -50,10 +73,17 @@ class Settings:
     plan: bool
     run_id: str
     record: Path | None
+    patience: float
     deadline: float
+    ca: Path | None
     max_response: int
-    settle: float
+    settle: float | None
     resumed: bool = False
+
+    @property
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """The rates, as a pace takes them."""
+        return {each.operation: (each.rate.requests, each.rate.seconds) for each in self.rates}
 
     @property
     def is_mock(self) -> bool:
@@ -71,7 +101,8 @@ class Settings:
             raise click.UsageError("--fail-on-change needs --baseline, the report to compare with.")
         if asked.is_mock:
             _check_apart(asked, asked.record)
-            return replace(asked, suites=_in_order(asked.suites or SUITES))
+            suites = _in_order(asked.suites or SUITES)
+            return replace(asked, suites=suites, settle=_first(asked.settle, 0.0))
         if asked.record_payments and asked.loads is None:
             raise click.UsageError(
                 "--record-payments needs --loads, the file that nominates the loads to pay."
@@ -91,7 +122,8 @@ class Settings:
             asked,
             max_payments=_first(asked.max_payments, 8),
             max_amount=_first(asked.max_amount, Decimal("3.00")),
-            rate=_first(asked.rate, None if on_loopback else Rate(10, 60)),
+            rates=_rates(asked.rates, on_loopback=on_loopback),
+            settle=_first(asked.settle, 5.0),
             max_requests=_first(asked.max_requests, 20_000 if on_loopback else 600),
             suites=_in_order(asked.suites or _suites_for_a_url(asked)),
             record=record,
@@ -116,6 +148,15 @@ def _are_one(one: Path, other: Path) -> bool:
 
 def _first(given: T | None, default: T) -> T:
     return default if given is None else given
+
+
+def _rates(given: tuple[OperationRate, ...], *, on_loopback: bool) -> tuple[OperationRate, ...]:
+    """The rates of a run: the published ones, unless one for all requests takes their place."""
+    named = {each.operation: each for each in given}
+    if ALL not in named and not on_loopback:
+        published = {name: OperationRate(name, Rate(*limit)) for name, limit in PUBLISHED.items()}
+        named = published | named
+    return tuple(named.values())
 
 
 def _suites_for_a_url(asked: Settings) -> tuple[str, ...]:

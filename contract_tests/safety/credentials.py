@@ -3,16 +3,25 @@
 import base64
 import html
 import logging
+import math
 import re
+import ssl
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+import requests
 from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
 
+from contract_tests.rules.exchange import NO_RESPONSE, Response
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.road import Patience, TooLongError, Trip, is_trouble
+from contract_tests.safety.tls import tls_cause
 
 for _name in ("authlib", "httpcore2", "httpx2", "oauthlib", "requests", "urllib3"):
     # At the level DEBUG they tell what is sent, whatever the tests are run with.
@@ -24,7 +33,10 @@ CLIENT_SECRET: Final = "ALVYS_CLIENT_SECRET"  # noqa: S105 - the variable's name
 TOKEN_URL: Final = "ALVYS_TOKEN_URL"  # noqa: S105 - the variable's name
 AUDIENCE: Final = "ALVYS_AUDIENCE"
 
-_EXPIRY_LEEWAY_SECONDS: Final = 60
+_RENEWED_BEFORE_THE_END: Final = 60.0
+"""Seconds; of a token that lives for less than four minutes, a quarter of its life."""
+_TOKENS_KEPT: Final = 50
+"""So many tokens, the latest, are looked for in what a target sends."""
 _TIMEOUT_SECONDS: Final = 15
 _SHORTEST: Final = 4
 """A shorter secret is not looked for in what is printed: it would be found everywhere."""
@@ -81,10 +93,17 @@ class Credentials:
         self._token_url = token_url
         self._audience = audience
         self._lock = threading.Lock()
+        self.clock: Callable[[], float] = time.monotonic
+        """Tells the seconds that a token lives."""
         self.before_fetch: Callable[[], None] = lambda: None
         """Called before each request to the token endpoint: it counts like any other."""
-        self._session: OAuth2Session | None = None
-        self._given: list[Secret] = [secret for secret in (token, client_secret) if secret is not None]
+        self.new_trip: Callable[[], Trip] = lambda: Trip(Patience(), time.sleep)
+        """Gives the patience for one token."""
+        self.trust: ssl.SSLContext | None = None
+        """Whom to trust at the token endpoint beside the authorities that `requests` brings."""
+        self._tokens: deque[Secret] = deque(maxlen=_TOKENS_KEPT)
+        self._renewal = 0.0
+        self._secrets = [secret for secret in (token, client_secret) if secret is not None]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Credentials":
@@ -127,62 +146,133 @@ class Credentials:
             raise CredentialsError(message)
 
     def token(self) -> Secret | None:
-        """The token to send, fetched if there is none or it expires within a minute.
+        """The token to send, fetched if there is none or its end is near.
 
         Raises CredentialsError when the token endpoint gives none.
         """
         if not self.can_refresh:
             return self._fixed
         with self._lock:
-            if self._session is None or self._session.token.is_expired(_EXPIRY_LEEWAY_SECONDS):
+            if not self._tokens or self.clock() >= self._renewal:
                 self._fetch()
-            return self._given[-1]
+            return self._tokens[-1]
 
-    def refreshed(self, refused: Secret | None) -> Secret | None:
-        """A token other than the one that was refused; several threads that ask get the same one."""
+    def renew(self, refused: object) -> None:
+        """Fetches a token in place of one that was refused; threads that ask for the same get one."""
         with self._lock:
-            if refused is None or self._given[-1] is refused:
+            if not self._tokens or self._tokens[-1] is refused:
                 self._fetch()
-            return self._given[-1]
 
     def redact(self, content: bytes) -> bytes:
         """The bytes without any secret that this run knows: a target may echo what it was sent."""
-        for secret in list(self._given):
+        for secret in [*self._secrets, *self._tokens]:
             if len(secret.reveal()) >= _SHORTEST:
                 content = _pattern(secret.reveal()).sub(b"[secret]", content)
         return content
 
     def _fetch(self) -> None:
+        """Fetches a token, again and again while the road is bad."""
+        trip = self.new_trip()
+        while True:
+            self.before_fetch()
+            began = self.clock()
+            try:
+                fetched = self._fetch_once()
+                break
+            except OAuthError as error:
+                raise CredentialsError(f"the token endpoint refused: {_safe(error.error)}.") from None
+            except Exception as error:  # noqa: BLE001
+                # Whatever the endpoint did to the library, the way there holds the secret.
+                _wait_after(error, trip)
+        token = fetched.get("access_token")
+        if not isinstance(token, str) or re.fullmatch(r"[\x21-\x7e]+", token) is None:
+            message = "the token endpoint gave no usable token."
+            raise CredentialsError(message)
+        life = _seconds(fetched.get("expires_in"))
+        self._renewal = began + life - min(_RENEWED_BEFORE_THE_END, life / 4)
+        self._tokens.append(Secret(token))
+
+    def _fetch_once(self) -> Mapping[str, Any]:
         secret = self._client_secret
         if secret is None:
-            return
+            return {}
         session = OAuth2Session(
             self._client_id,
             secret.reveal(),
             token_endpoint_auth_method="client_secret_post",  # noqa: S106 - a method, not a secret
         )
         session.trust_env = False
-        self.before_fetch()
+        session.mount("https://", _Adapter(self.trust))
+        session.register_compliance_hook("access_token_response", _checked)
         extra = {"audience": self._audience} if self._audience else {}
-        try:
-            fetched = session.fetch_token(
+        with session:
+            fetched: Mapping[str, Any] = session.fetch_token(
                 self._token_url,
                 grant_type="client_credentials",
                 timeout=_TIMEOUT_SECONDS,
                 allow_redirects=False,
                 **extra,
             )
-            token = fetched["access_token"]
-        except OAuthError as error:
-            raise CredentialsError(f"the token endpoint refused: {_safe(error.error)}.") from None
-        except Exception as error:  # noqa: BLE001
-            # Whatever the endpoint did to the library, the way there holds the secret.
-            raise CredentialsError(f"the token endpoint gave no token ({type(error).__name__}).") from None
-        if not isinstance(token, str) or re.fullmatch(r"[\x21-\x7e]+", token) is None:
-            message = "the token endpoint gave no usable token."
-            raise CredentialsError(message)
-        self._session = session
-        self._given.append(Secret(token))
+        return fetched
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that trust whom a context trusts."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, ssl_context=self._context, **options)
+
+
+def _checked(received: requests.Response) -> requests.Response:
+    """The response of the token endpoint, unless it asks for patience: then it is raised as an error."""
+    if received.status_code == requests.codes.too_many:
+        received.raise_for_status()
+    return received
+
+
+def _wait_after(error: Exception, trip: Trip) -> None:
+    """Waits before a token is asked for again. CredentialsError if that is no use or would take too long."""
+    cause = tls_cause(error)
+    if cause is not None:
+        raise CredentialsError(f"the token endpoint cannot be reached safely: {cause}.") from None
+    response = _received(error)
+    if response is not None:
+        trip.met.append(response.status)
+    try:
+        if response is not None and trip.may_repeat_a_read(response.status):
+            trip.wait(response)
+            return
+    except TooLongError as too_long:
+        raise CredentialsError(f"the token endpoint: {too_long}.") from None
+    name = type(error).__name__
+    if isinstance(error, requests.RequestException) and error.response is not None:
+        name = str(error.response.status_code)
+    raise CredentialsError(f"the token endpoint gave no token ({name}).") from None
+
+
+def _received(error: Exception) -> Response | None:
+    """What came instead of a token, if the road may be why; without its body, which may hold anything."""
+    received = error.response if isinstance(error, requests.RequestException) else None
+    if received is None:
+        lost = isinstance(error, requests.ConnectionError | requests.Timeout)
+        return Response(NO_RESPONSE, {}, type(error).__name__.encode()) if lost else None
+    headers = {name.lower(): value for name, value in received.headers.items()}
+    response = Response(received.status_code, headers, b"")
+    waits = response.status == requests.codes.too_many or is_trouble(response)
+    return response if waits else None
+
+
+def _seconds(expires_in: object) -> float:
+    """How long a token lives; endless where nobody says: then it is renewed when it is refused."""
+    try:
+        seconds = float(expires_in) if isinstance(expires_in, int | float | str) else math.inf
+    except (ValueError, OverflowError):
+        return math.inf
+    return seconds if seconds > 0 else math.inf
 
 
 @lru_cache

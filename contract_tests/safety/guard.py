@@ -384,7 +384,7 @@ class Guard:
             if not intent.cannot_record:
                 raise Refused("a write that is not a customer payment may change something")
             return
-        if intent.opaque or not intent.loads:
+        if intent.opaque or intent.renamed or not intent.loads:
             raise Refused("the body names no load, or hides which: a lenient service may book it on any")
         if self._policy.consent:
             return

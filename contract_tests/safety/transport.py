@@ -14,6 +14,8 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
+from contract_tests.safety.tls import tls_cause, trust
+
 MEBIBYTE: Final = 1024 * 1024
 
 
@@ -23,6 +25,10 @@ class LostResponseError(Exception):
 
 class UnreachableError(LostResponseError):
     """Nothing listens at the target: the request never left."""
+
+
+class TlsError(UnreachableError):
+    """The target cannot be reached safely; the message says why. Nothing left, and to ask again is no use."""
 
 
 class EndlessResponseError(LostResponseError):
@@ -50,12 +56,12 @@ class Received:
 class Transport:
     """Keeps connections to the target. Safe to call from threads."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Opens nothing yet."""
+    def __init__(self, limits: Limits, context: ssl.SSLContext | None = None) -> None:
+        """Opens nothing yet. Without a context, the system's authorities are trusted."""
         self._limits = limits
         self._clock = _Clock()
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=context or trust(None),
             max_connections=100,
             keepalive_expiry=5.0,
             network_backend=_Backend(self._clock),
@@ -89,14 +95,15 @@ class Transport:
             finally:
                 response.close()
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-            raise UnreachableError(str(error)) from None
+            cause = tls_cause(error)
+            raise (UnreachableError(str(error)) if cause is None else TlsError(cause)) from None
         except LostResponseError:
             raise
         except Exception as error:  # noqa: BLE001
             # Whatever else went wrong on the way, a request may have been read.
             if self._clock.is_over():
                 raise EndlessResponseError(self._too_late()) from None
-            raise LostResponseError(type(error).__name__) from None
+            raise LostResponseError(tls_cause(error) or type(error).__name__) from None
         headers = [(name.decode("latin-1").lower(), _text(value)) for name, value in response.headers]
         return Received(response.status, headers, content)
 

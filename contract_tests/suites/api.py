@@ -76,16 +76,7 @@ class Api:
     # --- sending ----------------------------------------------------------------------------------
 
     def send_unjudged(self, request: Request) -> Exchange:
-        """Sends a request; twice if the service fails, because only a failure that is repeated counts."""
-        exchange = self._sent(request)
-        if exchange.response.status < HTTPStatus.INTERNAL_SERVER_ERROR or exchange.attempts > 1:
-            return exchange
-        try:
-            return replace(self._sent(request), attempts=exchange.attempts + 1)
-        except Refused:
-            return exchange
-
-    def _sent(self, request: Request) -> Exchange:
+        """Sends a request; what the client stops the run for is kept as failures."""
         try:
             return self._client_send(request)
         except Stop as stop:

@@ -20,5 +20,5 @@ def oracle(settings: Settings) -> Oracle:
 @pytest.fixture(scope="session")
 def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target, run: Run) -> Api:
     """How the suites talk to the target."""
-    settle = 0 if run.settings.plan else run.settings.settle
+    settle = 0 if run.settings.plan else run.settings.settle or 0
     return Api(client.send, oracle, findings, target.loads, run.reads, settle=settle)

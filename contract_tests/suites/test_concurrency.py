@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from contract_tests.oracle.bursts import TimedExchange
+from contract_tests.oracle.verdict import Verdict
 from contract_tests.run.settings import Settings
 from contract_tests.suites.api import Api
 from contract_tests.suites.bursts import pay_at_once, require_accepted
@@ -19,9 +20,12 @@ EXAMPLES_PER_SCHEDULE = 10
 TIMES = 3
 
 
-def ids_of(calls: list[TimedExchange]) -> set[str]:
-    """The ids that the responses give to the payments that they were asked for."""
-    return {key for call in calls for key in call.own}
+def require_payments(api: Api, calls: list[TimedExchange], number: int) -> None:
+    """So many ids are what the responses give to the payments that they were asked for."""
+    ids = {key for call in calls for key in call.own}
+    verdict = Verdict(exchanges=tuple(call.exchange for call in calls))
+    verdict.require("R6", len(ids) == number, f"{number} payments, one for each reference", f"{len(ids)}")
+    api.take(verdict)
 
 
 @documented("R6")
@@ -30,7 +34,7 @@ def test_one_reference_at_once_is_one_payment(api: Api, reference: References) -
     body = payment(load, reference())
     calls = pay_at_once(api, load, [[body]] * MANY)
     require_accepted(api, calls)
-    assert len(ids_of(calls)) == 1
+    require_payments(api, calls, 1)
 
 
 @documented("R6")
@@ -38,7 +42,7 @@ def test_one_reference_with_other_values_at_once_is_one_payment(api: Api, refere
     load, ref = need_payable(api), reference()
     calls = pay_at_once(api, load, [[payment(load, ref, Sum=n * CENT)] for n in range(1, 9)])
     require_accepted(api, calls)
-    assert len(ids_of(calls)) == 1
+    require_payments(api, calls, 1)
 
 
 @documented("D4", "R7")
@@ -48,7 +52,7 @@ def test_different_references_at_once_are_all_recorded(api: Api, reference: Refe
     calls = pay_at_once(api, load, bodies)
     for call in calls:
         require_accepted(api, [call])
-    assert len(ids_of(calls)) == MANY
+    require_payments(api, calls, MANY)
 
 
 @documented("R6", "R7")
@@ -56,7 +60,7 @@ def test_pairs_of_references_at_once(api: Api, reference: References) -> None:
     load = need_payable(api)
     references = [reference() for _ in range(MANY // 2)]
     calls = pay_at_once(api, load, [[payment(load, ref)] for ref in references * 2])
-    assert len(ids_of(calls)) == len(references)
+    require_payments(api, calls, len(references))
 
 
 @documented("D4", "R6")

@@ -14,7 +14,6 @@ from schemathesis.schemas import BaseSchema
 
 from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.exchange import Exchange
-from contract_tests.rules.findings import ClauseFailedError
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.guard import Refused
@@ -33,15 +32,6 @@ def contract(settings: Settings, target: Target, reference: References) -> BaseS
     return schema_for(settings, target, reference)
 
 
-def sent(api: Api, case: Case[Any]) -> Exchange:
-    """Sends a case. Its failures are kept here, because neither driver hands them on as they are."""
-    try:
-        return send(api, request_of(case))
-    except ClauseFailedError as failed:
-        api.findings.keep(failed.failures)
-        raise
-
-
 generated = schemathesis.pytest.from_fixture("contract")
 
 
@@ -50,7 +40,7 @@ generated = schemathesis.pytest.from_fixture("contract")
 def test_generated_requests(case: Case[Any], api: Api) -> None:
     # What the guard doesn't let out wasn't tested, and the next case may well be let out.
     with contextlib.suppress(Refused):
-        validate(api, case, sent(api, case))
+        validate(api, case, send(api, request_of(case)))
 
 
 @pytest.mark.documented("D1", "D3")
@@ -65,7 +55,7 @@ def test_links(contract: BaseSchema, api: Api, settings: Settings) -> None:
             """Sends through our client."""
             self.exchange: Exchange | None = None
             try:
-                self.exchange = sent(api, case)
+                self.exchange = send(api, request_of(case))
             except Refused:
                 hypothesis.reject()
             return response_of(self.exchange)

@@ -62,8 +62,10 @@ def opened(
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
-    arguments = ["--loads", str(loads), f"--examples={examples}", "--record-payments"]
-    budget = SMOKE_BUDGET if suites == ("smoke",) else NO_BUDGET
+    # Where nothing lags, nobody need wait as long as for a real service.
+    settle = 5 if freedoms.lag_milliseconds else 0.2
+    arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
+    budget = SMOKE_BUDGET if suites == ("smoke",) else (*NO_BUDGET, "--max-amount", "1e600")
     with serve(make(opening_loads())) as url:
         if freedoms.tokens != "unchecked":
             os.environ |= {f"ALVYS_{name.upper()}": value for name, value in CLIENT.items()}

@@ -87,7 +87,7 @@ def attacked(attack: Attack) -> Damage:
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else None
         lines = log.read_text().splitlines() if log.exists() else []
-    logged = tuple(json.loads(line) for line in lines)
+    logged = tuple(line for line in map(json.loads, lines) if "failed" not in line)
     return Damage(attack, status, tuple(service.booked), logged, service.writes, output.getvalue())
 
 

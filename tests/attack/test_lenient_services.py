@@ -77,11 +77,17 @@ def test_everything_that_is_booked_is_in_the_log(name: str, damages: dict[str, D
         ), (one, damage.output)
 
 
+OF_NO_RULE = ("amount_in_text", "in_an_array")
+"""They book what has a wrong type: that fails a clause, but breaks none of the rules that end a run."""
+
+
 @pytest.mark.parametrize("name", ATTACKS)
-def test_what_was_booked_wrongly_and_can_be_seen_ends_the_run(name: str, damages: dict[str, Damage]) -> None:
+def test_what_was_booked_wrongly_and_can_be_seen_fails_and_ends_the_run(
+    name: str, damages: dict[str, Damage]
+) -> None:
     damage, attack = damages[name], ATTACKS[name]
     wrong = attack.booking != "nothing_more" or attack.forgets
     visible = attack.booking not in BLIND or attack.responding == "payment"
     if wrong and visible and damage.booked_wrongly:
         assert damage.status == 1
-        assert "The run was stopped: " in damage.output
+        assert attack.booking in OF_NO_RULE or "The run was stopped: " in damage.output

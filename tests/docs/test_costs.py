@@ -22,29 +22,38 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "loads.yaml").write_text(nominated.text, "utf-8")
     planned = ["--target", "https://qaapi.alvys.net", "--loads", "loads.yaml", "--record-payments", "--plan"]
     output = {suite: contract_output(folder, *planned, "--suite", suite) for suite in COUNTED}
+    output["with consent"] = contract_output(folder, *planned)
+    output["without"] = contract_output(folder, "--target", "https://qaapi.alvys.net", "--plan")
     contract_output(folder, "--suite", "reads", "--json", "report.json")
     return output | {"report": (folder / "report.json").read_text("utf-8")}
 
 
-def cost(plan: str) -> tuple[str, str, str]:
-    """Requests, payments and money."""
-    match = re.search(r"^(\d+) requests, (\d+) payments worth ([\d.]+), ", plan, re.MULTILINE)
+def cost(plan: str) -> tuple[str, str, str, str]:
+    """Requests, payments and money, and the time in minutes."""
+    told = r"^(\d+) requests, (\d+) payments worth ([\d.]+), (?:(\d+) min )?(\d+) s at"
+    match = re.search(told, plan, re.MULTILINE)
     assert match, plan[-2000:]
-    return match[1], match[2], match[3]
+    minutes = int(match[4] or 0) + (int(match[5]) >= 30)
+    return match[1], match[2], match[3], f"{minutes} minutes"
 
 
 def test_table_of_suites_says_what_a_run_costs(printed: dict[str, str]) -> None:
     expected: list[tuple[str | None, ...]] = []
     for suite in SUITES:
-        requests, payments, money = cost(printed[suite]) if suite in COUNTED else ("many", "many", "")
-        expected.append((suite, None, requests, f"{payments}, worth {money}" if money > "0" else payments))
+        counted = cost(printed[suite]) if suite in COUNTED else ("many", "many", "", "hours")
+        requests, payments, money, time = counted
+        paid = f"{payments}, worth {money}" if money > "0" else payments
+        expected.append((suite, None, requests, paid, time))
     found = differences(PAGE, "The suites", expected)
     assert not found, "\n".join(found)
 
 
 def test_only_smoke_costs_money_as_said(printed: dict[str, str]) -> None:
-    _, payments, money = cost(printed["smoke"])
-    assert f"# With consent: {payments} payments worth {money} in all" in PAGE.text
+    _, payments, money, _ = cost(printed["smoke"])
+    *_, time = cost(printed["with consent"])
+    assert f"# With consent: {payments} payments worth {money} in all; {time} at the" in PAGE.text
+    *_, time = cost(printed["without"])
+    assert f"# Reads only: {time} at the published limits" in PAGE.text
     assert {cost(printed[suite])[1] for suite in COUNTED} == {"0", payments}
 
 

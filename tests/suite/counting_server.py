@@ -1,6 +1,7 @@
 """A throw-away server on loopback that keeps everything that reaches it, and a small book of loads."""
 
 import json
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -131,8 +132,15 @@ class CountingServer:
         return [one for one in self.received if one.method != "GET"]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A handshake that fails, or a client that leaves, is what some tests are about."""
+
+
 @contextmanager
-def counting_server(answer: Answer = lambda _received: Reply()) -> Iterator[CountingServer]:
+def counting_server(
+    answer: Answer = lambda _received: Reply(), tls: ssl.SSLContext | None = None
+) -> Iterator[CountingServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # head and body in one packet: the second would wait 40 ms for an acknowledgement
@@ -164,8 +172,12 @@ def counting_server(answer: Answer = lambda _received: Reply()) -> Iterator[Coun
             pass
 
     lock = threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state = CountingServer(f"http://127.0.0.1:{server.server_port}", [], answer)
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        # The handshake is the handler's: one that fails must not end the thread that accepts.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "http" if tls is None else "https"
+    state = CountingServer(f"{scheme}://127.0.0.1:{server.server_port}", [], answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """Requests of the kinds that the guard tells apart, and a client to send them with."""
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -12,7 +13,9 @@ from contract_tests.safety.guard import Budget, Guard, Policy
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace
-from contract_tests.safety.transport import Limits
+from contract_tests.safety.road import Patience
+from contract_tests.safety.transport import Limits, Transport
+from contract_tests.safety.wire import Wire
 from tests.suite.counting_server import PAYMENTS
 
 NOMINATED = "LD-1"
@@ -56,6 +59,8 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
     pace: Pace | None = None,
     record: PaymentLog | None = None,
     limits: Limits | None = None,
+    context: ssl.SSLContext | None = None,
+    patience: Patience | None = None,
     sleep: Callable[[float], None] = lambda _seconds: None,
 ) -> Iterator[tuple[GuardedClient, Guard, PaymentLog]]:
     """A client on a URL, with its guard and its record; it waits for nothing but its pace.
@@ -69,15 +74,16 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
         guard.resume(payment)
     if opened:
         guard.open_payments()
-    client = GuardedClient(
+    wire = Wire(
         Origin.parse(url),
         guard,
         credentials=credentials or Credentials(),
         pace=pace or Pace(),
-        record=kept,
-        limits=limits or Limits(timeout=20),
+        transport=Transport(limits or Limits(timeout=20), context),
+        patience=patience,
         sleep=sleep,
     )
+    client = GuardedClient(wire, guard, record=kept)
     try:
         yield client, guard, kept
     finally:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from contract_tests.oracle.oracle import Oracle
-from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
+from contract_tests.safety.guard import Stop
 from contract_tests.suites.api import Api
 from contract_tests.suites.bursts import pay_at_once
 from contract_tests.suites.cases import payment
@@ -69,3 +71,23 @@ def test_payments_at_once_and_their_responses_are_parsed_once(parsing: Parsing) 
     load = parsing.api.load(PAYABLE)
     pay_at_once(parsing.api, load, [[payment(load, "R-1")], [payment(load, "R-1")], [payment(load, "R-2")]])
     parsing.check()
+
+
+@pytest.mark.parametrize(("status", "failed"), [(ExitStatus.COULD_NOT_TEST, []), (ExitStatus.FAILED, ["R2"])])
+def test_only_a_stop_for_what_was_accepted_breaks_a_clause(status: ExitStatus, failed: list[str]) -> None:
+    def send(request: Request) -> Exchange:
+        if request.method == "POST":
+            raise Stop("enough", status, clause="R2" if failed else "")
+        load = {
+            "Id": "1",
+            "LoadNumber": CLOSED,
+            "OrderNumber": "1",
+            "CustomerId": "1",
+            "Status": "Dispatched",
+        }
+        return Exchange(request, Response(200, {}, json.dumps(load).encode()), "", 0.0)
+
+    api = Api(send, Oracle(), Findings(), {"Dispatched": [CLOSED]})
+    with pytest.raises(Stop):
+        api.pay(payment(CLOSED, "ct-run-1"), nominal="Dispatched")
+    assert [failure.clause for failure in api.findings.failures] == failed

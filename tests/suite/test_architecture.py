@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
 
 LIBRARIES: dict[str, set[str]] = {
     "rules": {"msgspec", "yaml"},
-    "safety": {"authlib", "httpcore2", "httpx2", "portalocker", "pyrate_limiter"},
+    "safety": {"authlib", "httpcore2", "httpx2", "portalocker", "requests"},
     "oracle": set(),
     "report": {"jinja2", "rich"},
     "run": {"click", "pytest", "rich", "yaml"},

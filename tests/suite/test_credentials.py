@@ -14,7 +14,16 @@ from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.origin import Origin
-from tests.suite.counting_server import LOADS, Books, CountingServer, Received, Reply, counting_server
+from contract_tests.safety.rate import Pace
+from tests.suite.counting_server import (
+    LOADS,
+    LOST,
+    Books,
+    CountingServer,
+    Received,
+    Reply,
+    counting_server,
+)
 from tests.suite.payments import guarded, payment
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
@@ -24,7 +33,7 @@ SECRET = "very-secret-value"  # noqa: S105 - of this test
 @dataclass
 class Issuer:
     server: CountingServer
-    expires_in: int = 3600
+    expires_in: object = 3600
 
     def __call__(self, _received: Received) -> Reply:
         token = {"access_token": f"token-number-{len(self.server.received)}", "token_type": "Bearer"}
@@ -90,34 +99,127 @@ def test_a_token_is_fetched_with_client_credentials_once(server: CountingServer,
     }
 
 
-def test_a_token_is_replaced_before_it_expires(server: CountingServer, issuer: Issuer) -> None:
-    issuer.expires_in = 59
-    with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
+@pytest.mark.parametrize(
+    ("life", "lasts"),
+    [(3600, 3540), (240, 180), (60, 45), (4, 3), ("100", 75), (None, 10**6), (0, 10**6)],
+)
+def test_a_token_is_renewed_a_minute_or_a_quarter_of_its_life_before_its_end(
+    life: object, lasts: float, server: CountingServer, issuer: Issuer
+) -> None:
+    issuer.expires_in = life
+    credentials, now = issuer.credentials, [1000.0]
+    credentials.clock = lambda: now[0]
+    with guarded(server.url, credentials=credentials) as (client, _, _):
+        for _ in range(3):
+            client.send(READ)
+        now[0] += lasts - 0.1
+        client.send(READ)
+        assert len(issuer.server.received) == 1
+        now[0] += 0.2 if lasts < 10**6 else 0
+        client.send(READ)
+    expected = "Bearer token-number-1" if lasts == 10**6 else "Bearer token-number-2"
+    assert authorization(server) == ["Bearer token-number-1"] * 4 + [expected]
+
+
+def test_a_token_does_not_grow_old_while_its_request_waits(server: CountingServer, issuer: Issuer) -> None:
+    issuer.expires_in = 60
+    credentials, now = issuer.credentials, [0.0]
+    credentials.clock = lambda: now[0]
+
+    class Slow(Pace):
+        def wait(self, operation: str) -> None:
+            now[0] += 50 if operation == "getLoad" else 0
+
+    with guarded(server.url, credentials=credentials, pace=Slow()) as (client, _, _):
         client.send(READ)
         client.send(READ)
+    assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (401, "GET /api/p/v1.0/loads is refused with 401: the token is refused, also one that was fetched"),
+        (403, "GET /api/p/v1.0/loads is refused with 403: the token, also .* lacks a scope .load:read."),
+    ],
+)
+def test_a_refused_token_is_replaced_once_and_then_the_run_ends_with_the_cause(
+    status: int, cause: str, server: CountingServer, issuer: Issuer
+) -> None:
+    server.answer = lambda _: Reply(status)
+    with guarded(server.url, credentials=issuer.credentials) as (client, guard, _):
+        with pytest.raises(Stop, match=cause) as stop:
+            client.send(READ)
+        assert guard.requests == 4
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
     assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_token_is_replaced_once(status: int, server: CountingServer, issuer: Issuer) -> None:
-    server.answer = lambda _: Reply(status)
-    with guarded(server.url, credentials=issuer.credentials) as (client, guard, _):
-        assert client.send(READ).response.status == status
-    assert authorization(server) == ["Bearer token-number-1", "Bearer token-number-2"]
-    assert guard.requests == 4
-
-
-def test_the_request_is_answered_with_the_new_token(server: CountingServer, issuer: Issuer) -> None:
-    server.answer = lambda one: Reply(401 if one.headers["authorization"].endswith("1") else 200)
+def test_the_request_is_answered_with_the_new_token(
+    status: int, server: CountingServer, issuer: Issuer
+) -> None:
+    server.answer = lambda one: Reply(status if one.headers["authorization"].endswith("1") else 200)
     with guarded(server.url, credentials=issuer.credentials) as (client, _, _):
         assert client.send(READ).response.status == 200
 
 
-def test_a_fixed_token_is_not_replaced(server: CountingServer) -> None:
-    server.answer = lambda _: Reply(401)
-    with guarded(server.url, credentials=Credentials(token=Secret(SECRET))) as (client, _, _):
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_payment_whose_token_ran_out_is_sent_again_after_a_read_of_its_load(
+    status: int, server: CountingServer, issuer: Issuer
+) -> None:
+    books = Books()
+    late = Reply(status)
+    server.answer = lambda one: (
+        late if one.headers["authorization"].endswith("1") and one.body else books(one)
+    )
+    with guarded(server.url, credentials=issuer.credentials) as (client, guard, record):
+        assert client.send(payment()).response.status == 200
+        assert guard.payments == 1
+    assert [one.method for one in server.received] == ["POST", "GET", "POST"]
+    assert [kept.outcome for kept in record.payments] == ["recorded"]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status", "cause"),
+    [
+        (Credentials(token=Secret(SECRET)), 401, "the token is refused$"),
+        (Credentials(token=Secret(SECRET)), 403, "lacks a scope .load:read., or a gateway refuses"),
+        (Credentials(), 401, "the target wants a token, and none is set .ALVYS_TOKEN."),
+        (Credentials(), 403, "the target wants a token, and none is set .ALVYS_TOKEN."),
+    ],
+)
+def test_a_fixed_token_is_not_replaced(
+    credentials: Credentials, status: int, cause: str, server: CountingServer
+) -> None:
+    server.answer = lambda _: Reply(status)
+    with guarded(server.url, credentials=credentials) as (client, _, _), pytest.raises(Stop, match=cause):
         client.send(READ)
     assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("bad", [Reply(502), Reply(503), Reply(429, headers={"Retry-After": "7"}), LOST])
+def test_a_token_is_asked_for_again_where_the_road_is_bad(
+    bad: Reply, server: CountingServer, issuer: Issuer
+) -> None:
+    waits: list[float] = []
+    issuer.server.answer = lambda one: bad if len(issuer.server.received) < 3 else issuer(one)
+    with guarded(server.url, credentials=issuer.credentials, sleep=waits.append) as (client, guard, _):
+        assert client.send(READ).response.status == 200
+        assert guard.requests == 4
+    assert waits == ([7, 7] if bad.status == 429 else [1, 2])
+
+
+def test_a_token_endpoint_that_is_down_ends_the_run(server: CountingServer, issuer: Issuer) -> None:
+    issuer.server.answer = lambda _: Reply(502)
+    with (
+        guarded(server.url, credentials=issuer.credentials) as (client, _, _),
+        pytest.raises(Stop, match=r"the token endpoint gave no token \(502\)") as stop,
+    ):
+        client.send(READ)
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+    assert server.received == []
+    assert len(issuer.server.received) == 6
 
 
 def test_a_test_may_send_no_token_or_a_bad_one(server: CountingServer, issuer: Issuer) -> None:

@@ -3,7 +3,6 @@
 import gzip
 import json
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -13,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.rules.exchange import Request
+from contract_tests.rules.exchange import NO_RESPONSE, Request
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.safety.client import NO_RESPONSE
 from contract_tests.safety.credentials import Credentials, Secret
 from contract_tests.safety.guard import Budget, Refused, Stop
 from contract_tests.safety.payment_log import PaymentLog
 from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import (
     LOADS,
-    LOST,
     PAYMENTS,
     SEARCH,
     Books,
@@ -340,9 +337,8 @@ def test_beyond_the_budget_what_must_be_refused_leaves_and_nothing_planned(
 def test_only_one_probe_may_be_unknown_beyond_the_budget(server: CountingServer, books: Books) -> None:
     books.pay = lambda _: Reply(500)
     with guarded(server.url, budget=Budget(payments=2)) as (client, guard, record):
-        for number in range(3):
-            client.send(payment(reference=f"ct-run-{number}", must_be_refused=True))
-        for must_be_refused in (True, False):
+        assert client.send(payment(reference="ct-run-0", must_be_refused=True)).attempts == 2
+        for must_be_refused in (True, True, False):
             with pytest.raises(Refused, match="budget"):
                 client.send(payment(reference="ct-run-9", must_be_refused=must_be_refused))
     assert len(server.writes) == guard.payments == 3
@@ -538,34 +534,6 @@ def test_no_cookie_is_kept(server: CountingServer) -> None:
     assert "cookie" not in server.received[1].headers
 
 
-def test_a_lost_read_is_asked_once_more_and_then_has_no_response(server: CountingServer) -> None:
-    server.answer = lambda _: LOST
-    with guarded(server.url) as (client, _, _):
-        assert client.send(READ).response.status == NO_RESPONSE
-        assert len(server.received) == 2
-        for _ in range(3):
-            client.send(READ)
-        with pytest.raises(Stop, match="does not respond"):
-            client.send(READ)
-
-
-def test_the_rate_is_kept(server: CountingServer) -> None:
-    moments: list[float] = []
-    clock = threading.Lock()
-
-    def stamp(_one: Received) -> Reply:
-        with clock:
-            moments.append(time.monotonic())
-        return Reply()
-
-    server.answer = stamp
-    with guarded(server.url, pace=Pace(5, 1)) as (client, _, _), ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: client.send(READ), range(12)))
-    moments.sort()
-    assert len(moments) == 12
-    assert all(later - earlier >= 0.95 for earlier, later in zip(moments, moments[5:], strict=False))
-
-
 @pytest.mark.parametrize("request_", [READ, payment(IMPOSSIBLE, amount="0.01")])
 def test_retry_after_is_waited_for_and_the_request_sent_again(
     request_: Request, server: CountingServer
@@ -581,7 +549,7 @@ def test_retry_after_is_waited_for_and_the_request_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("0", 0), ("", 60), ("soon", 60), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)]
+    ("value", "seconds"), [("0", 1), ("", 60), ("soon", 60), ("Wed, 21 Oct 2015 07:28:00 GMT", 1)]
 )
 def test_every_retry_after_is_understood(value: str, seconds: float, server: CountingServer) -> None:
     waits: list[float] = []
@@ -589,23 +557,6 @@ def test_every_retry_after_is_understood(value: str, seconds: float, server: Cou
     with guarded(server.url, sleep=waits.append) as (client, _, _):
         client.send(READ)
     assert waits == [seconds]
-
-
-@pytest.mark.parametrize("value", ["301", "99999999999999999999", "Fri, 01 Jan 2100 00:00:00 GMT"])
-def test_nobody_waits_longer_than_five_minutes(value: str, server: CountingServer) -> None:
-    waits: list[float] = []
-    server.answer = lambda _: Reply(429, headers={"Retry-After": value})
-    with guarded(server.url, sleep=waits.append) as (client, _, _), pytest.raises(Stop) as stop:
-        client.send(READ)
-    assert stop.value.status is ExitStatus.COULD_NOT_TEST
-    assert waits == []
-
-
-def test_a_target_that_responds_with_nothing_but_429_ends_the_run(server: CountingServer) -> None:
-    server.answer = lambda _: Reply(429, headers={"Retry-After": "1"})
-    with guarded(server.url) as (client, _, _), pytest.raises(Stop, match="429"):
-        client.send(READ)
-    assert len(server.received) == 4
 
 
 def test_the_record_is_on_the_disk_before_the_payment_leaves(
@@ -638,8 +589,8 @@ def test_tokens_resends_and_own_reads_count_as_requests_and_keep_the_pace(
     waited: list[str] = []
 
     class Counted(Pace):
-        def wait(self) -> None:
-            waited.append("")
+        def wait(self, operation: str) -> None:
+            waited.append(operation)
 
     limited = [Reply(429, headers={"Retry-After": "0"}), Reply(401)]
     books.pay = lambda one: limited.pop() if limited else books.record(one)
@@ -650,7 +601,11 @@ def test_tokens_resends_and_own_reads_count_as_requests_and_keep_the_pace(
         assert client.send(payment()).response.status == 200
     assert [one.method for one in server.received] == ["POST", "GET", "POST", "GET", "POST"]
     assert len(issuer.received) == 2
-    assert guard.requests == len(waited) == 7
+    assert guard.requests == 7
+    assert waited == [
+        "recordCustomerPayment", "issueToken", "getLoad", "issueToken",
+        "recordCustomerPayment", "getLoad", "recordCustomerPayment",
+    ]  # fmt: skip
 
 
 def test_a_token_is_not_fetched_beyond_the_budget_of_requests(server: CountingServer) -> None:
@@ -669,7 +624,8 @@ def test_a_token_is_not_fetched_beyond_the_budget_of_requests(server: CountingSe
 
 def test_a_payment_for_which_no_token_may_be_fetched_any_more_never_left(server: CountingServer) -> None:
     class OthersWereFaster(Pace):
-        def wait(self) -> None:
+        def wait(self, operation: str) -> None:
+            del operation
             for _ in range(2):
                 guard.admit_read()
 
@@ -693,7 +649,8 @@ def test_nothing_leaves_after_the_stop_though_it_waits_already(server: CountingS
     waiting, stopped = threading.Event(), threading.Event()
 
     class Slow(Pace):
-        def wait(self) -> None:
+        def wait(self, operation: str) -> None:
+            del operation
             waiting.set()
             stopped.wait(20)
 

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -536,6 +537,101 @@ def test_what_is_recorded_already_is_judged_once() -> None:
 def test_values_beyond_measure_are_read() -> None:
     huge = NEW | {"Amount": {"Amount": 1.7e308, "Currency": 10**300}}
     assert "D1" not in broken(judged(BODY, 200, response(OLD, huge), after=load(OLD, NEW)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"CheckNumber": 7}, {"Note": True}, {"ReferenceNumber": 7}, {"PaymentDate": 7},
+        {"PaymentDate": "2026-07-01"},
+        {"Amount": {"Amount": "12.5", "Currency": 840}}, {"Amount": {"Amount": "5 USD", "Currency": 840}},
+        {"Amount": {"Amount": True, "Currency": 840}}, {"Amount": {"Amount": 1, "Currency": "840"}},
+        {"Amount": {"Amount": 1, "Currency": 840.5}}, {"Amount": {"Amount": 1}},
+        {"Amount": {"Amount": 1, "Currency": None}},
+    ],
+)  # fmt: skip
+def test_what_a_lenient_reader_converts_may_be_refused_or_paid(content: Tree) -> None:
+    assert broken(judged(BODY | content, 400, problem("?"))) == set()
+    assert not expect(Oracle(), exchange(BODY | content, 200, b""), view(load())).forbidding
+
+
+SENT = json.dumps(BODY)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"// a comment\n{SENT}", SENT[:-1] + ",}", SENT + "}", SENT.replace('"', "'"),
+        SENT.replace("0.2", ".2"), SENT.replace("0.2", "NaN"), SENT.replace("0.2", "00.2"),
+        "\ufeff" + SENT, SENT.encode("utf-16"),
+        SENT.encode("utf-16-le"), SENT.replace("ACH", "\xff").encode("latin-1"),
+    ],
+)  # fmt: skip
+def test_what_a_lenient_reader_takes_for_json_may_be_refused_or_paid(content: str | bytes) -> None:
+    body = content if isinstance(content, bytes) else content.encode()
+    assert broken(judged(body, 400, problem("?"))) == set()
+    assert not expect(Oracle(), exchange(body, 200, b""), view(load())).forbidding
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"null", b"[]", b"payment", f"[{SENT}]".encode(), SENT[:-1].encode(), b"// only this"],
+)
+def test_a_body_without_an_object_is_forbidden_but_ends_no_run(body: bytes) -> None:
+    expected = expect(Oracle(), exchange(body, 200, b""), view(load()))
+    assert (expected.clause, expected.must_be_refused) == ("D7", False)
+
+
+def test_one_failure_of_the_service_is_no_failure_of_a_clause() -> None:
+    once = exchange(BODY, 500, problem("?"))
+    assert broken(Oracle().judge(once)) == set()
+    assert broken(Oracle().judge(replace(once, earlier=(500,)))) == {"D8"}
+
+
+@pytest.mark.parametrize(
+    "doubtful", [SENT.encode("utf-16"), BODY | {"PaymentDate": "2026-07-01T00:00:00+24:00"}]
+)
+def test_what_makes_common_parsers_fail_may_fail_again(doubtful: Tree | bytes) -> None:
+    oracle, found = Oracle(), replace(exchange(doubtful, 500, b""), earlier=(500,))
+    assert broken(oracle.judge_payment(expect(oracle, found, view(load())), found)) == set()
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 502])
+def test_what_must_be_refused_leaves_no_trace_whatever_is_answered(status: int) -> None:
+    assert broken(judged(DATELESS, status, b"", after=load(OLD, NEW))) == {"D5"}
+    assert broken(judged(DATELESS, status, b"")) == set()
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_what_tells_of_the_caller_breaks_nothing(status: int) -> None:
+    assert broken(judged(BODY, status, b"<html>", media_type="text/html")) == set()
+
+
+def test_the_total_grows_by_what_the_response_shows() -> None:
+    rounded = NEW | {"Amount": {"Amount": 0.13, "Currency": 840}}
+    body = BODY | {"Amount": {"Amount": 0.125, "Currency": 840}}
+    verdict = judged(body, 200, response(OLD, rounded), after=load(OLD, rounded, paidAt=RECORDED))
+    assert broken(verdict) == set()
+    assert ("A20c", "rounded to cents") in verdict.observations
+
+
+@pytest.mark.parametrize("total", [0.3, 0.2])
+def test_a_load_with_payments_may_have_had_no_total(total: float) -> None:
+    after = load(OLD, NEW, paidAt=RECORDED, totalPaid={"Amount": total, "Currency": 840})
+    assert (
+        broken(judged(BODY, 200, response(OLD, NEW), before=load(OLD, totalPaid=None), after=after)) == set()
+    )
+
+
+def test_date_times_of_a_load_may_lack_their_offset() -> None:
+    assert broken(paid(change("load.paidAt", "2026-11-20T10:00:00"))) == set()
+    assert "R7" in broken(paid(change("load.paidAt", "2026-11-10T10:00:00")))
+
+
+def test_null_and_absent_are_the_same() -> None:
+    brief = {name: value for name, value in NEW.items() if value is not None}
+    verdict = judged(BODY, 200, response(OLD, brief), after=load(OLD, NEW, paidAt=RECORDED))
+    assert broken(verdict) == set()
 
 
 @pytest.mark.parametrize(

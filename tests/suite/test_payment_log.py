@@ -54,6 +54,18 @@ def test_every_line_names_time_load_reference_amount_status_and_id(tmp_path: Pat
     assert (after["outcome"], after["status"], after["id"]) == ("recorded", 200, "id-1")
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+def test_what_was_found_wrong_is_known_to_the_run_that_resumes(tmp_path: Path, *, resumed: bool) -> None:
+    path = tmp_path / "record.jsonl"
+    with closing(PaymentLog(path)) as record:
+        record.write_failure("R7", "no payment is logged yet, so there is no file")
+        assert not path.exists()
+        record.write(SENT)
+        record.write_failure("R4", "accepted")
+    with closing(PaymentLog(path, resumed=resumed)) as record:
+        assert [(one.failed, one.got) for one in record.failures] == ([("R4", "accepted")] if resumed else [])
+
+
 def test_a_reference_cannot_break_a_line(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     odd = LoggedPayment(SENT.time, "LD-1", "ct-run-1\n\u2028\ud800", "1", None, UNKNOWN)

@@ -44,7 +44,10 @@ def test_a_load_as_nominated_is_read_and_nothing_written() -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (lambda _: Reply(404), "Load LD-1 cannot be read: the target responds with 404."),
+        (
+            lambda one: Reply(404 if "?" in one.path else 400),
+            "Load LD-1 cannot be read: the target responds with 404.",
+        ),
         (lambda _: Reply(200, b"no JSON"), "Load LD-1 cannot be read: the target responds with 200."),
         (load(LoadNumber="LD-9"), "cannot be read: the target responds with 200."),
         (load(Status=None), "has the status None"),
@@ -130,18 +133,55 @@ def test_payments_without_a_reference_are_those_of_the_resumed_run_if_its_log_sa
         checked(july, [replace(paid, load="LD-2")], resumed=True)
 
 
+def why_not(answer: Callable[[Received], Reply] | str, **given: object) -> CannotRun:
+    """Why a run on a service, or on a URL, does not begin."""
+    with counting_server() as server:
+        url = answer if isinstance(answer, str) else server.url
+        server.answer = server.answer if isinstance(answer, str) else answer
+        with pytest.raises(CannotRun) as reason, open_run(settings_from({"target": url, **given}), {}):
+            pass
+    return reason.value
+
+
+PAGE = Reply(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
+
+
 @pytest.mark.parametrize(
     ("reply", "sentence"),
-    [(LOST, "cannot be reached"), (Reply(401), "wants a token"), (Reply(403), "wants a token")],
+    [
+        (LOST, "could not be tested: the target does not respond (RemoteProtocolError)."),
+        (Reply(401), "is refused with 401: the target wants a token, and none is set (ALVYS_TOKEN)."),
+        (Reply(403), "is refused with 403: the target wants a token, and none is set (ALVYS_TOKEN)."),
+        (Reply(404), "every read under /api/p/v1.0 is answered with 404. Is the base URL right"),
+        (Reply(502), "could not be tested: the target responds with 502 to everything."),
+        (PAGE, "could not be tested: the target responds with 200 in HTML to everything."),
+        (Reply(301, headers={"Location": "https://a/"}), "redirects to https://a/ (301)"),
+        (
+            Reply(429, headers={"Retry-After": "601"}),
+            "429, and to try again would take 601 seconds",
+        ),
+    ],
+    ids=["lost", "401", "403", "404", "502", "HTML", "301", "429"],
 )
-def test_a_target_that_cannot_be_asked_ends_the_run(reply: Reply, sentence: str) -> None:
-    with (
-        counting_server(lambda _: reply) as server,
-        guarded(server.url) as (client, _, _),
-        pytest.raises(CannotRun, match=sentence) as reason,
-    ):
-        probe(client.send, TARGET)
+def test_a_target_that_cannot_be_asked_ends_the_run(reply: Reply, sentence: str, tmp_path: Path) -> None:
+    reason = why_not(lambda _: reply, record=str(tmp_path / "log.jsonl"))
+    assert sentence in reason.sentence
+    assert reason.status == 3
+
+
+def test_a_base_url_under_which_nothing_is_found_is_named_for_nominated_loads_too() -> None:
+    with pytest.raises(CannotRun, match=r"every read under /api/p/v1\.0 is answered with 404") as reason:
+        checked(lambda _: Reply(404))
     assert reason.value.status == 3
+
+
+@pytest.mark.parametrize("found", ["GET /api/p/v1.0/loads", "POST /api/p/v1.0/loads/search"])
+def test_a_target_that_finds_something_under_the_path_is_tested(found: str) -> None:
+    def answer(one: Received) -> Reply:
+        return Reply(400 if f"{one.method} {one.path}" == found else 404)
+
+    with counting_server(answer) as server, guarded(server.url) as (client, _, _):
+        probe(client.send, TARGET)
 
 
 @pytest.mark.parametrize(

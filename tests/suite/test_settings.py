@@ -3,12 +3,14 @@
 from decimal import Decimal
 from pathlib import Path
 
+import certifi
 import click
 import pytest
 
 from contract_tests.run.cli import OPTIONS, arguments_of, settings_from
-from contract_tests.run.settings import SUITES, Settings
+from contract_tests.run.settings import SUITES, OperationRate, Settings
 from contract_tests.safety.origin import Origin
+from contract_tests.safety.rate import ALL, OPERATIONS, PUBLISHED
 from mock_server.rates import Rate
 
 REMOTE = "https://api.example.com"
@@ -30,14 +32,15 @@ def test_by_default_the_mock_is_tested_with_everything_and_without_limits() -> N
     settings = asked()
     assert settings.is_mock
     assert settings.suites == SUITES
-    assert (settings.max_payments, settings.max_amount, settings.max_requests, settings.rate) == (None,) * 4
+    assert (settings.max_payments, settings.max_amount, settings.max_requests) == (None,) * 3
+    assert (settings.rates, settings.spacing) == ((), 0)
     assert settings.record is None
 
 
-def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
+def test_a_remote_target_is_tested_at_the_published_limits_by_default() -> None:
     settings = asked(target=REMOTE)
     assert settings.suites == ("reads",)
-    assert settings.rate == Rate(10, 60)
+    assert settings.limits == PUBLISHED
     assert not settings.record_payments
     assert (settings.max_payments, settings.max_amount, settings.max_requests) == (8, Decimal("3.00"), 600)
 
@@ -45,12 +48,24 @@ def test_a_remote_target_is_read_ten_times_a_minute_by_default() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080", "127.9.9.9"])
 def test_a_target_on_loopback_has_no_rate(host: str) -> None:
     settings = asked(target=f"http://{host}")
-    assert (settings.rate, settings.max_requests) == (None, 20_000)
+    assert (settings.rates, settings.max_requests) == ((), 20_000)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "0x7f.1"])
 def test_a_name_that_looks_like_loopback_has_a_rate(host: str) -> None:
-    assert asked(target=f"http://{host}").rate == Rate(10, 60)
+    assert asked(target=f"http://{host}").limits == PUBLISHED
+
+
+def test_a_rate_for_one_operation_leaves_the_others_as_they_are() -> None:
+    limits = asked(target=REMOTE, rates=("getload=1/m", "other=20/hour")).limits
+    assert limits == {**PUBLISHED, "getLoad": (1, 60), "other": (20, 3600)}
+    assert asked(target="http://127.0.0.1", rates=("getLoad=1/m",)).limits == {"getLoad": (1, 60)}
+
+
+def test_a_rate_for_all_takes_the_place_of_the_published_ones() -> None:
+    assert asked(target=REMOTE, rates=("8/s",)).limits == {ALL: (8, 1)}
+    limits = asked(target=REMOTE, rates=("8/s", "recordCustomerPayment=10/m")).limits
+    assert limits == {ALL: (8, 1), "recordCustomerPayment": (10, 60)}
 
 
 def test_consent_adds_rejects_and_smoke(loads: Path) -> None:
@@ -94,8 +109,17 @@ def test_a_run_id_resumes_a_run_but_none_of_the_mock_which_is_new() -> None:
         ({"target": "https://a/?key=1"}, "'--target'"),
         ({"loads": "/nowhere.yaml"}, "'--loads': File '/nowhere.yaml' does not exist"),
         ({"target": REMOTE, "record_payments": True}, "--record-payments needs --loads"),
-        ({"rate": "fast"}, "'--rate': 'fast' is not a rate; write it as"),
-        ({"rate": "0/minute"}, "'--rate'"),
+        ({"rates": ("fast",)}, "'fast' is not a rate; write it as"),
+        ({"rates": ("0/minute",)}, "'--rate'"),
+        (
+            {"rates": ("getLoads=5/m",)},
+            f"'getLoads' is no operation; write one of {', '.join(OPERATIONS)}.",
+        ),
+        ({"rates": ("=5/m",)}, "'' is no operation"),
+        ({"spacing": "-1"}, "'--spacing': '-1' is not a time in seconds"),
+        ({"patience": "0"}, "'--patience': '0' is not a time in seconds"),
+        ({"ca": "/nowhere.pem"}, "'--ca': /nowhere.pem holds no certificates in PEM form"),
+        ({"ca": __file__}, "holds no certificates in PEM form"),
         ({"max_payments": "-1"}, "'--max-payments': '-1' is not a whole number; write 0 or more"),
         ({"max_payments": "1.5"}, "'--max-payments'"),
         ({"max_requests": "many"}, "'--max-requests'"),
@@ -121,13 +145,19 @@ def test_what_cannot_be_used_is_said_in_one_sentence(given: dict[str, object], s
     assert "secret" not in error.value.format_message()
 
 
+BASELINE = Path(__file__).with_name("last_report.json")
 VALUES = {
     "target": ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     "loads": (__file__, Path(__file__)),
     "record_payments": ("yes", True),
     "max_payments": ("3", 3),
     "max_amount": ("1.50", Decimal("1.50")),
-    "rate": ("8/second", Rate(8, 1)),
+    "rates": (
+        "8/second, getLoad=5/m",
+        (OperationRate(ALL, Rate(8, 1)), OperationRate("getLoad", Rate(5, 60))),
+    ),
+    "spacing": ("0.5", 0.5),
+    "patience": ("30", 30),
     "max_requests": ("9", 9),
     "suites": ("smoke, reads", ("reads", "smoke")),
     "examples": ("0", 0),
@@ -139,8 +169,12 @@ VALUES = {
     "run_id": ("abc", "abc"),
     "record": ("r.jsonl", Path("r.jsonl")),
     "deadline": ("5.5", 5.5),
+    "ca": (certifi.where(), Path(certifi.where())),
     "max_response": ("4096", 4096),
     "settle": ("1.5", 1.5),
+    "revision": ("2026-07", "2026-07"),
+    "baseline": (str(BASELINE), BASELINE),
+    "fail_on_change": ("true", True),
 }
 
 
@@ -151,6 +185,8 @@ def test_every_option_has_a_variable_that_counts_less(
     name = option.name or ""
     text, value = VALUES[name]
     usual = getattr(asked(), name)
+    if name == "fail_on_change":
+        monkeypatch.setenv("ALVYS_CONTRACT_BASELINE", str(BASELINE))
     variable = "ALVYS_CONTRACT_" + option.opts[0].removeprefix("--").upper().replace("-", "_")
     monkeypatch.setenv(variable, text)
     assert getattr(asked(), name) == value
@@ -178,7 +214,7 @@ def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given(tmp_path: Path) 
 
 def test_an_explicit_mock_is_handed_on_past_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALVYS_CONTRACT_TARGET", REMOTE)
-    assert arguments_of({"target": "mock", "plan": False, "rate": None}) == ["--target=mock"]
+    assert arguments_of({"target": "mock", "plan": False, "rates": ()}) == ["--target=mock"]
     assert asked(target="mock").is_mock
 
 

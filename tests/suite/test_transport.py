@@ -9,15 +9,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from contract_tests.rules.exchange import Request
-from contract_tests.safety.client import NO_RESPONSE
+from contract_tests.rules.exchange import NO_RESPONSE, Request
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.transport import Limits
-from tests.suite.counting_server import LOADS, Books, Reply, counting_server
+from tests.suite.counting_server import LOADS, Books, Received, Reply, counting_server
 from tests.suite.payments import guarded, payment
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+
 SHORT = Limits(timeout=20, deadline=0.3, size=1000)
 
 Writer = Callable[[socket.socket, threading.Event], None]
@@ -63,6 +65,14 @@ def raw_server(write: Writer) -> Iterator[tuple[str, list[bytes]]]:
                 thread.join(20)
 
 
+def reason(client: GuardedClient) -> str:
+    """Why a read ends the run."""
+    with pytest.raises(Stop) as stop:
+        client.send(READ)
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+    return stop.value.reason
+
+
 def drip(beginning: bytes, drop: bytes) -> Writer:
     """Writes something, and then a little every 10 milliseconds: no silence is ever long."""
 
@@ -104,9 +114,9 @@ def flood(beginning: bytes, drop: bytes) -> Writer:
 )  # fmt: skip
 def test_a_response_that_takes_too_long_in_all_ends_with_one_sentence(write: Writer) -> None:
     with raw_server(write) as (url, requests), guarded(url, limits=SHORT) as (client, _, _):
-        response = client.send(READ).response
-    assert response.status == NO_RESPONSE
-    assert response.content == b"the response took longer than 0.3 seconds in all"
+        assert (
+            reason(client) == "the target does not respond (the response took longer than 0.3 seconds in all)"
+        )
     assert len(requests) == 1
 
 
@@ -115,8 +125,7 @@ def test_a_deadline_ends_a_silence_that_is_still_allowed() -> None:
     began = time.monotonic()
     with raw_server(drip(HEAD + b"Content-Length: 9\r\n\r\n", b"")) as (url, requests):
         with guarded(url, limits=limits) as (client, _, _):
-            response = client.send(READ).response
-        assert response.content == b"the response took longer than 0.3 seconds in all"
+            assert "took longer than 0.3 seconds in all" in reason(client)
         assert len(requests) == 1
     assert time.monotonic() - began < 30
 
@@ -124,9 +133,8 @@ def test_a_deadline_ends_a_silence_that_is_still_allowed() -> None:
 def test_a_target_that_is_silent_is_asked_once_more() -> None:
     limits = Limits(timeout=0.3)
     with raw_server(drip(b"", b"")) as (url, requests), guarded(url, limits=limits) as (client, _, _):
-        response = client.send(READ).response
-    assert (response.status, response.content) == (NO_RESPONSE, b"ReadTimeout")
-    assert len(requests) == 2
+        assert reason(client) == "the target does not respond (ReadTimeout)"
+    assert len([one for one in requests if one.startswith(b"GET ")]) == 2
 
 
 @pytest.mark.parametrize(
@@ -140,12 +148,25 @@ def test_a_target_that_is_silent_is_asked_once_more() -> None:
 )
 def test_a_response_that_is_too_long_ends_with_one_sentence(write: Writer) -> None:
     with raw_server(write) as (url, requests), guarded(url, limits=Limits(size=1000)) as (client, _, _):
-        response = client.send(READ).response
-    assert (response.status, response.content) == (
+        assert reason(client) == "the target does not respond (the response is longer than 1000 bytes)"
+    assert len(requests) == 1
+
+
+def test_what_is_too_long_while_others_are_answered_comes_back_without_a_response() -> None:
+    def answer(one: Received) -> Reply:
+        return Reply(body=b"x" * 1001) if "LD-1" in one.path else Reply(404)
+
+    with (
+        counting_server(answer) as server,
+        guarded(server.url, limits=Limits(size=1000)) as (client, _, _),
+    ):
+        client.send(Request("GET", LOADS))
+        exchange = client.send(READ)
+    assert (exchange.response.status, exchange.response.content) == (
         NO_RESPONSE,
         b"the response is longer than 1000 bytes",
     )
-    assert len(requests) == 1
+    assert exchange.attempts == 1
 
 
 @pytest.mark.parametrize("length", [999, 1000])
@@ -176,7 +197,10 @@ def test_a_payment_whose_response_has_no_end_is_read_back() -> None:
 
         books.pay = lambda one: endless(books.record(one))
         with guarded(server.url, limits=Limits(size=1000)) as (client, guard, record):
-            with pytest.raises(Stop, match="no response came for the payment ct-run-1"):
+            with pytest.raises(
+                Stop,
+                match=r"longer than 1000 bytes\) came again and again for the payment ct-run-1",
+            ):
                 client.send(payment())
             assert guard.payments == 2
         assert [one.method for one in server.received] == ["POST", "GET", "POST", "GET"]

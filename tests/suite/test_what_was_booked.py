@@ -40,6 +40,7 @@ from tests.suite.payments import IMPOSSIBLE, body, guarded, payment, post
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
 SEARCHED = Request("POST", SEARCH, content=b'{"LoadNumbers": ["LD-1"]}')
+PAGE = Reply(200, b"<!DOCTYPE html><title>Sign in</title>", {"Content-Type": "text/html; charset=utf-8"})
 SENT = LoggedPayment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, SENDING, attempt=1)
 
 
@@ -101,14 +102,27 @@ def test_a_refusal_that_left_a_trace_stops_the_run_at_the_next_read(
     assert (kept.response is not None) is must_be_refused
 
 
-@pytest.mark.parametrize("status", [401, 403, 303])
 def test_a_response_that_says_nothing_of_the_payment_is_followed_by_a_read(
+    server: CountingServer, books: Books
+) -> None:
+    books.pay = lambda _: Reply(303)
+    with guarded(server.url) as (client, guard, record):
+        assert client.send(payment()).response.status == 303
+        assert guard.payments == 0
+    assert methods(server) == "POST GET"
+    assert record.payments == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_payment_whose_caller_is_refused_ends_the_run_after_a_read(
     status: int, server: CountingServer, books: Books
 ) -> None:
     books.pay = lambda _: Reply(status)
     with guarded(server.url) as (client, guard, record):
-        assert client.send(payment()).response.status == status
+        with pytest.raises(Stop, match=f"customer-payments is refused with {status}") as stop:
+            client.send(payment())
         assert guard.payments == 0
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
     assert methods(server) == "POST GET"
     assert record.payments == []
 
@@ -160,27 +174,94 @@ def test_an_amount_that_is_larger_in_the_response_is_what_counts(
 # --- what is unknown -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [500, 503])
-def test_an_error_of_the_target_leaves_the_payment_unknown(
-    status: int, server: CountingServer, books: Books
-) -> None:
-    books.pay = lambda _: Reply(status)
+def test_an_error_that_comes_again_leaves_the_payment_unknown(server: CountingServer, books: Books) -> None:
+    books.pay = lambda _: Reply(500)
     with guarded(server.url) as (client, guard, record):
-        assert client.send(payment()).response.status == status
+        exchange = client.send(payment())
+        assert (exchange.response.status, exchange.attempts) == (500, 2)
+        client.send(READ)
+        assert (guard.payments, guard.amount) == (2, Decimal("0.20"))
+    assert methods(server) == "POST GET POST GET GET"
+    assert [(kept.outcome, kept.status) for kept in record.payments] == [("unknown", 500)] * 2
+
+
+@pytest.mark.parametrize("bad", [Reply(500), Reply(502), PAGE, replace(PAGE, status=404)])
+def test_what_the_road_does_to_a_payment_is_resolved_by_a_read_and_a_replay(
+    bad: Reply, server: CountingServer, books: Books
+) -> None:
+    books.pay = one_after_another(lambda _: bad, books.record)
+    with guarded(server.url) as (client, guard, record):
+        exchange = client.send(payment())
+        assert (exchange.response.status, exchange.earlier) == (200, (bad.status,))
         client.send(READ)
         assert (guard.payments, guard.amount) == (1, Decimal("0.10"))
-    assert methods(server) == "POST GET GET"
-    assert [(kept.outcome, kept.status) for kept in record.payments] == [("unknown", status)]
+    assert methods(server) == "POST GET POST GET"
+    assert server.received[0].body == server.received[2].body
+    assert record.payments[0].outcome == "recorded"
 
 
-@pytest.mark.parametrize("status", [500, 202])
-def test_a_read_tells_that_an_unknown_payment_was_recorded(
-    status: int, server: CountingServer, books: Books
+def test_a_gateway_that_stumbles_three_times_is_borne(server: CountingServer, books: Books) -> None:
+    bad = [lambda _: Reply(502), lambda _: Reply(504), lambda _: Reply(502)]
+    waits: list[float] = []
+    books.pay = one_after_another(*bad, books.record)
+    with guarded(server.url, sleep=waits.append) as (client, _, _):
+        assert client.send(payment()).response.status == 200
+    assert methods(server) == "POST GET POST GET POST GET POST"
+    assert waits == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("bad", "transmissions", "cause"),
+    [
+        (Reply(502), 4, "502 came again and again for the payment ct-run-1 on load LD-1"),
+        (Reply(503), 4, "503 came again and again"),
+        (PAGE, 2, "200 in HTML came again and again"),
+        (LOST, 2, "no response .* came again and again"),
+    ],
+    ids=["502", "503", "HTML", "lost"],
+)
+def test_what_goes_on_for_a_payment_ends_the_run_with_its_cause(
+    bad: Reply, transmissions: int, cause: str, server: CountingServer, books: Books
 ) -> None:
-    books.pay = booking(books, Reply(status))
+    books.pay = lambda _: bad
+    with guarded(server.url) as (client, _, record), pytest.raises(Stop, match=cause) as stop:
+        client.send(payment())
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+    assert len(server.writes) == transmissions
+    assert methods(server) == " ".join(["POST GET"] * transmissions)
+    assert [kept.outcome for kept in record.payments] == ["unknown"] * transmissions
+
+
+def test_payments_that_are_switched_off_end_the_run_after_a_read(
+    server: CountingServer, books: Books
+) -> None:
+    problem = {"type": "https://example.com/EndpointDisabled", "status": 503}
+    books.pay = lambda _: replace(as_json(problem, 503), headers={"Retry-After": "3600"})
+    with (
+        guarded(server.url) as (client, _, _),
+        pytest.raises(Stop, match=r"503 EndpointDisabled, and .* 3600 seconds .* \(--patience 600\)") as stop,
+    ):
+        client.send(payment())
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+    assert methods(server) == "POST GET"
+
+
+def test_a_read_tells_that_an_unknown_payment_was_recorded(server: CountingServer, books: Books) -> None:
+    books.pay = booking(books, Reply(202))
     with guarded(server.url) as (client, guard, record):
-        assert client.send(payment()).response.status == status
+        assert client.send(payment()).response.status == 202
         assert guard.payments == 1
+    assert [(kept.outcome, kept.id) for kept in record.payments] == [("recorded", "id-1")]
+
+
+def test_what_was_recorded_with_an_error_is_replayed_and_not_recorded_again(
+    server: CountingServer, books: Books
+) -> None:
+    books.pay = one_after_another(booking(books, Reply(500)), books.record)
+    with guarded(server.url) as (client, guard, record):
+        assert client.send(payment()).response.status == 200
+        assert guard.payments == 1
+    assert methods(server) == "POST GET POST"
     assert [(kept.outcome, kept.id) for kept in record.payments] == [("recorded", "id-1")]
 
 
@@ -487,7 +568,7 @@ def test_a_total_that_grew_by_more_than_was_paid_stops_the_run(server: CountingS
 def test_a_total_tells_of_a_lost_payment_that_is_not_listed(server: CountingServer, books: Books) -> None:
     def book_secretly(one: Received) -> Reply:
         books.hidden.add(books.book(one)[1]["Id"])
-        return Reply(500)
+        return Reply(202)
 
     books.pay = book_secretly
     with guarded(server.url) as (client, guard, record):

@@ -1,0 +1,272 @@
+"""The wire: one request to the target, sent again while the road is bad, with the token of the run."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+
+import httpx2
+
+from contract_tests.rules.exchange import NO_RESPONSE, Exchange, Request, Response
+from contract_tests.rules.exit_status import ExitStatus
+from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
+from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
+from contract_tests.safety.guard import Guard, Refused
+from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, intent_of
+from contract_tests.safety.origin import Origin
+from contract_tests.safety.payment_log import now
+from contract_tests.safety.rate import Pace, operation_of
+from contract_tests.safety.road import (
+    FORBIDDEN,
+    SAYS_NOTHING,
+    SCOPES,
+    TOO_MANY,
+    UNAUTHORIZED,
+    Patience,
+    TooLongError,
+    Trip,
+    cause_of,
+    is_trouble,
+)
+from contract_tests.safety.tls import speaks_tls
+from contract_tests.safety.transport import (
+    EndlessResponseError,
+    LostResponseError,
+    TlsError,
+    Transport,
+    UnreachableError,
+)
+
+T = TypeVar("T")
+
+JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+_OUR_HEADERS: Final = {"User-Agent": "alvys-contract", "Accept": "*/*", "Accept-Encoding": "identity"}
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""In a header, what the HTTP library refuses only after the record says that the payment is sent."""
+_PULSE: Final = f"{IMPOSSIBLE_PREFIX}pulse"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One request, built and read for the guard, with what is needed to send it again."""
+
+    request: Request
+    wire: httpx2.Request
+    intent: Intent
+
+    @property
+    def name(self) -> str:
+        """The request as a person calls it."""
+        return f"{self.request.method} {self.request.path}"
+
+
+class Wire:
+    """Sends requests to one target. Safe to call from threads.
+
+    It knows nothing of money: what may be sent at all, and again, is for the client to ask the guard.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a collaborator of its own
+        self,
+        origin: Origin,
+        guard: Guard,
+        *,
+        credentials: Credentials,
+        pace: Pace,
+        transport: Transport,
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Opens nothing yet. `sleep` waits where the road is bad."""
+        self._origin = origin
+        self._guard = guard
+        self._credentials = credentials
+        self._pace = pace
+        self._transport = transport
+        self._patience = patience or Patience()
+        self._sleep = sleep
+        self._was_answered = False
+        credentials.before_fetch = self._before_fetch
+        credentials.new_trip = self.trip
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def trip(self) -> Trip:
+        """The patience for one request."""
+        return Trip(self._patience, self._sleep)
+
+    def _before_fetch(self) -> None:
+        """A token is fetched at the pace of the run, and counts as a request."""
+        self._pace.wait("issueToken")
+        self._guard.count_request()
+
+    def prepare(self, request: Request) -> Prepared:
+        """The request as it goes over the wire, and what it would do; Refused if it cannot be sent."""
+        wire = self._build(request)
+        return Prepared(
+            request, wire, intent_of(wire.method, wire.url.raw_path, request.headers, wire.read())
+        )
+
+    def _build(self, request: Request) -> httpx2.Request:
+        """The request as it goes over the wire, checked to go to the target."""
+        if not request.path.startswith("/"):
+            raise Refused("the path does not start with a slash")
+        try:
+            query = "?" + urlencode(request.query) if request.query else ""
+            url = str(self._origin) + request.path + query
+            wire = httpx2.Request(request.method, url, headers=_OUR_HEADERS, content=request.content)
+            for name, value in request.headers.items():
+                if _UNWRITABLE.search(name + value):
+                    raise Refused("a header holds a control character")
+                if name.lower() not in {"authorization", "connection"}:
+                    wire.headers[name] = value
+        except (httpx2.InvalidURL, ValueError, TypeError) as error:
+            raise Refused(f"the request cannot be written as HTTP ({type(error).__name__})") from None
+        if not self._origin.is_of(wire.url):
+            raise Refused("the request would go to another host")
+        return wire
+
+    def answered(self, sent: Prepared, count: Callable[[], None], at_stake: str = "") -> Exchange:
+        """Sends what books nothing until the road is clear, or until others are answered and it is not.
+
+        Each repeat is counted first. Stop, with what is `at_stake`, if nothing is answered.
+        """
+        trip = self.trip()
+        repeats = trip.may_repeat_a_read if sent.intent.action is Action.READ else trip.may_repeat_a_write
+        while True:
+            lost: LostResponseError | None = None
+            try:
+                exchange = self.transmit(sent, trip)
+            except LostResponseError as error:
+                lost, exchange = error, lost_exchange(sent, error)
+            response = exchange.response
+            if response.status in {UNAUTHORIZED, FORBIDDEN} and self.brings_our_token(sent):
+                self.renew(sent, trip, response)
+            elif response.status != TOO_MANY and not is_trouble(response):
+                return replace(exchange, earlier=tuple(trip.met))
+            else:
+                trip.met.append(response.status)
+                is_vain = isinstance(lost, EndlessResponseError | TlsError) or (
+                    lost is not None and not self._was_answered and trip.met.count(NO_RESPONSE) > 1
+                )
+                if is_vain or (response.status != TOO_MANY and not repeats(response.status)):
+                    self._check_pulse(response, lost, at_stake)
+                    return replace(exchange, earlier=tuple(trip.met[:-1]))
+                self.wait(response, trip, at_stake)
+            count()
+
+    def _check_pulse(self, response: Response, lost: LostResponseError | None, at_stake: str) -> None:
+        """Raises Stop, with what came for a request again and again, unless others are answered."""
+        is_new = lost is not None and not self._was_answered
+        if not is_new and not isinstance(lost, TlsError) and self._has_pulse():
+            return
+        why = self._why_lost(lost) if lost else f"the target responds with {cause_of(response)} to everything"
+        raise self._guard.stop(at_stake + why, ExitStatus.COULD_NOT_TEST)
+
+    def _why_lost(self, lost: LostResponseError) -> str:
+        """Why no response came, as a sentence."""
+        if isinstance(lost, TlsError):
+            return f"the target cannot be reached safely: {lost}"
+        if isinstance(lost, UnreachableError):
+            return f"the target cannot be reached ({lost})"
+        at = self._origin
+        is_cut = not self._was_answered and not isinstance(lost, EndlessResponseError)
+        wants_tls = is_cut and at.scheme == "http" and speaks_tls(at.host, at.port)
+        return f"the target does not respond ({lost}{'; its port wants https://' if wants_tls else ''})"
+
+    def _has_pulse(self) -> bool:
+        """Whether the target answers what has nothing to do with what went wrong."""
+        search = json.dumps({"Page": 0, "PageSize": 1, "LoadNumbers": [_PULSE]}).encode()
+        for request in (read_of(_PULSE), Request("POST", SEARCH_PATH, (), JSON, search)):
+            self._guard.admit_read()
+            try:
+                response = self.transmit(self.prepare(request), self.trip()).response
+            except LostResponseError:
+                continue
+            if not is_trouble(response) and response.status not in SAYS_NOTHING:
+                return True
+        return False
+
+    def transmit(self, sent: Prepared, trip: Trip) -> Exchange:
+        """One transmission, with the token that is valid when it leaves; the trip keeps which it was."""
+        self._pace.wait(operation_of(sent.request.method, sent.request.path))
+        token = trip.token = self._token(sent.request)
+        self._guard.check_running()
+        wire = httpx2.Request(
+            sent.wire.method, sent.wire.url, headers=sent.wire.headers, content=sent.request.content
+        )
+        wire.extensions = dict(sent.wire.extensions)
+        if token is not None:
+            wire.headers["Authorization"] = _bearer(token)
+        started, clock = now(), time.perf_counter()
+        received = self._transport.send(wire)
+        seconds = time.perf_counter() - clock
+        self._was_answered = True
+        redact = self._credentials.redact
+        headers = {name: redact(value.encode()).decode() for name, value in received.headers}
+        response = Response(received.status, headers, redact(received.content))
+        return Exchange(sent.request, response, started, seconds)
+
+    def _token(self, request: Request) -> Secret | str | None:
+        if request.anonymous:
+            return None
+        if request.token is not None:
+            return request.token
+        return self._credentials_say(self._credentials.token)
+
+    def brings_our_token(self, sent: Prepared) -> bool:
+        """Whether a refusal of the caller is one of this run, and not what a test is about."""
+        return not (self._guard.is_mock or sent.request.anonymous or sent.request.token is not None)
+
+    def renew(self, sent: Prepared, trip: Trip, response: Response) -> None:
+        """Renews the token that was refused, once for each request; Stop with the cause if that is no use."""
+        if trip.is_renewed or not self._credentials.can_refresh:
+            raise self._guard.stop(self._cause_of_refusal(sent, response), ExitStatus.COULD_NOT_TEST)
+        trip.is_renewed = True
+        self._credentials_say(lambda: self._credentials.renew(trip.token))
+
+    def _cause_of_refusal(self, sent: Prepared, response: Response) -> str:
+        """Why the caller is refused, as a sentence."""
+        told = f"{sent.name} is refused with {cause_of(response)}"
+        if not self._credentials.exist:
+            return f"{told}: the target wants a token, and none is set (ALVYS_TOKEN)"
+        new = ", also one that was fetched for it" if self._credentials.can_refresh else ""
+        if response.status == UNAUTHORIZED:
+            return f"{told}: the token is refused{new}"
+        scope = SCOPES.get(operation_of(sent.request.method, sent.request.path))
+        return (
+            f"{told}: the token{new} lacks a scope{f' ({scope})' if scope else ''}, or a gateway refuses it"
+        )
+
+    def _credentials_say(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except CredentialsError as error:
+            raise self._guard.stop(str(error).rstrip("."), ExitStatus.COULD_NOT_TEST) from None
+
+    def wait(self, response: Response, trip: Trip, at_stake: str = "") -> None:
+        """Waits before a repeat; Stop, with what is `at_stake`, if that takes more patience than there is."""
+        try:
+            trip.wait(response)
+        except TooLongError as too_long:
+            raise self._guard.stop(f"{at_stake}{too_long}", ExitStatus.COULD_NOT_TEST) from None
+
+
+def _bearer(token: Secret | str) -> str:
+    """The header's value, never kept in a variable: a traceback may show those."""
+    return f"Bearer {token.reveal() if isinstance(token, Secret) else token}"
+
+
+def lost_exchange(sent: Prepared, error: LostResponseError) -> Exchange:
+    """The exchange of a request that got no response."""
+    return Exchange(sent.request, Response(NO_RESPONSE, {}, str(error).encode()), now(), 0.0)
+
+
+def read_of(load: str) -> Request:
+    """The read of a load by its number."""
+    return Request("GET", LOADS_PATH, (("loadNumber", load),), {"Accept": "application/json"})
