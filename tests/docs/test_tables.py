@@ -151,7 +151,7 @@ def revisions() -> Rows:
     yield "response to a payment", *(", ".join(fields) for fields in answers)
     yield "Amount.Currency", None, None
     yield "payments of a load", None, None
-    yield "other fields of a load", None, None
+    yield "further fields of a load", "none", None
     yield "media type of a 400 or 404", *(", ".join(names) for names in types)
 
 
