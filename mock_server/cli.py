@@ -17,9 +17,9 @@ from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.profiles import DEFAULT
-from mock_server.revisions import NAMES, PAGE, read_spec
+from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
-from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of
+from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
 from mock_server.serving import PortTaken, Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
@@ -50,6 +50,7 @@ Examples:
   alvys-mock --fixtures my.yaml              serve your own loads instead
   alvys-mock --fixtures a.yaml --fixtures b.jsonl    serve the loads of several files
   alvys-mock --require-token --rate-limit documented    be as strict as the vendor
+  alvys-mock --profile newtonsoft            read leniently, as such a server does
   alvys-mock --fault operation=recordCustomerPayment,every=5,drop=after
                                              every fifth response is lost, its payment is not
   alvys-mock --fault probability=0.1,seed=7,delay=0.5,delayMax=2
@@ -90,7 +91,7 @@ A fault says when it is injected and what it does, separated by commas:
 @_option(
     "--revision",
     type=click.Choice(NAMES),
-    show_default="that of the profile, else page",
+    show_default="that of the profile",
     help="The revision of the contract: the endpoint's page, or the vendor's OpenAPI document of July 2026.",
 )
 @_option(
@@ -200,14 +201,13 @@ def main(  # noqa: PLR0913 - one for each option
         journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
         admin=not no_admin,
-        revision=revision,
         profile=profile,
+        revision=revision,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
-        spoken = revision_of(settings)
-        read = read_spec(spec, spoken)
+        read = served_spec(spec, settings)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         listeners = [listen(host, port)]
         if admin_port is not None:
@@ -221,7 +221,7 @@ def main(  # noqa: PLR0913 - one for each option
             None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
         ),
         log_level,
-        on_start=lambda: say(_greeting(urls, spoken, read, sandbox, settings)),
+        on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
         shows_transport=sandbox.can_fail,
     )
     # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
@@ -232,10 +232,11 @@ def main(  # noqa: PLR0913 - one for each option
     say("Stopped.")
 
 
-def _greeting(urls: list[str], revision: str, spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
+def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
     url, ledger = urls[0], sandbox.ledger
     counts = Counter(load.status for load in ledger)
     checks = "an access token is required" if settings.require_token else "no access token is needed"
+    revision = revision_of(settings)
     speaks = "" if revision == PAGE else f"revision {revision}; "
     lines = [
         f"Serving on {url} (press Ctrl-C to stop; {speaks}{checks})",

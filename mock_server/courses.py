@@ -14,10 +14,9 @@ from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest
-from mock_server.responses import FoundPage, Recorded
+from mock_server.responses import FoundPage
 
-Record = Callable[[ValidRequest], Awaitable[Recorded]]
-Get = Callable[[ValidRequest], Awaitable[Load]]
+Record = Callable[[ValidRequest], Awaitable[Load]]
 Search = Callable[[ValidRequest], Awaitable[FoundPage]]
 Course = Callable[[Record], Record]
 
@@ -76,18 +75,17 @@ class Lag:
     def record(self, record: Record) -> Record:
         """Recording, which is noted."""
 
-        async def noted(request: ValidRequest) -> Recorded:
+        async def noted(request: ValidRequest) -> Load:
             before = {load.number: load for load in await self._ledger.search(LoadFilter())}
-            recorded = await record(request)
-            after = recorded.load
+            after = await record(request)
             if self._seconds is not None and after != before[after.number]:
                 until = self._now() + self._seconds
                 self._past.setdefault(after.number, []).append((until, before[after.number]))
-            return recorded
+            return after
 
         return noted if self._seconds else record
 
-    def get(self, get: Get) -> Get:
+    def get(self, get: Record) -> Record:
         """Reading, which is late."""
 
         async def late(request: ValidRequest) -> Load:
@@ -136,8 +134,8 @@ class Payments:
                 record = course(record)
         return record
 
-    async def instead(self, document: object, error: InvalidRequest) -> Recorded:
-        """What is done about a body that its schema refuses: raises, or returns the original."""
+    async def instead(self, document: object, error: InvalidRequest) -> Load:
+        """What is done about a body that its schema refuses: raises, or returns the original's load."""
         fields = document if isinstance(document, dict) else {}
         number, reference = fields.get("LoadNumber"), fields.get("ReferenceNumber")
         if not isinstance(number, str) or not isinstance(reference, str):
@@ -146,10 +144,9 @@ class Payments:
         load = await self._load(number)
         if load is None:
             raise self._before("A10d", error)
-        original = self._find(load.payments, reference)
-        if original is not None:
+        if self._find(load.payments, reference) is not None:
             if self._chosen.get("A10g") == ORIGINAL:
-                return Recorded(load, original)
+                return load
             raise self._before("A10g", error)
         if load.status not in PAYABLE_STATUSES:
             raise self._before("A10e", error)
@@ -175,20 +172,20 @@ class Payments:
         loads = await self._ledger.search(LoadFilter())
         return (load for load in loads if load.number != number)
 
-    async def _in_currency(self, record: Record, request: ValidRequest) -> Recorded:
+    async def _in_currency(self, record: Record, request: ValidRequest) -> Load:
         """Records in the currency that stands for none."""
         body = request.body
         if body["Amount"].get("Currency") is None:
             body = {**body, "Amount": {**body["Amount"], "Currency": int(self._chosen["Q50"])}}
         return await record(request._replace(body=body))
 
-    async def _original_only(self, record: Record, request: ValidRequest) -> Recorded:
+    async def _original_only(self, record: Record, request: ValidRequest) -> Load:
         before = await self._load(request.body["LoadNumber"])
-        recorded = await record(request)
-        after, original = recorded
-        if before is None or after.payments is not before.payments or original is None:
-            return recorded
-        return Recorded(replace(after, payments={original.reference: original}), original)
+        after = await record(request)
+        if before is None or after.payments is not before.payments:
+            return after
+        original = self._find(after.payments, request.body["ReferenceNumber"])
+        return after if original is None else replace(after, payments={original.reference: original})
 
     async def _unless(
         self,
@@ -196,7 +193,7 @@ class Payments:
         question: str,
         record: Record,
         request: ValidRequest,
-    ) -> Recorded:
+    ) -> Load:
         """Records, unless there is a reason not to record a new payment on a load that takes payments."""
         body, answer = request.body, self._chosen[question]
         load = await self._load(body["LoadNumber"])
@@ -204,9 +201,7 @@ class Payments:
         if load is None or not is_new or load.status not in PAYABLE_STATUSES or not await has_reason(request):
             return await record(request)
         if answer in ("the payment of the other load", "200, without a payment"):
-            others = await self._others(load.number)
-            found = (self._find(other.payments, body["ReferenceNumber"]) for other in others)
-            return Recorded(load, next(filter(None, found), None))
+            return load
         status = answer if answer.isdigit() else "409"
         raise refusal(status, "This was used for another payment.", "ReferenceNumber")
 
@@ -223,7 +218,7 @@ class Payments:
     async def _is_used_up(self, request: ValidRequest) -> bool:
         return (request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
 
-    async def _noted(self, record: Record, request: ValidRequest) -> Recorded:
+    async def _noted(self, record: Record, request: ValidRequest) -> Load:
         try:
             return await record(request)
         except (LoadNotPayable, InvalidRequest):
@@ -232,7 +227,7 @@ class Payments:
 
     async def _spelled(
         self, fold: Callable[[str], str], question: str, record: Record, request: ValidRequest
-    ) -> Recorded:
+    ) -> Load:
         number = request.body["LoadNumber"]
         if await self._load(number) is None:
             near = [each.number for each in await self._others(number) if fold(each.number) == fold(number)]
@@ -243,7 +238,7 @@ class Payments:
         return await record(request)
 
 
-def _reads(get: Get, ledger: Ledger, chosen: Mapping[str, str]) -> Get:
+def _reads(get: Record, ledger: Ledger, chosen: Mapping[str, str]) -> Record:
     """Reading a load, where its keys name none."""
     others = {
         "Q15": partial(_of_any_key, get),
@@ -266,7 +261,7 @@ def _reads(get: Get, ledger: Ledger, chosen: Mapping[str, str]) -> Get:
     return read if answers else get
 
 
-async def _of_any_key(get: Get, request: ValidRequest) -> Load:
+async def _of_any_key(get: Record, request: ValidRequest) -> Load:
     """The load that has one of the keys; LoadNotFound."""
     for name, value in request.query.items():
         with suppress(LoadNotFound):

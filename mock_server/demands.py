@@ -53,8 +53,10 @@ def _number(value: object) -> Decimal:
 
 
 def _is_precise(value: object) -> bool:
-    digits = _number(value).normalize().as_tuple()
-    return -int(digits.exponent) > _CENTS or len(digits.digits) > _DIGITS_OF_A_DOUBLE
+    number = _number(value)
+    digits = number.normalize().as_tuple()
+    # What is not above zero is refused for that.
+    return number > 0 and (-int(digits.exponent) > _CENTS or len(digits.digits) > _DIGITS_OF_A_DOUBLE)
 
 
 def _is_whole(value: object) -> bool | None:

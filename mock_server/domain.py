@@ -72,15 +72,11 @@ class Stamp(NamedTuple):
     at: datetime
 
 
-Find = Callable[[Mapping[str, Payment], str], Payment | None]
-"""Finds the payment that a reference names, among those of a load."""
-
-
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the contract leaves open about recording, as chosen; by default as the README says it."""
 
-    find: Find = dict.get  # type: ignore[assignment]
+    find: Callable[[Mapping[str, Payment], str], Payment | None] = dict.get  # type: ignore[assignment]
     """The payment that a reference names, among those of a load (A9)."""
     replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
     """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""
@@ -180,7 +176,8 @@ class Load:
         )
 
     def _total_with(self, paid: Money, sent_in: int, terms: Terms) -> Money:
-        own = self.total_paid or Money(Decimal(0), self.currency)
+        billed_in = self.billed.currency if self.billed else LOAD_CURRENCY
+        own = self.total_paid or Money(Decimal(0), billed_in)
         currency = own.currency or terms.currency or paid.currency
         share = (
             terms.share_of_load_currency

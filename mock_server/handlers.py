@@ -1,12 +1,12 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import LOAD_CURRENCY, TERMS, Find, Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
@@ -67,13 +67,33 @@ def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Pa
     )
 
 
-async def record_customer_payment(ledger: Ledger, find: Find, request: ValidRequest) -> Recorded:
-    """Records a payment, and finds it among those of its load; LoadNotFound (R3), LoadNotPayable (R2)."""
+async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
+    """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
     body, own_currency = request.body, LOAD_CURRENCY
     if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
         own_currency = (await ledger.load(number=body["LoadNumber"])).currency
-    load = await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
-    return Recorded(load, find(load.payments, body["ReferenceNumber"]))
+    return await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+
+
+def showing_payment(
+    handler: Handler[Load], find: Callable[[Mapping[str, Payment], str], Payment | None], style: Style
+) -> Handler[Recorded]:
+    """The handler of a payment, whose response may show that payment; `find` is that of the terms."""
+
+    def recorded(load: Load, body: Mapping[str, Any]) -> Recorded:
+        return Recorded(load, find(load.payments, body["ReferenceNumber"]))
+
+    async def handle(request: ValidRequest) -> Recorded:
+        return recorded(await handler.handle(request), request.body)
+
+    instead = handler.instead
+
+    async def handle_refused(document: Any, refusal: InvalidRequest) -> Recorded:
+        return recorded(await instead(document, refusal), document)  # type: ignore[misc]
+
+    other: Any = handle_refused if instead is not None else None
+    shown: Any = replace(handler, handle=handle, fields=recorded_fields(style), instead=other)  # type: ignore[arg-type]
+    return shown  # type: ignore[no-any-return]
 
 
 def get_load(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
@@ -108,17 +128,12 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
 
 
 def load_handlers(
-    ledger: Ledger,
-    style: Style = STYLE,
-    refuse: Callable[[Exception], Response] = problem,
-    find: Find = TERMS.find,
+    ledger: Ledger, style: Style = STYLE, refuse: Callable[[Exception], Response] = problem
 ) -> Mapping[str, Handler[Any]]:
     """The handlers of the operations on loads and their payments, by operationId."""
     load, page = load_fields(style), page_fields(style)
     return {
-        "recordCustomerPayment": Handler(
-            partial(record_customer_payment, ledger, find), recorded_fields(style), refuse
-        ),
+        "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), load, refuse),
         "getLoad": Handler(partial(get_load, ledger), load, refuse),
         "searchLoads": Handler(partial(search_loads, ledger), page, refuse),
     }

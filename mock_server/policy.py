@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.decimal_json import decode
 from mock_server.domain import TERMS, Load, Terms
-from mock_server.handlers import Handler, load_handlers
+from mock_server.handlers import Handler, load_handlers, showing_payment
 from mock_server.ledger import Ledger
 from mock_server.problems import problem
 from mock_server.profiles import choose, read_profile, read_questions
 from mock_server.responses import STYLE, Style
+from mock_server.revisions import NAMES, PAGE
 from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
@@ -83,18 +84,25 @@ class Policy:
 
     def handlers(self, ledger: Ledger, spec: Spec, now: Now) -> Handlers:
         """The handlers of the operations on loads and their payments."""
-        return self.others(load_handlers(ledger, self.style, self.refuse, self.terms.find), ledger, spec, now)
+        made = self.others(load_handlers(ledger, self.style, self.refuse), ledger, spec, now)
+        record = showing_payment(made["recordCustomerPayment"], self.terms.find, self.style)
+        return {**made, "recordCustomerPayment": record}
 
 
 DEFAULT_POLICY = Policy()
 
 
-def policy_named(profile: str) -> Policy:
-    """The policy of a profile: a shipped one's name, or a file. ProfileError."""
+def policy_named(profile: str, revision: str = PAGE) -> Policy:
+    """The policy of a profile, a shipped one's name or a file, in a revision. ProfileError."""
     questions, read = read_questions(), read_profile(profile)
-    choice = choose(questions, read)
+    # What is answered by the revision's name, the document plays.
+    answers = {key: given for key, given in read.answers.items() if given != (revision,)}
+    choice = choose(questions, replace(read, answers=answers))
+    notes = choice.notes
+    if read.revision not in (None, *NAMES):
+        notes = (f"revision: {read.revision} is not served here", *notes)
     defaults = {key: question.default for key, question in questions.items()}
-    return replace(policy_of(choice.chosen, defaults), notes=choice.notes)
+    return replace(policy_of(choice.chosen, defaults), notes=notes)
 
 
 def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
@@ -126,7 +134,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     return Policy(**made)
 
 
-_NOT_EMPTY = {"type": "string", "minLength": 1}
+_NOT_EMPTY = {"$ref": "#/components/schemas/Text", "type": "string", "minLength": 1}
 _OPTIONAL_INTEGER = {"type": ["integer", "null"]}
 _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "A9c": {("CustomerPaymentRequest", "properties", "ReferenceNumber"): _NOT_EMPTY},
@@ -146,7 +154,7 @@ def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
     for question, changes in _SCHEMAS.items():
         if question in chosen and (question == "Q28" or not chosen[question].isdigit()):
             for (*way, last), value in changes.items():
-                node = document["components"]["schemas"]
+                node = document.get("components", {}).get("schemas", {})
                 for step in way:
                     node = node.get(step, {})
                 node[last] = value

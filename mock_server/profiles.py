@@ -149,8 +149,6 @@ def choose(questions: Mapping[str, Question], profile: Profile) -> Choice:
     chosen, notes = {}, []
     for key, given in profile.answers.items():
         question = questions.get(key)
-        if given == (profile.revision,):  # A1c and A1d, which the document of the revision plays
-            continue
         if question is None:
             close = get_close_matches(key, questions, n=1)
             notes.append(f"{key}: there is no such question{f'; is it {close[0]}?' if close else ''}")

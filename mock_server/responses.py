@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -168,16 +168,6 @@ class _Kept(NamedTuple):
 _NOTHING = _Kept({}, None, Raw(b"[]"))
 
 
-class Recorded(NamedTuple):
-    """A payment that was recorded, now or before, and its load.
-
-    The payment is None where a profile takes one and records nothing.
-    """
-
-    load: Load
-    payment: Payment | None
-
-
 class FoundPage(NamedTuple):
     """One page of a search, counted from 0, and the number of hits on all pages."""
 
@@ -207,12 +197,21 @@ class Style:
 STYLE = Style()
 
 
+class Recorded(NamedTuple):
+    """A load after a payment, and the payment that was recorded, now or before; None if none was."""
+
+    load: Load
+    payment: Payment | None
+
+
 def load_fields(style: Style = STYLE) -> "Fields[Load]":
     """What is known of a load, for any schema that shows one."""
-    payment = replace(PAYMENT, omits_null=style.omits_null)
+    write_time = style.paid_at or str
+    paid_at = {"paidat": lambda payment: _instant(write_time, payment.recorded_at)}
+    payment = replace(PAYMENT, known={**PAYMENT.known, **paid_at}, omits_null=style.omits_null)
     shown = _payments(style, payment)
     in_load = _payments(style, replace(payment, only=style.fields_in_load))
-    known = {**_LOAD, "paidat": partial(_paid_at, style.paid_at or str)}
+    known = {**_LOAD, "paidat": lambda load: _instant(write_time, load.paid_at)}
     return Fields(
         {**known, "customerpayments": shown, "payments": in_load},
         details=lambda load: load.details,
@@ -222,29 +221,24 @@ def load_fields(style: Style = STYLE) -> "Fields[Load]":
 
 
 def recorded_fields(style: Style = STYLE) -> "Fields[Recorded]":
-    """What is known of a payment and its load: all that is known of the load, but the id is the payment's."""
-    load = load_fields(style)
+    """What is known of a load after a payment; the id is the payment's."""
+    of_load = {name: _of_load(writer) for name, writer in load_fields(style).known.items()}
     return Fields(
-        {**{name: _of_load(each) for name, each in load.known.items()}, "id": _payment_id},
+        {**of_load, "id": lambda recorded: recorded.payment and recorded.payment.id},
         details=lambda recorded: recorded.load.details,
-        names=load.names,
-        omits_null=load.omits_null,
+        omits_null=style.omits_null,
     )
 
 
-def _of_load(field: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
-    if not isinstance(field, Nested):
-        return lambda recorded: field(recorded.load)
+def _of_load(writer: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
+    if not isinstance(writer, Nested):
+        return lambda recorded: writer(recorded.load)
 
     def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Recorded]:
-        write = field.compile(spec, schema, where)
+        write = writer.compile(spec, schema, where)
         return lambda recorded: write(recorded.load)
 
     return Nested(compiled)
-
-
-def _payment_id(recorded: Recorded) -> str | None:
-    return recorded.payment and recorded.payment.id
 
 
 def page_fields(style: Style = STYLE) -> "Fields[FoundPage]":
@@ -265,8 +259,8 @@ def _payments(style: Style, fields: Fields[Payment]) -> Nested[Load]:
     return Nested(compiled)
 
 
-def _paid_at(write: Callable[[str], str], load: Load) -> str | None:
-    return None if load.paid_at is None else write(instant_text(load.paid_at))
+def _instant(write: Callable[[str], str], at: datetime | None) -> str | None:
+    return None if at is None else write(instant_text(at))
 
 
 MONEY = Fields[Money]({"amount": lambda money: money.amount, "currency": lambda money: money.currency})
@@ -277,10 +271,10 @@ PAYMENT = Fields[Payment](
         "amount": one(lambda payment: payment.amount, MONEY),
         "checknumber": lambda payment: payment.check_number,
         "invoicenumber": lambda payment: payment.invoice_number,
+        "paidat": lambda payment: _instant(str, payment.recorded_at),
         "paymentdate": lambda payment: payment.date,
         "paymentmethod": lambda payment: payment.method,
         "referencenumber": lambda payment: payment.reference,
-        "paidat": lambda payment: payment.recorded_at and instant_text(payment.recorded_at),
     }
 )
 

@@ -53,7 +53,10 @@ def _copy(document: object) -> object:
 
 def _merge(into: Any, update: Any) -> None:
     for name, value in update.items():
-        if isinstance(value, dict) and name in into:
-            _merge(into[name], value)
+        old = into.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            _merge(old, value)
+        elif isinstance(value, list) and isinstance(old, list):
+            old.extend(value)
         else:
             into[name] = value

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
@@ -11,11 +12,11 @@ from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
-from mock_server.policy import policy_named
+from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
-from mock_server.revisions import PAGE
+from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
@@ -37,8 +38,8 @@ class Settings:
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
     Without `admin` there is no admin API. `profile` says what is done about the open questions: the name
-    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; None for the
-    one that the profile speaks, which is `page` unless it says otherwise.
+    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; without one,
+    that of the profile.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -57,12 +58,28 @@ class Settings:
 _DEFAULT = Settings()
 
 
+def revision_of(settings: Settings) -> str:
+    """The revision that the settings name, else their profile, else the page's. UnusableSetting."""
+    if settings.revision is not None:
+        return settings.revision
+    with _usable_profile():
+        named = read_profile(settings.profile).revision
+    return named if named in NAMES else PAGE
+
+
+def served_spec(path: Path, settings: Settings) -> Spec:
+    """The document in a file, in the revision of the settings.
+
+    SpecError, UnreadableDocument, UnusableSetting.
+    """
+    return read_spec(path, revision_of(settings))
+
+
 class Sandbox:
     """A mock, and the admin API that changes it while it runs. SpecError, UnusableSetting."""
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
-        with _profile_in_use():
-            policy = policy_named(settings.profile)
+        policy = _policy(settings)
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -113,14 +130,13 @@ class Sandbox:
         return Router(self.clock, self._api, self._admin_routes, admin_port)
 
 
-def revision_of(settings: Settings) -> str:
-    """The revision that the settings name, or else their profile. UnusableSetting."""
-    with _profile_in_use():
-        return settings.revision or read_profile(settings.profile).revision or PAGE
+def _policy(settings: Settings) -> Policy:
+    with _usable_profile():
+        return policy_named(settings.profile, revision_of(settings))
 
 
 @contextmanager
-def _profile_in_use() -> Iterator[None]:
+def _usable_profile() -> Iterator[None]:
     try:
         yield
     except ProfileError as error:

@@ -13,8 +13,7 @@ from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.opening import opening_loads
 from mock_server.responses import LOAD, compile_response
-from mock_server.revisions import read_spec
-from mock_server.sandbox import Sandbox, Settings, revision_of
+from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 
@@ -42,7 +41,7 @@ class MockServer:
         self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
     ) -> None:
         settings = settings or Settings()
-        read = read_spec(spec, revision_of(settings))
+        read = served_spec(spec, settings)
         self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""

@@ -17,7 +17,6 @@ from contract_tests.safety import credentials
 from evaluation.defects import CATALOGUE
 from mock_server.cli import EPILOG
 from mock_server.faults import CONDITIONS
-from mock_server.revisions import NAMES, read_spec
 from mock_server.shipped import SPEC
 from mock_server.testing import MockServer
 from tests.docs.commands import MAKEFILE, MODULES, options_of, variable
@@ -141,20 +140,6 @@ def modules() -> Rows:
     return [(path.stem, None) for path in paths]
 
 
-def revisions() -> Rows:
-    page, july = (read_spec(SPEC, name) for name in NAMES)
-    records = [next(each for each in spec.operations if "Payment" in each.id) for spec in (page, july)]
-    answers = [
-        spec.resolve(record.success)["required"] for spec, record in zip((page, july), records, strict=True)
-    ]
-    types = [{record.response_types[status][0] for status in (400, 404)} for record in records]
-    yield "response to a payment", *(", ".join(fields) for fields in answers)
-    yield "Amount.Currency", None, None
-    yield "payments of a load", None, None
-    yield "further fields of a load", "none", None
-    yield "media type of a 400 or 404", *(", ".join(names) for names in types)
-
-
 def rooms() -> Rows:
     return [(path.parent.name, None) for path in (ROOT / "contract_tests").glob("*/__init__.py")]
 
@@ -178,7 +163,6 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/contract.md", "What is published elsewhere"): lambda: clauses("published", "P"),
     ("docs/contract.md", "What is assumed"): assumptions,
     ("docs/contract.md", "What the suite observes"): questions,
-    ("docs/contract.md", "Revisions"): revisions,
     ("docs/options.md", "The mock"): mock_options,
     ("docs/options.md", "The contract suite"): suite_options,
     ("docs/options.md", "Credentials"): credential_variables,

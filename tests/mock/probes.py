@@ -413,6 +413,7 @@ PROBES: dict[str, Callable[[Probe], str]] = {
     "A5e": lambda probe: nothing(probe, path=PAYMENTS.replace("invoices", "Invoices")),
     "A6": list_of_replay,
     "A7": lambda probe: status(replayed(probe, amount=5), ORIGINAL),
+    "A7b": lambda probe: status(replayed(probe, PaymentMethod="Wire"), ORIGINAL),
     "A8": on_another_load,
     "A9a": lambda probe: is_replay(probe, "x-ab", "x-AB"),
     "A9b": lambda probe: is_replay(probe, "x", "x "),

@@ -22,9 +22,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "documents": {"yaml", ".decimal_json"},
     "schemas": {"jsonschema_rs", ".instants"},
     "spec": {".documents", ".schemas"},
-    "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
     "policy": {
         ".decimal_json",
         ".domain",
@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".responses",
         ".spec",
     }
-    | {".trace"}
+    | {".revisions", ".trace"}
     | {".courses", ".envelope", ".reading", ".terms", ".wording"},
     # What plays other answers than the defaults: only policy imports it, and only when it is needed.
     "lenient_json": {".decimal_json"},
@@ -65,12 +65,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
     | {".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec", ".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
-    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".revisions", ".sandbox"}
-    | {".serving", ".shipped"},
+    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
+    | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
-    | {".opening", ".profiles", ".revisions", ".router", ".sandbox", ".serving", ".shipped", ".spec"}
-    | {".tokens"},
+    | {
+        ".opening",
+        ".profiles",
+        ".revisions",
+        ".router",
+        ".sandbox",
+        ".serving",
+        ".shipped",
+        ".spec",
+        ".tokens",
+    },
 }
 """Beside the standard library; a dot stands for this package."""
 

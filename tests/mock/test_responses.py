@@ -79,7 +79,7 @@ def test_required_detail_may_be_null_or_an_example(field: Json) -> None:
 
 @pytest.fixture
 def revised(tmp_path: Path) -> Iterator[Api]:
-    """A mock whose document has another response to a payment."""
+    """A mock whose document has the response of the vendor's own of July 2026, in other letters."""
     spec = document()
     schemas = spec["components"]["schemas"]
     schemas["CustomerPaymentResponse"] = {
@@ -101,7 +101,7 @@ def revised(tmp_path: Path) -> Iterator[Api]:
 def test_another_document_changes_the_wire_without_code(revised: Api) -> None:
     response = revised.pay("LD-1002")
     assert response == {
-        "Id": revised.load("LD-1002")["payments"][1]["Id"],
+        "Id": revised.load("LD-1002")["payments"][-1]["Id"],
         "LoadNumber": "LD-1002",
         "Status": "Invoiced",
         "TotalPaid": {"Amount": Decimal("1001.25"), "Currency": 840},

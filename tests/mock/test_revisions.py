@@ -1,380 +1,371 @@
-"""The revision of July 2026: the overlay, the document that it makes, and a mock that speaks it."""
+"""The revision of July 2026: an overlay over openapi.yaml, and a mock that speaks it."""
 
 import json
+import signal
 from collections.abc import Iterator
+from copy import deepcopy
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
 
 import httpx2
+import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
 
-from mock_server.decimal_json import encode
 from mock_server.documents import read_document
-from mock_server.revisions import NAMES, overlaid, read_spec
+from mock_server.opening import FixtureError
+from mock_server.revisions import NAMES, PAGE, overlaid, read_spec
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.shipped import FIXTURES, REVISIONS, SPEC
 from mock_server.spec import Spec, SpecError
 from mock_server.testing import MockServer
 from tests.conftest import Write
-from tests.mock.api import LOADS, PAYMENTS, SEARCH, Api, Json, json_of, payment_of
+from tests.mock.api import LOADS, PAYMENTS, SEARCH, Api, Json, json_of
 from tests.mock.command import run, serving
 
 JULY = "2026-07"
-PATH = "/api/p/v{version}/invoices/customer-payments"
-PROBLEM, JSON = "application/problem+json", "application/json"
-ANSWER = ["Id", "LoadNumber", "Status", "TotalPaid", "TotalBillable"]
+RECORD = "/api/p/v{version}/invoices/customer-payments"
 
-
-@cache
-def spec_of(revision: str) -> Spec:
-    return read_spec(SPEC, revision)
-
-
-def july() -> Json:
-    """The document of the revision, to be changed by a test."""
-    return json.loads(encode(spec_of(JULY).document))
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[MockServer]:
-    with MockServer(settings=Settings(revision=JULY)) as mock:
-        yield mock
+OVERLAY: Json = {
+    "type": "object",
+    "required": ["overlay", "info", "actions"],
+    "properties": {
+        "overlay": {"const": "1.0.0"},
+        "info": {
+            "type": "object",
+            "required": ["title", "version"],
+            "properties": {"title": {"type": "string"}, "version": {"type": "string"}},
+            "additionalProperties": False,
+        },
+        "extends": {"type": "string", "format": "uri-reference"},
+        "actions": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {
+                "type": "object",
+                "required": ["target"],
+                "properties": {
+                    "target": {"type": "string", "pattern": r"^\$"},
+                    "description": {"type": "string"},
+                    "update": True,
+                    "remove": {"const": True},
+                },
+                "oneOf": [{"required": ["update"]}, {"required": ["remove"]}],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+"""What Overlay 1.0 requires of a document, and what ours does not use left out."""
 
 
 @pytest.fixture
-def api(mock: MockServer) -> Iterator[Api]:
-    mock.reset()
-    with httpx2.Client(base_url=mock.url) as client:
+def july() -> Iterator[Api]:
+    """A mock of its own that speaks July 2026, on the loads that ship."""
+    with MockServer(settings=Settings(revision=JULY)) as mock, httpx2.Client(base_url=mock.url) as client:
         yield Api(client, {})
 
 
-def money(amount: str, currency: int = 840) -> Json:
-    return {"Amount": Decimal(amount), "Currency": currency}
+def as_json(spec: Spec) -> Json:
+    """The document as other readers have it."""
+    return json.loads(json.dumps(spec.document, default=float))
 
 
-# --- the documents ----------------------------------------------------------------------------------
+# --- the documents --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", REVISIONS.values(), ids=lambda path: path.stem)
-def test_revision_is_an_overlay_over_the_shipped_document(path: Path) -> None:
-    overlay: Json = read_document(path)
-    assert overlay.keys() == {"overlay", "info", "extends", "actions"}
-    assert overlay["overlay"] == "1.0.0"
-    assert overlay["info"].keys() == {"title", "version"}
-    assert urljoin(path.as_uri(), overlay["extends"]) == SPEC.as_uri()
-    assert overlay["actions"]
-    for action in overlay["actions"]:
-        assert action.keys() in ({"target", "update"}, {"target", "remove"})
-        assert action["target"].startswith("$.")
-        assert action.get("remove", True) is True
+@pytest.mark.parametrize("name", REVISIONS)
+def test_revision_is_an_overlay_of_the_document(name: str) -> None:
+    overlay: Json = read_document(REVISIONS[name])
+    jsonschema_rs.validate(OVERLAY, overlay)
+    assert (REVISIONS[name].parent / overlay["extends"]).resolve() == SPEC
 
 
-def test_document_of_the_revision_is_valid_openapi() -> None:
-    validate(july())
+@pytest.mark.parametrize("name", REVISIONS)
+def test_document_in_a_revision_is_valid_openapi(name: str) -> None:
+    document = as_json(read_spec(SPEC, name))
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
 
 
-def test_whatever_refers_to_a_schema_finds_it_and_no_schema_is_left_over() -> None:
-    document = july()
-    referred = {node["$ref"] for node in nodes(document) if "$ref" in node}
-    for reference in referred:
-        assert spec_of(JULY).resolve({"$ref": reference})
-    named = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    assert named <= referred
-
-
-def nodes(node: object) -> Iterator[Json]:
-    """Every object in a document."""
+def examples_in(spec: Spec, node: Json, where: str = "") -> Iterator[tuple[str, Json, Json]]:
+    """Each example, of media types, parameters and schemas, with where it is and its schema."""
     if isinstance(node, dict):
-        yield node
-    inner: Any = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    for each in inner:
-        yield from nodes(each)
+        examples = node.get("examples")
+        if isinstance(examples, dict) and "schema" in node:
+            for name, example in examples.items():
+                yield f"{where}/{name}", node["schema"], example["value"]
+        elif isinstance(examples, list):
+            for example in examples:
+                yield where, {key: value for key, value in node.items() if key != "examples"}, example
+    for key, inner in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(inner, dict | list) and key not in ("examples", "example"):
+            yield from examples_in(spec, inner, f"{where}/{key}")
 
 
-@pytest.mark.parametrize("revision", NAMES)
-def test_every_example_fits_its_schema(revision: str) -> None:
-    spec = spec_of(revision)
-    fits = 0
-    for node in nodes(spec.document):
-        if "schema" in node:
-            for example in node.get("examples", {}).values():
-                assert spec.checker(node["schema"]).errors(example["value"]) == {}
-                fits += 1
-        if isinstance(node.get("examples"), list):
-            schema = {name: value for name, value in node.items() if name != "examples"}
-            for example in node["examples"]:
-                assert spec.checker(schema).errors(example) == {}
-                fits += 1
-    assert fits > 40
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_fits_its_schema(name: str) -> None:
+    spec = read_spec(SPEC, name)
+    examples = [*examples_in(spec, spec.document)]
+    assert len(examples) > 40
+    wrong = {where: spec.checker(schema).errors(value) for where, schema, value in examples}
+    assert {where: errors for where, errors in wrong.items() if errors} == {}
 
 
-def test_request_examples_are_accepted_and_name_loads_of_their_scenario(api: Api) -> None:
-    fixtures: Json = read_document(FIXTURES)
-    examples = july()["paths"][PATH]["post"]["requestBody"]["content"][JSON]["examples"]
-    for scenario, example in examples.items():
-        assert example["value"]["LoadNumber"] == fixtures[scenario]["LoadNumber"]
-        assert api.post(example["value"]).status_code == 200, scenario
-    assert "Currency" not in examples["completed"]["value"]["Amount"]
+def test_overlay_leaves_the_document_itself_as_it_was() -> None:
+    document = read_document(SPEC)
+    before = deepcopy(document)
+    overlaid(document, read_document(REVISIONS[JULY]), "x")
+    assert document == before
 
 
-def test_response_example_is_what_its_request_gets(api: Api) -> None:
-    post = july()["paths"][PATH]["post"]
-    request = post["requestBody"]["content"][JSON]["examples"]["invoiced"]["value"]
-    expected = post["responses"]["200"]["content"][JSON]["examples"]["recorded"]["value"]
-    response = json_of(api.post(request).text)
-    assert json.loads(encode(response | {"Id": expected["Id"]})) == expected
+def test_action_changes_one_place_where_yaml_repeats_a_thing(write: Write) -> None:
+    document = read_document(write("x.yaml", "{a: &x {n: 1}, b: *x}"))
+    overlay = {"actions": [{"target": "$.a", "update": {"n": {"m": 2}}}]}
+    assert overlaid(document, overlay, "x") == {"a": {"n": {"m": 2}}, "b": {"n": 1}}
 
 
-def test_action_that_finds_nothing_is_an_error(write: Write) -> None:
-    document = json.loads(encode(spec_of("page").document))
-    del document["components"]["schemas"]["Load"]["properties"]["Stops"]
-    del document["components"]["responses"]["TooManyRequests"]["content"][JSON]
-    path = write("mine.json", json.dumps(document))
-    with pytest.raises(SpecError) as refused:
-        read_spec(path, JULY)
-    assert str(refused.value) == (
-        f"{path}, revision 2026-07: there is no "
-        "$.components.responses.TooManyRequests.content['application/json'] to be changed"
-    )
-
-
-def change(document: Json, *actions: Json) -> Json:
-    return overlaid(document, {"actions": actions}, "mine")
-
-
-def test_actions_are_applied_in_turn_and_merge_objects() -> None:
-    document = {"a": {"b": {"c": 1, "d": 2}}}
-    changed = change(
-        document,
-        {"target": "$.a", "update": {"b": {"d": 3, "e": {"f": 4}}}},
-        {"target": "$.a.b.e", "update": {"g": [5]}},
-        {"target": "$.a.b.e.g", "update": 6},
-    )
-    assert changed == {"a": {"b": {"c": 1, "d": 3, "e": {"f": 4, "g": [5, 6]}}}}
-    assert document == {"a": {"b": {"c": 1, "d": 2}}}
-
-
-def test_all_that_a_target_finds_is_removed() -> None:
-    document = {"list": [{"n": 1}, {"n": 2}, {"n": 1}, {"n": 3}], "a": {}, "b": {}}
-    removed = change(
-        document, {"target": "$.list[?@.n == 1]", "remove": True}, {"target": "$['a', 'b']", "remove": True}
-    )
-    assert removed == {"list": [{"n": 2}, {"n": 3}]}
-
-
-def test_what_yaml_repeats_by_an_alias_is_changed_in_one_place(write: Write) -> None:
-    path = write("x.yaml", "{one: &x {a: {}}, two: *x}")
-    assert change(read_document(path), {"target": "$.one.a", "remove": True}) == {"one": {}, "two": {"a": {}}}
-    # So is what several targets get from one action.
-    both = {"target": "$[*]", "update": {"a": {}}}
-    one = {"target": "$.one.a", "update": {"b": 1}}
-    assert change({"one": {}, "two": {}}, both, one) == {"one": {"a": {"b": 1}}, "two": {"a": {}}}
-
-
-# --- payments ---------------------------------------------------------------------------------------
-
-
-def test_payment_is_answered_by_its_id_and_totals(api: Api) -> None:
-    first, second = api.pay("LD-1001", 100.10), api.pay("LD-1001", 1749.90)
-    assert list(first) == list(second) == ANSWER
-    assert (first["LoadNumber"], first["Status"], second["Status"]) == ("LD-1001", "Invoiced", "Completed")
-    assert first["Id"] != second["Id"]
-    assert (first["TotalPaid"], second["TotalPaid"]) == (money("100.10"), money("1850"))
-    assert first["TotalBillable"] == second["TotalBillable"] == money("1850")
-
-
-def test_replay_gets_the_id_of_the_original_and_the_total_to_date(api: Api) -> None:
-    first = api.pay("LD-1002", 1, ReferenceNumber="R-1")
-    api.pay("LD-1002", 2)
-    again = api.pay("LD-1002", 5, ReferenceNumber="R-1")
-    assert again["Id"] == first["Id"]
-    assert again["TotalPaid"] == money("1003.25")
-    assert len(api.load("LD-1002")["Payments"]) == 3
-
-
-def test_load_shows_its_payments_without_their_references(api: Api) -> None:
-    before = api.load("LD-1001")
-    assert (before["PaidAt"], before["TotalPaid"], before["Payments"]) == (None, None, [])
-    first, second = api.pay("LD-1001", 1), api.pay("LD-1001", 2)
-    after = api.load("LD-1001")
-    assert [payment["Id"] for payment in after["Payments"]] == [first["Id"], second["Id"]]
-    assert [payment["Amount"] for payment in after["Payments"]] == [money("1"), money("2")]
-    assert after["Payments"][0].keys() == {"Id", "Amount", "PaidAt"}
-    assert after["Payments"][0]["PaidAt"] < after["Payments"][1]["PaidAt"] == after["PaidAt"]
-    assert after["TotalPaid"] == second["TotalPaid"]
-
-
-@pytest.mark.parametrize("money_sent", [{"Amount": 2}, {"Amount": 2, "Currency": None}])
-def test_payment_without_a_currency_is_in_that_of_the_load(api: Api, money_sent: Json) -> None:
-    response = api.pay("LD-1003", Amount=money_sent)
-    assert response["TotalPaid"] == money("2", 124)
-    assert api.load("LD-1003")["Payments"][0]["Amount"] == money("2", 124)
-
-
-def test_load_without_an_amount_bills_nothing(api: Api) -> None:
-    """Its own currency is that of the first payment; before one names any, 0 stands for it."""
-    response = api.pay("LD-1004", Amount={"Amount": 5})
-    assert (response["TotalPaid"], response["TotalBillable"]) == (money("5", 0), money("0", 0))
-    response = api.pay("LD-1004", 1, 484)
-    assert (response["TotalPaid"], response["TotalBillable"]) == (money("6", 484), money("0", 484))
-
-
-def test_rules_are_the_same(api: Api) -> None:
-    refusals = [
-        (payment_of("LD-1014", "A"), 400, "Load must be in one of: Invoiced, Completed, Financed."),
-        (payment_of("LD-1001", "A", 0), 400, "Amount must be greater than zero."),
-        (payment_of("LD-1001", ""), 400, "The ReferenceNumber field is required."),
+@pytest.mark.parametrize(
+    ("actions", "after"),
+    [
+        ([{"target": "$.a", "update": {"n": 2, "o": [3]}}], {"a": {"n": 2, "o": [3]}, "l": [1, 2, 3]}),
+        ([{"target": "$", "update": {"l": [4]}}], {"a": {"n": 1}, "l": [1, 2, 3, 4]}),
+        ([{"target": "$.l", "update": 4}], {"a": {"n": 1}, "l": [1, 2, 3, 4]}),
+        ([{"target": "$.l[0, 2]", "remove": True}], {"a": {"n": 1}, "l": [2]}),
+        ([{"target": "$.a.n", "remove": True, "update": 5}], {"a": {}, "l": [1, 2, 3]}),
         (
-            payment_of("LD-1001", "A", Amount={"Amount": 1, "Currency": 1.5}),
-            400,
-            "The Currency field must be an integer.",
+            [{"target": "$.l", "remove": True}, {"target": "$", "update": {"l": []}}],
+            {"a": {"n": 1}, "l": []},
         ),
-        (payment_of("nope", "A"), 404, "nope"),
-        (payment_of("nope", "A", Amount={"Amount": 1}), 404, "No load matches"),
+    ],
+)
+def test_actions_update_and_remove_in_order(actions: list[Json], after: Json) -> None:
+    assert overlaid({"a": {"n": 1}, "l": [1, 2, 3]}, {"actions": actions}, "x") == after
+
+
+def test_document_that_a_revision_does_not_fit_is_refused(write: Write) -> None:
+    path = write("x.yaml", "{info: {title: x}, paths: {}}")
+    with pytest.raises(SpecError, match=r"x\.yaml, revision 2026-07: there is no \$\.components\.schemas"):
+        read_spec(path, JULY)
+
+
+# --- payments -------------------------------------------------------------------------------------
+
+
+def test_example_of_the_response_is_what_its_request_gets(july: Api) -> None:
+    post: Json = as_json(read_spec(SPEC, JULY))["paths"][RECORD]["post"]
+    request = post["requestBody"]["content"]["application/json"]["examples"]["invoiced"]["value"]
+    example = post["responses"]["200"]["content"]["application/json"]["examples"]["recorded"]["value"]
+    response = json_of(july.post(request).text)
+    assert response == json_of(json.dumps({**example, "Id": response["Id"]}))
+
+
+def test_replay_gives_the_same_id_and_moves_no_total(july: Api) -> None:
+    body = july.payment("LD-1001", 100.10)
+    first, replay = (json_of(july.post(each).text) for each in (body, body | {"Note": "again"}))
+    assert list(first) == ["Id", "LoadNumber", "Status", "TotalPaid", "TotalBillable"]
+    assert replay == first
+    assert [each["Id"] for each in july.load("LD-1001")["Payments"]] == [first["Id"]]
+
+
+def test_new_payment_has_an_id_of_its_own_and_the_load_shows_it(july: Api) -> None:
+    first, second = (july.pay("LD-1001", amount) for amount in (100.10, 0.20))
+    assert first["Id"] != second["Id"]
+    assert second["TotalPaid"] == {"Amount": Decimal("100.30"), "Currency": 840}
+    load = july.load("LD-1001")
+    assert load["TotalPaid"] == second["TotalPaid"]
+    paid_at = [each.pop("PaidAt") for each in load["Payments"]]
+    assert load["PaidAt"] == max(paid_at)
+    assert load["Payments"] == [
+        {"Id": first["Id"], "Amount": {"Amount": Decimal("100.1"), "Currency": 840}},
+        {"Id": second["Id"], "Amount": {"Amount": Decimal("0.2"), "Currency": 840}},
     ]
-    for body, status, sentence in refusals:
-        response = api.post(body)
-        assert (response.status_code, sentence in response.text) == (status, True), response.text
 
 
-# --- loads ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("amount", [{"Amount": 5}, {"Amount": 5, "Currency": None}], ids=["absent", "null"])
+@pytest.mark.parametrize(("number", "currency"), [("LD-1001", 840), ("LD-1003", 124), ("LD-1004", 0)])
+def test_payment_without_a_currency_is_in_that_of_the_load(
+    july: Api, amount: Json, number: str, currency: int
+) -> None:
+    response = json_of(july.post(july.payment(number, Amount=amount)).text)
+    assert response["TotalPaid"] == {"Amount": 5, "Currency": currency}
+    (payment,) = july.load(number)["Payments"]
+    assert payment["Amount"] == {"Amount": 5, "Currency": currency}
 
 
-def test_every_shipped_load_is_a_load_of_the_revision(api: Api) -> None:
-    spec = spec_of(JULY)
-    check, loads = spec.checker(spec.schema("Load")), read_document(FIXTURES)
-    assert isinstance(loads, dict)
-    for fixture in loads.values():
-        load = api.load(fixture["LoadNumber"])
-        assert check.errors(load) == {}
-        assert load["LoadType"] == "Truckload"
-        assert [stop["$type"] for stop in load["Stops"]] == ["Pickup", "Delivery"]
-        assert all(stop["Address"]["City"] for stop in load["Stops"])
+def test_payment_without_a_currency_on_no_load_is_404(july: Api) -> None:
+    assert july.post(july.payment("nope", Amount={"Amount": 5})).status_code == 404
 
 
-def test_search_and_admin_api_show_the_same_load(api: Api, mock: MockServer) -> None:
-    load = api.load("LD-1005")
-    assert json_of(api.post({"LoadNumbers": ["LD-1005"]}, path=SEARCH).text)["Items"] == [load]
-    assert json_of(api.client.get("/_mock/loads/LD-1005").text) == load == mock.load("LD-1005")
+def test_nothing_of_a_response_is_null_on_a_load_without_amounts(july: Api) -> None:
+    response = july.pay("LD-1004", 75)
+    assert response["TotalPaid"] == {"Amount": 75, "Currency": 840}
+    assert response["TotalBillable"] == {"Amount": 0, "Currency": 840}
 
 
-def test_served_document_has_the_schemas_of_the_revision(api: Api) -> None:
-    served = api.client.get("/_mock/openapi.json").json()
-    validate(served)
-    assert served["components"]["schemas"]["Load"] == july()["components"]["schemas"]["Load"]
+def test_page_still_requires_a_currency(shipped: Api) -> None:
+    assert shipped.post(shipped.payment("LD-1001", Amount={"Amount": 5})).status_code == 400
 
 
-def test_fixture_fits_every_revision(write: Write) -> None:
-    """It says of a payment more than a load of July shows, and may leave the currency out only there."""
-    payment = "{ReferenceNumber: A, Amount: {Amount: 5}, PaymentDate: '2026-06-01T00:00:00Z', Note: x}"
-    load = "LoadNumber: X, Status: Invoiced, CustomerRate: {Amount: 9, Currency: 124}"
-    path = write("x.yaml", f"one: {{{load}, PAIDAT: '2026-06-02T00:00:00Z', Payments: [{payment}]}}")
-    with MockServer([path], settings=Settings(revision=JULY)) as mock:
-        (shown,) = mock.load("X")["Payments"]
-        assert shown["Amount"] == {"Amount": 5, "Currency": 124}
-        assert shown["PaidAt"] == mock.load("X")["PaidAt"] == "2026-06-02T00:00:00Z"
-        added = mock.add_load("Y", LoadType="LTL", Stops=[{"$type": "Drop", "Address": {}}], payments=None)
-        assert (added["LoadType"], added["Stops"]) == ("LTL", [{"$type": "Drop", "Address": {}}])
-    path.write_text(path.read_text().replace("Amount: 5", "Amount: 5, Currency: 840"))
-    with MockServer([path]) as mock:
-        assert mock.load("X")["paidAt"] == "2026-06-02T00:00:00Z"
-        assert mock.load("X")["payments"][0]["ReferenceNumber"] == "A"
+# --- loads ----------------------------------------------------------------------------------------
 
 
-# --- media types of refusals ------------------------------------------------------------------------
+def test_every_load_is_as_the_document_of_its_revision_says(july: Api, shipped: Api) -> None:
+    statuses = [each["Status"] for each in dict(read_fixtures()).values()]
+    for api, name in ((july, JULY), (shipped, PAGE)):
+        spec = read_spec(SPEC, name)
+        page = json_of(api.post({"PageSize": 100, "Status": statuses}, path=SEARCH).text)
+        assert len(page["Items"]) == len(statuses)
+        assert spec.checker(spec.schema("LoadSearchResponse")).errors(page) == {}
+        assert all(list(item) == list(spec.schema("Load")["properties"]) for item in page["Items"])
 
 
-@pytest.fixture(scope="module")
-def strict() -> Iterator[MockServer]:
-    settings = Settings(revision=JULY, require_token=True, rate_limit="documented")
+def read_fixtures() -> Json:
+    return read_document(FIXTURES)
+
+
+def test_load_has_a_type_and_stops_with_addresses(july: Api) -> None:
+    load = july.load("LD-1001")
+    assert load["LoadType"] == "Truckload"
+    assert [(stop["$type"], stop["Address"]["City"]) for stop in load["Stops"]] == [
+        ("Pickup", "Dallas"),
+        ("Delivery", "Denver"),
+    ]
+
+
+def test_fixture_may_use_the_names_of_either_revision(write: Write) -> None:
+    payments = (
+        "[{ReferenceNumber: R, Amount: {Amount: 5, Currency: 840}, PaymentDate: '2026-07-01T00:00:00Z'}]"
+    )
+    text = f"one: {{LoadNumber: A, Status: Paid, payments: {payments}, paidAt: '2026-07-02T00:00:00Z'}}\n"
+    text += f"two: {{LoadNumber: B, Status: Paid, Payments: {payments}, PaidAt: '2026-07-02T00:00:00Z'}}\n"
+    path = write("x.yaml", text)
+    for name, spelled in ((JULY, "TotalPaid"), (PAGE, "totalPaid")):
+        with MockServer([path], settings=Settings(revision=name)) as mock:
+            assert [mock.load(each)[spelled]["Amount"] for each in "AB"] == [5, 5]
+
+
+def test_opening_payment_was_recorded_when_its_load_was_paid(july: Api) -> None:
+    (payment,) = july.load("LD-1002")["Payments"]
+    assert payment["PaidAt"] == july.load("LD-1002")["PaidAt"] == "2026-06-25T10:00:00Z"
+
+
+def test_fixture_must_have_what_the_revision_requires(write: Write) -> None:
+    path = write("x.yaml", "one: {LoadNumber: A, Status: Open, Stops: [{Type: Pickup}]}")
+    with pytest.raises(FixtureError, match=r"scenario one: Stops\[0\]\.\$type: The \$type field is required"):
+        MockServer([path], settings=Settings(revision=JULY))
+    MockServer([path])
+
+
+# --- media types of refusals ----------------------------------------------------------------------
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+def type_of(response: httpx2.Response, status: int) -> str:
+    assert response.status_code == status
+    assert json_of(response.text)["status"] == status
+    (media_type,) = response.headers.get_list("content-type")
+    return media_type
+
+
+def test_refusals_have_the_media_types_of_the_document(july: Api, shipped: Api) -> None:
+    for api, expected in ((july, JSON), (shipped, PROBLEM)):
+        assert type_of(api.post(api.payment("LD-1001", 0)), 400) == expected
+        assert type_of(api.post(api.payment("LD-1014")), 400) == expected
+        assert type_of(api.client.get(LOADS), 400) == expected
+        assert type_of(api.post(api.payment("nope")), 404) == expected
+        assert type_of(api.client.get(LOADS, params={"loadNumber": "nope"}), 404) == expected
+        assert type_of(api.client.get("/nope"), 404) == expected
+        assert type_of(api.client.get("/api/p/v9/loads"), 404) == expected
+        assert type_of(api.client.delete(LOADS), 405) == PROBLEM
+        assert type_of(api.post(b"x", "text/plain"), 415) == PROBLEM
+
+
+def test_refused_tokens_and_too_many_requests_are_problem_documents() -> None:
+    settings = Settings(revision=JULY, require_token=True, rate_limit="1/hour")
+    with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
+        assert type_of(client.get(LOADS), 401) == PROBLEM
+        client.headers["authorization"] = f"Bearer {mock.token()}"
+        client.get(LOADS)
+        assert type_of(client.get(LOADS), 429) == PROBLEM
+
+
+def test_injected_refusal_has_the_media_type_of_the_document(write: Write) -> None:
+    document = as_json(read_spec(SPEC, JULY))
+    del document["components"]["responses"]["Forbidden"]["content"][PROBLEM]
+    path = write("x.json", json.dumps(document))
+    with MockServer(spec=path) as mock, httpx2.Client(base_url=mock.url) as client:
+        for status, expected in ((403, JSON), (429, PROBLEM), (503, PROBLEM)):
+            mock.fail_next(status=status)
+            assert type_of(client.post(PAYMENTS, json={}), status) == expected
+
+
+# --- how it is chosen -----------------------------------------------------------------------------
+
+
+def speaks(settings: Settings) -> str:
     with MockServer(settings=settings) as mock:
-        yield mock
+        return JULY if "LoadType" in mock.load("LD-1001") else PAGE
 
 
-def test_refusals_have_the_media_types_of_the_revision(strict: MockServer) -> None:
-    strict.reset()
-    bearer = {"Authorization": f"Bearer {strict.token()}"}
-    with httpx2.Client(base_url=strict.url, headers=bearer) as client:
-        seen = [
-            client.post(PAYMENTS, json={}),
-            client.post(PAYMENTS, json=payment_of("nope", "A")),
-            client.get(LOADS),
-            client.get(LOADS, params={"loadNumber": "nope"}),
-            client.post(SEARCH, json={}),
-            client.post(SEARCH, json={"LoadNumbers": ["nope"]}),
-            client.post(PAYMENTS, json={}, headers={"Authorization": "Bearer x"}),
-            client.put(PAYMENTS),
-            client.post(PAYMENTS, content=b"{}", headers={"Content-Type": "text/plain"}),
-            *(client.get(LOADS) for _ in range(6)),
-        ]
-    expected = [(400, JSON), (404, JSON)] * 3 + [(401, PROBLEM), (405, PROBLEM), (415, PROBLEM)]
-    told = [(response.status_code, response.headers["content-type"]) for response in seen]
-    assert told[:9] == expected
-    assert told[-1] == (429, PROBLEM)
-    assert all(response.json()["status"] == response.status_code for response in seen)
+def test_profile_names_the_revision_and_the_option_wins(write: Write) -> None:
+    july = str(write("july.yaml", "revision: 2026-07"))
+    unknown = str(write("unknown.yaml", "revision: 2027-01"))
+    assert speaks(Settings(profile=july)) == JULY
+    assert speaks(Settings(profile=july, revision=PAGE)) == PAGE
+    assert speaks(Settings(profile="newtonsoft", revision=JULY)) == JULY
+    assert speaks(Settings(profile=unknown)) == PAGE
 
 
-def test_page_sends_problems_as_such(shipped: Api) -> None:
-    for body, status in ((payment_of("nope", "A"), 404), ({}, 400)):
-        response = shipped.post(body)
-        assert (response.status_code, response.headers["content-type"]) == (status, PROBLEM)
+def test_profile_says_nothing_that_its_revision_plays(write: Write) -> None:
+    answers = "{A1: 'PaidAt, TotalPaid, Payments', A1b: 'Amount, Id, PaidAt', A1c: 2026-07, A1d: 2026-07}"
+    path = write("x.yaml", f"revision: 2026-07\nanswers: {answers}")
+    with serving("--port", "0", "--profile", str(path)) as mock:
+        assert "A1" not in mock.greeting
+        load = json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1002").text)
+    assert sorted(load["Payments"][0]) == ["Amount", "Id", "PaidAt"]
 
 
-# --- how it is chosen -------------------------------------------------------------------------------
+def test_times_of_payments_are_shown_as_the_profile_has_them(write: Write) -> None:
+    path = str(write("x.yaml", "revision: 2026-07\nanswers: {Q41: without an offset}"))
+    with MockServer(settings=Settings(profile=path)) as mock, httpx2.Client(base_url=mock.url) as client:
+        load = Api(client, {}).load("LD-1002")
+    assert load["Payments"][0]["PaidAt"] == load["PaidAt"] == "2026-06-25T10:00:00"
 
 
-def test_command_line_chooses_and_says_the_revision() -> None:
-    with serving("--port", "0", "--revision", JULY) as mock:
-        assert "(press Ctrl-C to stop; revision 2026-07; no access token is needed)" in mock.greeting
-        assert list(httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "A")).json()) == ANSWER
+def test_refused_repeat_shows_its_payment_where_a_profile_lets_it(write: Write) -> None:
+    path = str(write("x.yaml", "revision: 2026-07\nanswers: {A10g: '200, the original'}"))
+    with (
+        MockServer(settings=Settings(profile=path)) as mock,
+        httpx2.Client(base_url=mock.url) as client,
+    ):
+        api = Api(client, {})
+        body = api.payment("LD-1001")
+        first, replay = (json_of(api.post(each).text) for each in (body, body | {"PaymentDate": 5}))
+    assert replay == first
+
+
+def test_greeting_says_a_revision_that_is_not_the_page() -> None:
+    with serving("--port", "0", "--revision", JULY, "--quiet") as mock:
+        assert "revision 2026-07; no access token is needed" in mock.greeting
+        assert mock.end(signal.SIGTERM)[1:] == ("", 0)
     with serving("--port", "0", environ={"ALVYS_MOCK_REVISION": JULY}) as mock:
         assert "revision 2026-07" in mock.greeting
     with serving("--port", "0") as mock:
         assert "revision" not in mock.greeting
 
 
-def test_unknown_revision_stops_the_start() -> None:
-    done = run("--revision", "2026-08")
+def test_unknown_revision_is_refused() -> None:
+    done = run("--revision", "2027-01")
     assert done.returncode == 2
-    assert "'2026-08' is not one of 'page', '2026-07'" in done.stderr
-    with pytest.raises(SpecError, match=r"There is no revision 2026-08; there are page, 2026-07\."):
-        MockServer(settings=Settings(revision="2026-08"))
+    assert "'2027-01' is not one of 'page', '2026-07'" in done.stderr
+    with pytest.raises(SpecError, match=r"^There is no revision 2027-01; there are page, 2026-07\.$"):
+        MockServer(settings=Settings(revision="2027-01"))
 
 
-def test_profile_chooses_the_revision_and_the_option_overrules_it(write: Write) -> None:
-    text = "revision: 2026-07\nanswers: {A1c: 2026-07, A1d: 2026-07, A9a: the same payment}"
-    profile = str(write("mine.yaml", text))
-    with serving("--port", "0", "--profile", profile) as mock, httpx2.Client(base_url=mock.url) as client:
-        assert "revision 2026-07" in mock.greeting
-        assert "can't be" not in mock.greeting
-        ids = [client.post(PAYMENTS, json=payment_of("LD-1001", name)).json()["Id"] for name in ("r", "R")]
-        assert ids[0] == ids[1]
-    with serving("--port", "0", "--profile", profile, "--revision", "page") as mock:
-        assert "revision" not in mock.greeting.partition("\n")[0]
-
-
-def test_profile_of_an_unknown_revision_stops_the_start(write: Write) -> None:
-    with pytest.raises(SpecError, match=r"There is no revision July; there are page, 2026-07\."):
-        MockServer(settings=Settings(profile=str(write("mine.yaml", "revision: July"))))
-    with pytest.raises(UnusableSetting, match="the revision must be a name"):
-        MockServer(settings=Settings(profile=str(write("mine.yaml", "revision: 7"))))
-
-
-@pytest.mark.parametrize(
-    ("answer", "reference", "shown"),
-    [("A8: the payment of the other load", "A", ["A"]), ("A21: '200, without a payment'", "B", [])],
-)
-def test_payment_that_a_profile_does_not_record_has_no_id_of_its_own(
-    write: Write, answer: str, reference: str, shown: list[str]
-) -> None:
-    profile = str(write("mine.yaml", f"revision: 2026-07\nanswers: {{{answer}}}"))
-    with MockServer(settings=Settings(profile=profile)) as mock, httpx2.Client(base_url=mock.url) as client:
-        api = Api(client, {})
-        assert api.post(payment_of("LD-1002", "B", 0)).status_code == 400
-        recorded = {"A": api.pay("LD-1001", ReferenceNumber="A")["Id"]}
-        told = api.pay("LD-1002", ReferenceNumber=reference)["Id"]
-        assert told == next((recorded[name] for name in shown), None)
+def test_unusable_profile_is_refused_whatever_the_revision() -> None:
+    for revision in (None, JULY):
+        with pytest.raises(UnusableSetting, match=r"^profile: x is no file"):
+            MockServer(settings=Settings(profile="x", revision=revision))

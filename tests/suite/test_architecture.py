@@ -25,7 +25,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rules": {"msgspec", "yaml"},
     "safety": {"authlib", "httpcore2", "httpx2", "portalocker", "requests"},
     "oracle": set(),
-    "report": {"jinja2", "rich"},
+    "report": {"jinja2", "rich", "yaml"},
     "run": {"click", "pytest", "rich", "yaml"},
     "suites": {"httpx2", "hypothesis", "pytest", "schemathesis", "yaml"},
 }

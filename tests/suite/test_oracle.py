@@ -431,7 +431,7 @@ def test_a_replay_changes_nothing_else() -> None:
 def test_a_changed_replay_may_be_refused_but_leaves_no_trace() -> None:
     verdict = judged(CHANGED, 409, problem("Conflict"))
     assert broken(verdict) == set()
-    assert ("A7", "409") in verdict.observations
+    assert ("A7b", "409") in verdict.observations
     assert broken(judged(CHANGED, 409, problem("Conflict"), after=load(OLD, NEW))) == {"R6"}
 
 
