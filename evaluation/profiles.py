@@ -7,53 +7,55 @@ suites: every question that both answered, and that the mock can play, must have
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from evaluation.engine import Outcome, Subject, Suites, run
+from evaluation.engine import FAILED, PASSED, Outcome, Subject, Suites, run
 from evaluation.reference.subject import freedom
-from mock_server.profiles import Profile, choose, read_questions
+from mock_server.profiles import read_questions
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 
+SUITES: Suites = ("reads", "rejects", "smoke", "table", "concurrency")
 EXAMPLES = 10
+_SEPARATOR = " | "
 
 
-@dataclass(frozen=True, slots=True)
-class RoundTrip:
-    """What a service answered, and what the mock did with its profile; question -> what differs."""
+def round_trip(name: str, suites: Suites = SUITES) -> Outcome:
+    """The mock's outcome, with the profile of a combination of freedoms: both runs in this process.
 
-    service: Outcome
-    mock: Outcome
-    differing: dict[str, str] = field(default_factory=dict)
-    unplayed: tuple[str, ...] = ()
-
-
-def round_trip(name: str, suites: Suites) -> RoundTrip:
-    """Meets a combination of freedoms, and then the mock with its profile; both in this process."""
+    It has `failed` if either run did, and then holds the questions that the mock answers otherwise.
+    """
     service = run(freedom(name, EXAMPLES), suites)
-    answers = {key: tuple(seen.split(" | ")) for key, seen in service.observed.items()}
-    revision = "2026-07" if answers.get("A1c") == ("2026-07",) else "page"
-    played = run(Subject(name, partial(_mock, {"revision": revision, "answers": answers})), suites)
+    answers = {key: seen.split(_SEPARATOR) for key, seen in service.observed.items()}
+    revision = "2026-07" if answers.get("A1c") == ["2026-07"] else "page"
+    played = run(Subject(name, partial(_opened, {"revision": revision, "answers": answers})), suites)
+    differing = tuple(_differing(service, played))
+    passed = (service.status, played.status, differing) == (PASSED, PASSED, ())
+    said = [f"{key}: {service.observed[key]}, but the mock: {played.observed[key]}" for key in differing]
+    return replace(
+        played,
+        status=PASSED if passed else FAILED,
+        failed=(*service.failed, *played.failed, *differing),
+        output="\n".join([*said, service.output, played.output]),
+    )
+
+
+def _differing(service: Outcome, played: Outcome) -> Iterator[str]:
+    """The questions with one playable answer that the mock answers otherwise."""
     questions = read_questions()
-    choice = choose(questions, Profile(revision, answers))
-    differing = {
-        key: f"{' | '.join(given)}, but the mock {played.observed[key]}"
-        for key, given in answers.items()
-        if key in questions
-        and key in played.observed
-        and len(given) == 1
-        and not questions[key].why_not(given[0])
-        and played.observed[key] != given[0]
-    }
-    return RoundTrip(service, played, differing, choice.notes)
+    for key in service.observed.keys() & played.observed.keys() & questions.keys():
+        answer = service.observed[key]
+        can_be_played = _SEPARATOR not in answer and not questions[key].why_not(answer)
+        if can_be_played and played.observed[key] != answer:
+            yield key
 
 
 @contextlib.contextmanager
-def _mock(profile: dict[str, object], _suites: Suites, folder: Path) -> Iterator[list[str]]:
+def _opened(profile: dict[str, object], _suites: Suites, folder: Path) -> Iterator[list[str]]:
     """The mock with a profile, in the place of the one that the suites start."""
     file = folder / "profile.json"
     file.write_text(json.dumps(profile))

@@ -30,6 +30,7 @@ _TEXTS = ("LoadNumber", "ReferenceNumber", *_OPTIONAL)
 _FIELDS = {*_REQUIRED, *_OPTIONAL, "Amount"}
 _MONEY = {"Amount", "Currency"}
 _LONG = 1000
+_BEYOND_32_BITS = 2**31
 _CENTS, _DIGITS_OF_A_DOUBLE = 2, 15
 
 
@@ -114,6 +115,7 @@ DEMANDS: Mapping[str, Demand] = {
     "Q47": lambda fields: any(isinstance(value, bool) for value in _money(fields).values()),
     "Q48": lambda fields: _is_whole(_money(fields).get("Currency")) is False,
     "Q49": lambda fields: isinstance(money := fields.get("Amount"), dict) and money.get("Currency") is None,
+    "Q59": lambda fields: _number(_money(fields).get("Currency")) >= _BEYOND_32_BITS,
     "Q34": lambda fields: any(character in text for text in _texts(fields) for character in "\n\r\t"),
 }
 """What a question is about, by question."""

@@ -146,11 +146,22 @@ _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "Q28": {("LoadSearchRequest", "properties", "Status", "items"): {"type": "string"}},
 }
 """What else the schemas of a document say where an answer takes more, by the path to it."""
-AMENDING = tuple(_SCHEMAS)
+AMENDING = (*_SCHEMAS, "A1b")
+
+
+def _show_when_paid(schemas: dict[str, Any]) -> None:
+    """Lets a payment in a load have a time of recording of its own, as the load has."""
+    fields = schemas.get("Load", {}).get("properties", {})
+    if {"payments", "paidAt"} <= fields.keys() and "CustomerPayment" in schemas:
+        payment = schemas["CustomerPayment"]
+        properties = {**payment["properties"], "PaidAt": fields["paidAt"]}
+        fields["payments"]["items"] = {**payment, "properties": properties}
 
 
 def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
     document: Any = deepcopy(spec.document)
+    if "A1b" in chosen:
+        _show_when_paid(document.get("components", {}).get("schemas", {}))
     for question, changes in _SCHEMAS.items():
         if question in chosen and (question == "Q28" or not chosen[question].isdigit()):
             for (*way, last), value in changes.items():

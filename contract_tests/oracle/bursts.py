@@ -109,7 +109,7 @@ def _judge_total(verdict: Verdict, added: Iterable[PaymentView], before: LoadVie
     wanted = before.paid
     for amount in amounts:
         wanted = EXACT.add(wanted, amount)
-    exact = nearly(after.paid, wanted, *amounts)
+    exact = nearly(after.paid, wanted, *amounts, additions=len(after.payments))
     if verdict.require("R7", exact, f"totalPaid {wanted}", f"totalPaid {after.paid}"):
         verdict.observe("A20d", "exact" if after.paid == wanted else "off by less than a cent")
 
