@@ -188,9 +188,10 @@ def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
     """Run the suites against what is known to be right or wrong.
 
     KINDS are freedoms (correct implementations that use what the contract leaves open), defects (seeded
-    in the reference implementation), mutants (generic, of the mock's rules) and profiles (of the freedoms,
-    played by the mock): these by default. And plain-schemathesis, which compares `st run` with the suites. Exit status 1 if something wrong was
-    missed that no explanation excuses, or something right was called wrong.
+    in the reference implementation), mutants (generic, of the rules of the mock) and profiles (of the
+    freedoms, played by the mock): these by default. And plain-schemathesis, which compares `st run` with
+    the suites. Exit status 1 if something wrong was missed that no explanation excuses, or something right
+    was called wrong.
     """
     summary = Summary()
     for kind in kinds or BY_DEFAULT:
