@@ -32,11 +32,12 @@ LIBRARIES: dict[str, set[str]] = {
 """Room -> what it imports beside the standard library and this package."""
 
 OF_THE_MOCK: dict[str, set[str]] = {
-    "run.target": {"mock_server.shipped", "mock_server.testing"},
+    "run.target": {"mock_server.sandbox", "mock_server.shipped", "mock_server.testing"},
+    "suites.generated": {"mock_server.revisions"},
     "run.settings": {"mock_server.rates"},
     "run.cli": {"mock_server.rates"},
 }
-"""Module -> what it may import of the mock: where the target is started, and how a rate is read."""
+"""Module -> what it may import of the mock: how a target is started, a rate read, an overlay applied."""
 
 
 def modules() -> dict[str, ast.Module]:
