@@ -351,6 +351,12 @@ def test_times_of_payments_are_shown_as_the_profile_has_them(write: Write) -> No
     assert load["Payments"][0]["PaidAt"] == load["PaidAt"] == "2026-06-25T10:00:00"
 
 
+def test_profile_shows_fewer_fields_of_a_payment_in_a_load(write: Write) -> None:
+    path = str(write("x.yaml", "revision: 2026-07\nanswers: {A1b: 'Amount, Id'}\n"))
+    with MockServer(settings=Settings(profile=path)) as mock, httpx2.Client(base_url=mock.url) as client:
+        assert Api(client, {}).load("LD-1002")["Payments"][0].keys() == {"Amount", "Id"}
+
+
 def test_refused_repeat_shows_its_payment_where_a_profile_lets_it(write: Write) -> None:
     path = str(write("x.yaml", "revision: 2026-07\nanswers: {A10g: '200, the original'}"))
     with (
