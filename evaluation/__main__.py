@@ -5,7 +5,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from rich.table import Table
 from evaluation import plain_schemathesis
 from evaluation.defects import CATALOGUE
 from evaluation.defects.subject import seeded
-from evaluation.engine import SUITES, Subject, Suites, hunt, run, run_calls
+from evaluation.engine import SUITES, Outcome, Subject, Suites, hunt, run, run_calls
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
 from evaluation.mutants.subject import mutated, unchanged
+from evaluation.profiles import SUITES as SUITES_OF_PROFILES
+from evaluation.profiles import round_trip
 from evaluation.reference.freedoms import COMBINATIONS, Freedoms
 from evaluation.reference.road import ROADS
 from evaluation.reference.subject import at_the_end_of, correct, freedom
@@ -82,17 +84,38 @@ def _freedoms(options: Options, summary: Summary) -> None:
     if options.only_list or not chosen:
         _list(chosen)
         return
-    started = time.perf_counter()
     asked = {
         f"{one.id} ({', '.join(options.suites or suites)})": partial(run, one, options.suites or suites)
         for one, suites in pairs
         if one in chosen
     }
+    _expect_to_pass("freedoms", asked, options, summary)
+
+
+def _profiles(options: Options, summary: Summary) -> None:
+    chosen = options.chosen([freedom(name, 0) for name, free in COMBINATIONS.items() if _is_played(free)])
+    if options.only_list:
+        _list(chosen)
+        return
+    asked = {one.id: partial(round_trip, one.id, options.suites or SUITES_OF_PROFILES) for one in chosen}
+    _expect_to_pass("profiles", asked, options, summary)
+
+
+def _is_played(free: Freedoms) -> bool:
+    """Whether the mock, which is met without tokens and waits for nothing, can take the service's place."""
+    return not free.lag_milliseconds and free.tokens == "unchecked"
+
+
+def _expect_to_pass(
+    kind: str, asked: Mapping[str, Callable[[], Outcome]], options: Options, summary: Summary
+) -> None:
+    """Makes the runs, each by its name; one that does not pass is a false alarm."""
+    started = time.perf_counter()
     outcomes = dict(zip(asked, run_calls(list(asked.values()), options.jobs), strict=True))
     wrong = alarms(outcomes, CONSOLE)
     seconds = time.perf_counter() - started
-    summary.rows.append(("freedoms", str(len(outcomes)), "", "", "", "", str(wrong), f"{seconds:.0f}"))
-    summary.document["freedoms"] = {name: list(outcome.failed) for name, outcome in outcomes.items()}
+    summary.rows.append((kind, str(len(outcomes)), "", "", "", "", str(wrong), f"{seconds:.0f}"))
+    summary.document[kind] = {name: list(outcome.failed) for name, outcome in outcomes.items()}
     summary.as_expected &= not wrong
 
 
@@ -141,9 +164,10 @@ KINDS: dict[str, Callable[[Options, Summary], None]] = {
     "freedoms": _freedoms,
     "defects": _defects,
     "mutants": _mutants,
+    "profiles": _profiles,
     "plain-schemathesis": _plain_schemathesis,
 }
-BY_DEFAULT = ("freedoms", "defects", "mutants")
+BY_DEFAULT = ("freedoms", "defects", "mutants", "profiles")
 
 
 @click.command(name="evaluation")
@@ -164,9 +188,10 @@ def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
     """Run the suites against what is known to be right or wrong.
 
     KINDS are freedoms (correct implementations that use what the contract leaves open), defects (seeded
-    in the reference implementation), mutants (generic, of the mock's rules): these three by default. And
-    plain-schemathesis, which compares `st run` with the suites. Exit status 1 if something wrong was
-    missed that no explanation excuses, or something right was called wrong.
+    in the reference implementation), mutants (generic, of the rules of the mock) and profiles (of the
+    freedoms, played by the mock): these by default. And plain-schemathesis, which compares `st run` with
+    the suites. Exit status 1 if something wrong was missed that no explanation excuses, or something right
+    was called wrong.
     """
     summary = Summary()
     for kind in kinds or BY_DEFAULT:

@@ -17,8 +17,9 @@ from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.profiles import DEFAULT
+from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
-from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting
+from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
 from mock_server.serving import PortTaken, Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
@@ -49,6 +50,7 @@ Examples:
   alvys-mock --fixtures my.yaml              serve your own loads instead
   alvys-mock --fixtures a.yaml --fixtures b.jsonl    serve the loads of several files
   alvys-mock --require-token --rate-limit documented    be as strict as the vendor
+  alvys-mock --profile newtonsoft            read leniently, as such a server does
   alvys-mock --fault operation=recordCustomerPayment,every=5,drop=after
                                              every fifth response is lost, its payment is not
   alvys-mock --fault probability=0.1,seed=7,delay=0.5,delayMax=2
@@ -85,6 +87,12 @@ A fault says when it is injected and what it does, separated by commas:
 )
 @_option(
     "--spec", type=_file, default=SPEC, show_default="the shipped openapi.yaml", help="The OpenAPI document."
+)
+@_option(
+    "--revision",
+    type=click.Choice(NAMES),
+    show_default="that of the profile",
+    help="The revision of the contract: the endpoint's page, or the vendor's OpenAPI document of July 2026.",
 )
 @_option(
     "--max-body",
@@ -163,6 +171,7 @@ def main(  # noqa: PLR0913 - one for each option
     port: int,
     fixtures: tuple[Path, ...],
     spec: Path,
+    revision: str | None,
     max_body: int,
     require_token: bool,
     clients: tuple[OAuthClient, ...],
@@ -193,11 +202,12 @@ def main(  # noqa: PLR0913 - one for each option
         journal_body=journal_body,
         admin=not no_admin,
         profile=profile,
+        revision=revision,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
-        read = Spec.read(spec)
+        read = served_spec(spec, settings)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         listeners = [listen(host, port)]
         if admin_port is not None:
@@ -226,7 +236,13 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
     url, ledger = urls[0], sandbox.ledger
     counts = Counter(load.status for load in ledger)
     checks = "an access token is required" if settings.require_token else "no access token is needed"
-    lines = [f"Serving on {url} (press Ctrl-C to stop; {checks})", *_switched_on(urls, sandbox, settings), ""]
+    revision = revision_of(settings)
+    speaks = "" if revision == PAGE else f"revision {revision}; "
+    lines = [
+        f"Serving on {url} (press Ctrl-C to stop; {speaks}{checks})",
+        *_switched_on(urls, sandbox, settings),
+        "",
+    ]
     lines += ["Operations:"]
     lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
     lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]

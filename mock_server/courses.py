@@ -15,7 +15,6 @@ from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest
 from mock_server.responses import FoundPage
-from mock_server.terms import own_currency
 
 Record = Callable[[ValidRequest], Awaitable[Load]]
 Search = Callable[[ValidRequest], Awaitable[FoundPage]]
@@ -175,11 +174,9 @@ class Payments:
 
     async def _in_currency(self, record: Record, request: ValidRequest) -> Load:
         """Records in the currency that stands for none."""
-        body, answer = request.body, self._chosen["Q50"]
-        load = await self._load(body["LoadNumber"])
-        if body["Amount"].get("Currency") is None and load is not None:
-            currency = own_currency(load) if answer == "that of the load" else int(answer)
-            body = {**body, "Amount": {**body["Amount"], "Currency": currency}}
+        body = request.body
+        if body["Amount"].get("Currency") is None:
+            body = {**body, "Amount": {**body["Amount"], "Currency": int(self._chosen["Q50"])}}
         return await record(request._replace(body=body))
 
     async def _original_only(self, record: Record, request: ValidRequest) -> Load:

@@ -30,6 +30,7 @@ _TEXTS = ("LoadNumber", "ReferenceNumber", *_OPTIONAL)
 _FIELDS = {*_REQUIRED, *_OPTIONAL, "Amount"}
 _MONEY = {"Amount", "Currency"}
 _LONG = 1000
+_BEYOND_32_BITS = 2**31
 _CENTS, _DIGITS_OF_A_DOUBLE = 2, 15
 
 
@@ -53,8 +54,10 @@ def _number(value: object) -> Decimal:
 
 
 def _is_precise(value: object) -> bool:
-    digits = _number(value).normalize().as_tuple()
-    return -int(digits.exponent) > _CENTS or len(digits.digits) > _DIGITS_OF_A_DOUBLE
+    number = _number(value)
+    digits = number.normalize().as_tuple()
+    # What is not above zero is refused for that.
+    return number > 0 and (-int(digits.exponent) > _CENTS or len(digits.digits) > _DIGITS_OF_A_DOUBLE)
 
 
 def _is_whole(value: object) -> bool | None:
@@ -105,8 +108,6 @@ DEMANDS: Mapping[str, Demand] = {
     "Q10": lambda fields: any("\0" in text for text in _texts(fields)),
     "Q13": lambda fields: any(not text.strip() for text in _texts(fields, "LoadNumber")),
     "Q17": lambda fields: any(len(text) > _LONG for text in _texts(fields)),
-    "Q18": lambda fields: "" in _texts(fields, *_OPTIONAL),
-    "Q19": lambda fields: any(text != text.strip() for text in _texts(fields, *_OPTIONAL)),
     "Q26": lambda fields: _number(_money(fields).get("Currency")) < 0,
     "Q44": lambda fields: any(_is_number(fields.get(name)) for name in _TEXTS),
     "Q45": lambda fields: any(isinstance(fields.get(name), bool) for name in (*_TEXTS, "PaymentDate")),
@@ -114,6 +115,7 @@ DEMANDS: Mapping[str, Demand] = {
     "Q47": lambda fields: any(isinstance(value, bool) for value in _money(fields).values()),
     "Q48": lambda fields: _is_whole(_money(fields).get("Currency")) is False,
     "Q49": lambda fields: isinstance(money := fields.get("Amount"), dict) and money.get("Currency") is None,
+    "Q59": lambda fields: _number(_money(fields).get("Currency")) >= _BEYOND_32_BITS,
     "Q34": lambda fields: any(character in text for text in _texts(fields) for character in "\n\r\t"),
 }
 """What a question is about, by question."""

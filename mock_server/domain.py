@@ -50,8 +50,8 @@ class Payment(NamedTuple):
     """A customer payment.
 
     `reference` is the sender's and identifies the payment within its load; `id` is ours, is given
-    when the payment is recorded, and identifies it everywhere. `date` is the sender's instant in
-    RFC 3339, as sent (A15).
+    when the payment is recorded, and identifies it everywhere; `recorded_at` is when that was. `date`
+    is the sender's instant in RFC 3339, as sent (A15).
     """
 
     reference: str
@@ -62,6 +62,7 @@ class Payment(NamedTuple):
     check_number: str | None = None
     note: str | None = None
     id: str = ""
+    recorded_at: datetime | None = None
 
 
 class Stamp(NamedTuple):
@@ -123,6 +124,17 @@ class Load:
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def currency(self) -> int:
+        """The load's own: that of what was paid or billed; LOAD_CURRENCY if neither names one."""
+        money = self.total_paid or self.billed
+        return money.currency if money else LOAD_CURRENCY
+
+    @property
+    def billable(self) -> Money:
+        """What the customer owes; zero if nothing was billed."""
+        return self.billed or Money(Decimal(0), self.currency)
+
     def record(self, payment: Payment, stamp: Callable[[], Stamp], terms: Terms = TERMS) -> "Load":
         """The load after `payment`; `stamp` is asked only if there is something to record.
 
@@ -158,7 +170,7 @@ class Load:
         kept = payment if terms.kept is None else terms.kept(self, payment)
         return replace(
             self,
-            payments={**self.payments, payment.reference: kept},
+            payments={**self.payments, payment.reference: kept._replace(recorded_at=at)},
             total_paid=self._total_with(kept.amount, payment.amount.currency, terms),
             paid_at=self.paid_at if terms.paid_at_stays and self.paid_at else at,
         )

@@ -1,7 +1,7 @@
 """Serves one operation: from the bytes of the request to those of the response."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -12,6 +12,7 @@ from mock_server.decimal_json import NotJson, encode
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import (
+    MEDIA_TYPE,
     ContentTooLarge,
     InvalidRequest,
     UnsupportedMediaType,
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_MAX_BODY = 1024 * 1024
 
 _OK = HTTPStatus.OK.value
+_OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
 Check = Callable[[Scope], None]
 """Looks at a request before its body is read; raises what `problems` has a row for."""
@@ -79,10 +81,17 @@ class NoOperation:
         why: Callable[[Trace], Exception],
         gates: Sequence[Gate] = (),
         refuse: Callable[[Exception], Response] = problem,
+        operations: Sequence[Operation] = (),
     ) -> None:
+        """`operations` are those that are nearest, whose responses say in which media type it is refused."""
         self.checks = checks_of(gates, None)
-        self.refuse = refuse
+        self._refuse = refuse
+        self._media_types = _other_types(operations)
         self._why = why
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+        return _in_type(self._refuse(error), self._media_types)
 
     async def succeed(self, trace: Trace, _receive: Receive) -> Response:
         """Never: raises why not."""
@@ -104,7 +113,8 @@ class OperationEndpoint:
     ) -> None:
         self.operation = operation
         self.checks = checks_of(gates, operation)
-        self.refuse = handler.refuse
+        self._refuse = handler.refuse
+        self._media_types = _other_types([operation])
         self._handle: Callable[[ValidRequest], Awaitable[Any]] = handler.handle
         self._write: Callable[[Any], object] = _as_it_is
         if handler.fields is not None:
@@ -153,6 +163,14 @@ class OperationEndpoint:
             return error
         status = HTTPStatus(int(self._status_of_body_first))
         return InvalidRequest({WHOLE_BODY: ["The request body must be an object."]}, status)
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+        return self.as_documented(self._refuse(error))
+
+    def as_documented(self, response: Response) -> Response:
+        """The response, its problem in the media type that the document has for the status."""
+        return _in_type(response, self._media_types)
 
     def _check_headers(self, headers: Headers) -> None:
         known = dict(headers)
@@ -217,6 +235,21 @@ def _found(place: Place | None, trace: Trace) -> object:
         return None
     fields = trace.query if place.part == "query" else trace.document
     return fields.get(place.name) if isinstance(fields, dict) else None
+
+
+def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:
+    """Status -> the media type of problems, where the document does not list theirs. The first decides."""
+    names = {status: types for each in reversed(operations) for status, types in each.response_types.items()}
+    return {status: types[0].encode() for status, types in names.items() if types and MEDIA_TYPE not in types}
+
+
+def _in_type(response: Response, media_types: Mapping[int, bytes]) -> Response:
+    media_type = media_types.get(response.status)
+    if media_type is None:
+        return response
+    other = (b"content-type", media_type)
+    headers = [other if header == _OF_A_PROBLEM else header for header in response.headers]
+    return response._replace(headers=headers)
 
 
 def _as_it_is(thing: object) -> object:

@@ -196,7 +196,7 @@ async def _inject(
     fault: Fault, endpoint: OperationEndpoint, trace: Trace, receive: Receive, send: Send
 ) -> None:
     wanted = fault.document
-    response = _failure(wanted)
+    response = _failure(wanted, endpoint)
     if wanted.get("drop") != "before" and (response is None or wanted.get("processed")):
         processed = await response_of(endpoint, trace, receive)
         response = response or processed
@@ -212,11 +212,12 @@ async def _inject(
     await _send_body(wanted, response.body, trace, receive, send)
 
 
-def _failure(wanted: Mapping[str, Any]) -> Response | None:
+def _failure(wanted: Mapping[str, Any], endpoint: OperationEndpoint) -> Response | None:
     if "status" not in wanted:
         return None
     retry_after = None if "retryAfter" not in wanted else int(wanted["retryAfter"])
-    return failure(int(wanted["status"]), retry_after, with_problem=wanted.get("problem", True))
+    with_problem = wanted.get("problem", True)
+    return endpoint.as_documented(failure(int(wanted["status"]), retry_after, with_problem=with_problem))
 
 
 async def _send_body(

@@ -1,7 +1,7 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
@@ -10,7 +10,17 @@ from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
-from mock_server.responses import STYLE, Fields, FoundPage, Style, T, load_fields, page_fields
+from mock_server.responses import (
+    STYLE,
+    Fields,
+    FoundPage,
+    Recorded,
+    Style,
+    T,
+    load_fields,
+    page_fields,
+    recorded_fields,
+)
 from mock_server.trace import Response
 
 
@@ -38,16 +48,17 @@ class Handler(Generic[T]):
     instead: Callable[[object, InvalidRequest], Awaitable[T]] | None = None
 
 
-def money_in(money: Mapping[str, Any]) -> Money:
-    """The money in `{Amount, Currency}`; without a currency, it is in that of the load."""
-    return Money(Decimal(money["Amount"]), int(money.get("Currency") or LOAD_CURRENCY))
+def money_in(money: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Money:
+    """The money in `{Amount, Currency}`; `own_currency` is the load's, for money that names none."""
+    currency = money.get("Currency")
+    return Money(Decimal(money["Amount"]), own_currency if currency is None else int(currency))
 
 
-def payment_in(body: Mapping[str, Any]) -> Payment:
-    """The payment in a request body, or in a fixture; it has no id yet."""
+def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Payment:
+    """The payment in a request body, or in a fixture; it has no id yet. `own_currency` is the load's."""
     return Payment(
         body["ReferenceNumber"],
-        money_in(body["Amount"]),
+        money_in(body["Amount"], own_currency),
         body["PaymentDate"],
         body.get("InvoiceNumber"),
         body.get("PaymentMethod"),
@@ -56,9 +67,33 @@ def payment_in(body: Mapping[str, Any]) -> Payment:
     )
 
 
-def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:
+async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    return ledger.record(request.body["LoadNumber"], payment_in(request.body))
+    body, own_currency = request.body, LOAD_CURRENCY
+    if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
+        own_currency = (await ledger.load(number=body["LoadNumber"])).currency
+    return await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+
+
+def showing_payment(
+    handler: Handler[Load], find: Callable[[Mapping[str, Payment], str], Payment | None], style: Style
+) -> Handler[Recorded]:
+    """The handler of a payment, whose response may show that payment; `find` is that of the terms."""
+
+    def recorded(load: Load, body: Mapping[str, Any]) -> Recorded:
+        return Recorded(load, find(load.payments, body["ReferenceNumber"]))
+
+    async def handle(request: ValidRequest) -> Recorded:
+        return recorded(await handler.handle(request), request.body)
+
+    instead = handler.instead
+
+    async def handle_refused(document: Any, refusal: InvalidRequest) -> Recorded:
+        return recorded(await instead(document, refusal), document)  # type: ignore[misc]
+
+    other: Any = handle_refused if instead is not None else None
+    shown: Any = replace(handler, handle=handle, fields=recorded_fields(style), instead=other)  # type: ignore[arg-type]
+    return shown  # type: ignore[no-any-return]
 
 
 def get_load(ledger: Ledger, request: ValidRequest) -> Awaitable[Load]:

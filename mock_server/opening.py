@@ -23,7 +23,8 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     """The loads in the fixture files: YAML or JSON (scenario -> load), or JSON Lines (a load a line).
 
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
-    the example that its schema gives, or with null. FixtureError, UnreadableDocument.
+    the example that its schema gives, or with null. A payment is written as it is posted, and may have an
+    `Id`. FixtureError, UnreadableDocument.
     """
     with spec.in_use():
         filler = Filler(spec)
@@ -83,20 +84,45 @@ def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
     yield from document.items()
 
 
+_NAMES = {name.lower(): name for name in ("paidAt", "totalPaid", "payments")}
+"""The fields of a load that each revision spells its own way, as the page does; here in any case."""
+
+
+def _respelled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {_NAMES.get(name.lower(), name): value for name, value in fields.items()}
+
+
+def _opening_payment(spec: Spec) -> dict[str, Any]:
+    """The schema of a payment in a fixture: that of the request, with an id and without the load."""
+    posted = spec.resolve(spec.schema("CustomerPaymentRequest"))
+    fields = {"Id": {"type": "string"}, **posted["properties"]}
+    del fields["LoadNumber"]
+    return {
+        **posted,
+        "properties": fields,
+        "required": [name for name in posted["required"] if name in fields],
+    }
+
+
 class Filler:
     """Completes a fixture to a whole load, and checks it, by the document's schema of a load."""
 
     def __init__(self, spec: Spec) -> None:
         schema = spec.resolve(spec.schema("Load"))
-        self._check = spec.checker(schema, whole="load")
-        self._blank = {name: spec.example(field) for name, field in schema["properties"].items()}
-        payment = spec.resolve(spec.resolve(schema["properties"]["payments"])["items"])
+        fields = _respelled(schema["properties"])
+        payment = _opening_payment(spec)
+        # What a load shows of a payment is another matter: perhaps not even its reference.
+        checked = {**fields, "payments": {**fields["payments"], "items": payment}}
+        required = [*_respelled(dict.fromkeys(schema.get("required", ())))]
+        self._check = spec.checker({**schema, "properties": checked, "required": required}, whole="load")
+        self._blank = {name: spec.example(field) for name, field in fields.items()}
         self._blank_payment: dict[str, object] = dict.fromkeys(payment["properties"])
 
     def load(self, fixture: object) -> Load:
         """The load that a fixture describes; FixtureError names the field."""
         if not isinstance(fixture, dict):
             raise FixtureError("A load must be an object.")
+        fixture = _respelled(fixture)
         self._refuse_unknown("", fixture, self._blank)
         number = fixture.get("LoadNumber")
         identity = {"Id": _derived_id("load", str(number)), "OrderNumber": f"ORD-{number}"}
@@ -160,7 +186,7 @@ def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load
     )
     for payment in document["payments"] or ():
         paid_at = instant(document["paidAt"] or payment["PaymentDate"])
-        load = load.with_payment(payment_in(payment)._replace(id=payment["Id"]), paid_at)
+        load = load.with_payment(payment_in(payment, load.currency)._replace(id=payment["Id"]), paid_at)
     return load
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from mock_server.decimal_json import decode
 from mock_server.domain import TERMS, Load, Terms
-from mock_server.handlers import Handler, load_handlers
+from mock_server.handlers import Handler, load_handlers, showing_payment
 from mock_server.ledger import Ledger
 from mock_server.problems import problem
 from mock_server.profiles import choose, read_profile, read_questions
 from mock_server.responses import STYLE, Style
+from mock_server.revisions import NAMES, PAGE, answers_of
 from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
@@ -83,18 +84,22 @@ class Policy:
 
     def handlers(self, ledger: Ledger, spec: Spec, now: Now) -> Handlers:
         """The handlers of the operations on loads and their payments."""
-        return self.others(load_handlers(ledger, self.style, self.refuse), ledger, spec, now)
+        made = self.others(load_handlers(ledger, self.style, self.refuse), ledger, spec, now)
+        record = showing_payment(made["recordCustomerPayment"], self.terms.find, self.style)
+        return {**made, "recordCustomerPayment": record}
 
 
 DEFAULT_POLICY = Policy()
 
 
-def policy_named(profile: str) -> Policy:
-    """The policy of a profile: a shipped one's name, or a file. ProfileError."""
+def policy_named(profile: str, revision: str = PAGE) -> Policy:
+    """The policy of a profile, a shipped one's name or a file, in a revision. ProfileError."""
     questions, read = read_questions(), read_profile(profile)
-    choice = choose(questions, read)
+    by_document = answers_of(revision)
+    answers = {key: given for key, given in read.answers.items() if by_document.get(key) != frozenset(given)}
+    choice = choose(questions, replace(read, answers=answers))
     notes = choice.notes
-    if read.revision not in (None, "page"):
+    if read.revision not in (None, *NAMES):
         notes = (f"revision: {read.revision} is not served here", *notes)
     defaults = {key: question.default for key, question in questions.items()}
     return replace(policy_of(choice.chosen, defaults), notes=notes)
@@ -129,7 +134,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     return Policy(**made)
 
 
-_NOT_EMPTY = {"type": "string", "minLength": 1}
+_NOT_EMPTY = {"$ref": "#/components/schemas/Text", "type": "string", "minLength": 1}
 _OPTIONAL_INTEGER = {"type": ["integer", "null"]}
 _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "A9c": {("CustomerPaymentRequest", "properties", "ReferenceNumber"): _NOT_EMPTY},
@@ -141,15 +146,26 @@ _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
     "Q28": {("LoadSearchRequest", "properties", "Status", "items"): {"type": "string"}},
 }
 """What else the schemas of a document say where an answer takes more, by the path to it."""
-AMENDING = tuple(_SCHEMAS)
+AMENDING = (*_SCHEMAS, "A1b")
+
+
+def _show_when_paid(schemas: dict[str, Any]) -> None:
+    """Lets a payment in a load have a time of recording of its own, as the load has."""
+    fields = schemas.get("Load", {}).get("properties", {})
+    if {"payments", "paidAt"} <= fields.keys() and "CustomerPayment" in schemas:
+        payment = schemas["CustomerPayment"]
+        properties = {**payment["properties"], "PaidAt": fields["paidAt"]}
+        fields["payments"]["items"] = {**payment, "properties": properties}
 
 
 def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
     document: Any = deepcopy(spec.document)
+    if "A1b" in chosen:
+        _show_when_paid(document.get("components", {}).get("schemas", {}))
     for question, changes in _SCHEMAS.items():
         if question in chosen and (question == "Q28" or not chosen[question].isdigit()):
             for (*way, last), value in changes.items():
-                node = document["components"]["schemas"]
+                node = document.get("components", {}).get("schemas", {})
                 for step in way:
                     node = node.get(step, {})
                 node[last] = value

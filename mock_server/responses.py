@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -197,18 +197,48 @@ class Style:
 STYLE = Style()
 
 
+class Recorded(NamedTuple):
+    """A load after a payment, and the payment that was recorded, now or before; None if none was."""
+
+    load: Load
+    payment: Payment | None
+
+
 def load_fields(style: Style = STYLE) -> "Fields[Load]":
     """What is known of a load, for any schema that shows one."""
-    payment = replace(PAYMENT, omits_null=style.omits_null)
+    write_time = style.paid_at or str
+    paid_at = {"paidat": lambda payment: _instant(write_time, payment.recorded_at)}
+    payment = replace(PAYMENT, known={**PAYMENT.known, **paid_at}, omits_null=style.omits_null)
     shown = _payments(style, payment)
     in_load = _payments(style, replace(payment, only=style.fields_in_load))
-    known = {**_LOAD, "paidat": partial(_paid_at, style.paid_at or str)}
+    known = {**_LOAD, "paidat": lambda load: _instant(write_time, load.paid_at)}
     return Fields(
         {**known, "customerpayments": shown, "payments": in_load},
         details=lambda load: load.details,
         names=style.names,
         omits_null=style.omits_null,
     )
+
+
+def recorded_fields(style: Style = STYLE) -> "Fields[Recorded]":
+    """What is known of a load after a payment; the id is the payment's."""
+    of_load = {name: _of_load(writer) for name, writer in load_fields(style).known.items()}
+    return Fields(
+        {**of_load, "id": lambda recorded: recorded.payment and recorded.payment.id},
+        details=lambda recorded: recorded.load.details,
+        omits_null=style.omits_null,
+    )
+
+
+def _of_load(writer: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[Recorded]:
+    if not isinstance(writer, Nested):
+        return lambda recorded: writer(recorded.load)
+
+    def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Recorded]:
+        write = writer.compile(spec, schema, where)
+        return lambda recorded: write(recorded.load)
+
+    return Nested(compiled)
 
 
 def page_fields(style: Style = STYLE) -> "Fields[FoundPage]":
@@ -229,8 +259,8 @@ def _payments(style: Style, fields: Fields[Payment]) -> Nested[Load]:
     return Nested(compiled)
 
 
-def _paid_at(write: Callable[[str], str], load: Load) -> str | None:
-    return None if load.paid_at is None else write(instant_text(load.paid_at))
+def _instant(write: Callable[[str], str], at: datetime | None) -> str | None:
+    return None if at is None else write(instant_text(at))
 
 
 MONEY = Fields[Money]({"amount": lambda money: money.amount, "currency": lambda money: money.currency})
@@ -241,6 +271,7 @@ PAYMENT = Fields[Payment](
         "amount": one(lambda payment: payment.amount, MONEY),
         "checknumber": lambda payment: payment.check_number,
         "invoicenumber": lambda payment: payment.invoice_number,
+        "paidat": lambda payment: _instant(str, payment.recorded_at),
         "paymentdate": lambda payment: payment.date,
         "paymentmethod": lambda payment: payment.method,
         "referencenumber": lambda payment: payment.reference,
@@ -253,6 +284,7 @@ _LOAD: Mapping[str, Writer[Load] | Nested[Load]] = {
     "ordernumber": lambda load: load.order_number,
     "status": lambda load: load.status,
     "totalpaid": one(lambda load: load.total_paid, MONEY),
+    "totalbillable": one(lambda load: load.billable, MONEY),
 }
 _PAGE: Mapping[str, Writer[FoundPage] | Nested[FoundPage]] = {
     "page": lambda found: found.page,

@@ -64,7 +64,7 @@ class Routes:
                 )
                 for path, those in operations.items()
             ]
-        self._no_path = NoOperation(_unknown_path, gates, policy.refuse)
+        self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
@@ -110,6 +110,7 @@ class _Path:
             lambda trace: MethodNotAllowed(trace.scope["method"], endpoints),
             gates if secured else (),
             policy.refuse,
+            operations,
         )
         # A parameter at the end takes the rest of the path: a load number may have slashes.
         pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))

@@ -1,7 +1,9 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
@@ -12,8 +14,9 @@ from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
-from mock_server.profiles import DEFAULT, ProfileError
+from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
+from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
@@ -35,7 +38,8 @@ class Settings:
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
     Without `admin` there is no admin API. `profile` says what is done about the open questions: the name
-    of a shipped profile, or a file.
+    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; without one,
+    that of the profile.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -48,16 +52,34 @@ class Settings:
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
     profile: str = DEFAULT
+    revision: str | None = None
 
 
 _DEFAULT = Settings()
+
+
+def revision_of(settings: Settings) -> str:
+    """The revision that the settings name, else their profile, else the page's. UnusableSetting."""
+    if settings.revision is not None:
+        return settings.revision
+    with _usable_profile():
+        named = read_profile(settings.profile).revision
+    return named if named in NAMES else PAGE
+
+
+def served_spec(path: Path, settings: Settings) -> Spec:
+    """The document in a file, in the revision of the settings.
+
+    SpecError, UnreadableDocument, UnusableSetting.
+    """
+    return read_spec(path, revision_of(settings))
 
 
 class Sandbox:
     """A mock, and the admin API that changes it while it runs. SpecError, UnusableSetting."""
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
-        policy = _policy(settings.profile)
+        policy = _policy(settings)
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -108,9 +130,15 @@ class Sandbox:
         return Router(self.clock, self._api, self._admin_routes, admin_port)
 
 
-def _policy(profile: str) -> Policy:
+def _policy(settings: Settings) -> Policy:
+    with _usable_profile():
+        return policy_named(settings.profile, revision_of(settings))
+
+
+@contextmanager
+def _usable_profile() -> Iterator[None]:
     try:
-        return policy_named(profile)
+        yield
     except ProfileError as error:
         raise UnusableSetting(f"profile: {error}") from error
 

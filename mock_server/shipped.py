@@ -10,3 +10,5 @@ ADMIN = _package / "admin.yaml"
 FIXTURES = _home / "fixtures" / "loads.yaml"
 ASSUMPTIONS = _home / "contract" / "assumptions.yaml"
 PROFILES = _home / "contract" / "profiles"
+REVISIONS = {path.stem: path for path in sorted((_home / "contract" / "revisions").glob("*.yaml"))}
+"""The overlays that change the document to another revision, by name."""

@@ -50,7 +50,8 @@ class Operation:
     body, whose schema is `body_schema`: None if there is none. `query_names` are the query parameters by
     their lowercase names.
     `example` is a request body that the document gives, `example_path` the path with default
-    parameters, `success` the schema of the 200 response. `scopes` are what an access token must have,
+    parameters, `success` the schema of the 200 response, `response_types` the media types that the
+    document lists for each status. `scopes` are what an access token must have,
     None if the operation needs no token. `rate_limit` is what the document says under `x-rate-limit`,
     `subject` what it says under `x-subject`.
     """
@@ -67,6 +68,7 @@ class Operation:
     example: Mapping[str, Any] | None
     example_path: str
     success: Mapping[str, Any]
+    response_types: Mapping[int, tuple[str, ...]]
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
     subject: Subject
@@ -243,6 +245,11 @@ class Spec:
                 path,
             ),
             success=success,
+            response_types={
+                int(status): tuple(self.resolve(response).get("content", ()))
+                for status, response in node["responses"].items()
+                if status.isdigit()
+            },
             scopes=self._scopes(node),
             rate_limit=node.get("x-rate-limit"),
             subject=self._subject(node, where, bodies, in_query),

@@ -30,7 +30,22 @@ UNCHANGED = "unchanged"
 SAME = "the same payment"
 
 RECORDING = (
-    *("A7", "A9a", "A9b", "A9d", "A10f", "A12a", "A12b", "A12c", "A13", "A14a", "A14b", "A14c", "A14d"),
+    *(
+        "A7",
+        "A7b",
+        "A9a",
+        "A9b",
+        "A9d",
+        "A10f",
+        "A12a",
+        "A12b",
+        "A12c",
+        "A13",
+        "A14a",
+        "A14b",
+        "A14c",
+        "A14d",
+    ),
     *("A16a", "A16b", "A20a", "A20c", "A20d", "Q20"),
 )
 """The questions whose answers the terms play."""
@@ -90,16 +105,18 @@ def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Mapping[str, Payme
 def _replay(
     chosen: Mapping[str, str],
 ) -> Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None:
-    if not {"A7", "A10f", "A16b"} & chosen.keys():
+    if not {"A7", "A7b", "A10f", "A16b"} & chosen.keys():
         return None
-    closed, changed = chosen.get("A10f", ""), chosen.get("A7", "")
+    closed = chosen.get("A10f", "")
+    statuses = [chosen.get(question, "") for question in ("A7", "A7b")]
     kept = _kept(chosen) or _as_it_is
 
     def replay(load: Load, original: Payment, sent: Payment, stamp: Callable[[], Stamp]) -> Load:
         if closed and load.status not in PAYABLE_STATUSES:
             raise _refused(closed, "The load takes no payment.") if closed.isdigit() else LoadNotPayable
-        if changed and _facts(kept(load, sent)) != _facts(original):
-            raise _refused(changed, "The reference was used for another payment.")
+        for status, now, first in zip(statuses, _facts(kept(load, sent)), _facts(original), strict=True):
+            if status and now != first:
+                raise _refused(status, "The reference was used for another payment.")
         return replace(load, paid_at=stamp().at) if "A16b" in chosen else load
 
     return replay
@@ -109,10 +126,10 @@ def _as_it_is(_load: Load, payment: Payment) -> Payment:
     return payment
 
 
-def _facts(payment: Payment) -> tuple[object, ...]:
-    """What a payment says that its response shows."""
+def _facts(payment: Payment) -> tuple[object, object]:
+    """What a payment says that its response shows: the money, and the rest."""
     texts = (payment.invoice_number or None, payment.method or None, payment.check_number or None)
-    return payment.amount, instant(payment.date), *texts
+    return payment.amount, (instant(payment.date), *texts)
 
 
 def _refused(status: str, sentence: str) -> InvalidRequest:
@@ -150,14 +167,8 @@ def _overpays(load: Load, payment: Payment) -> bool:
     return load.billed is not None and _EXACT.add(paid, payment.amount.amount) > load.billed.amount
 
 
-def own_currency(load: Load) -> int:
-    """The load's own currency, LOAD_CURRENCY if it has none yet."""
-    money = load.total_paid or load.billed
-    return money.currency if money else LOAD_CURRENCY
-
-
 def _is_in_other_currency(load: Load, payment: Payment) -> bool:
-    own = own_currency(load)
+    own = load.currency
     return own != LOAD_CURRENCY and payment.amount.currency not in (own, LOAD_CURRENCY)
 
 
@@ -175,7 +186,7 @@ def _kept(chosen: Mapping[str, str]) -> Callable[[Load, Payment], Payment] | Non
         if amount_of is not None:
             amount = amount_of(amount)
         if currency is not None and sent_in == LOAD_CURRENCY:
-            sent_in = own_currency(load) if currency == "that of the load" else int(currency)
+            sent_in = load.currency if currency == "that of the load" else int(currency)
         return payment._replace(amount=Money(amount, sent_in))
 
     return kept

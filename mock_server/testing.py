@@ -13,10 +13,9 @@ from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.opening import opening_loads
 from mock_server.responses import LOAD, compile_response
-from mock_server.sandbox import Sandbox, Settings
+from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
-from mock_server.spec import Spec
 
 Result = TypeVar("Result")
 
@@ -41,8 +40,9 @@ class MockServer:
     def __init__(
         self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
     ) -> None:
-        read = Spec.read(spec)
-        self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings or Settings())
+        settings = settings or Settings()
+        read = served_spec(spec, settings)
+        self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read, read.schema("Load"), LOAD, "Load")

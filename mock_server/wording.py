@@ -84,8 +84,11 @@ class Wording:
         document = {name: value for name, value in head.items() if name != "traceId"}
         if self._says_detail and not said:
             document["detail"] = detail
-        for one in reversed(said):  # of several sentences at one place, the first remains
-            document |= {place.name: one.sentence for place in one.places if place.key is None}
+        for name in {place.name for one in said for place in one.places if place.key is None}:
+            told = [one.sentence for one in said if Place(name, None) in one.places]
+            # What no other place says is said here too; else the first is enough.
+            elsewhere = any(place.key is not None for one in said for place in one.places)
+            document[name] = told[0] if elsewhere else " ".join(told)
         for name in {place.name for one in said for place in one.places if place.key is not None}:
             document[name] = _keyed(said, name)
         if "traceId" in head:

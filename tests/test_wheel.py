@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mock_server.shipped import FIXTURES, SPEC
+from mock_server.shipped import FIXTURES, REVISIONS, SPEC
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import ROOT, serving
 
@@ -62,6 +62,10 @@ def test_wheel_carries_the_documents_and_the_fixtures(wheel: Path) -> None:
     assert read(wheel, "mock_server/fixtures/loads.yaml") == FIXTURES.read_text("utf-8")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+    contract = [path for path in (ROOT / "contract").rglob("*") if path.is_file()]
+    assert {*REVISIONS.values()} < {*contract}
+    for path in contract:
+        assert read(wheel, f"mock_server/{path.relative_to(ROOT).as_posix()}") == path.read_text("utf-8")
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"mock_server", "contract_tests"}
 
@@ -93,6 +97,13 @@ def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: P
         load = json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)
         assert load["totalPaid"] == {"Amount": 1850, "Currency": 840}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_installed_mock_speaks_every_revision(installed: Path, tmp_path: Path) -> None:
+    command = ("--port", "0", "--revision", "2026-07")
+    with serving(*command, program=[str(installed / "alvys-mock")], folder=tmp_path) as mock:
+        answer = httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "W-1", 1850))
+        assert answer.json()["TotalBillable"] == {"Amount": 1850, "Currency": 840}
 
 
 def test_without_the_extra_the_contract_suite_says_what_to_type(installed: Path) -> None:

@@ -59,7 +59,7 @@ def _judge_total(verdict: Verdict, booked: Money, before: LoadView, after: LoadV
         return
     if own is not None and currency != own:
         grown = EXACT.subtract(after.paid, before.paid)
-        verdict.observe("A14b" if currency else "A14c", _share(grown, amount))
+        verdict.observe("A14b" if currency else "A14c", _share(grown, amount, after))
         return
     _judge_sum(verdict, amount, _paid_before(before, amount, after), after)
     if own is None:
@@ -77,18 +77,21 @@ def _paid_before(before: LoadView, amount: Decimal, after: LoadView) -> Decimal:
     earlier = Decimal(0)
     for one in before.payments.values():
         earlier = EXACT.add(earlier, one.amount.amount)
-    return earlier if nearly(after.paid, EXACT.add(earlier, amount), earlier) else Decimal(0)
+    total, additions = EXACT.add(earlier, amount), len(after.payments)
+    return earlier if nearly(after.paid, total, additions=additions) else Decimal(0)
 
 
-def _share(grown: Decimal, amount: Decimal) -> str:
+def _share(grown: Decimal, amount: Decimal, after: LoadView) -> str:
     if not grown:
         return "does not count"
-    return "counts" if nearly(grown, amount) else "counts with another amount"
+    counts = nearly(grown, amount, after.paid, additions=len(after.payments))
+    return "counts" if counts else "counts with another amount"
 
 
 def _judge_sum(verdict: Verdict, amount: Decimal, paid: Decimal, after: LoadView) -> None:
     total, grown = EXACT.add(paid, amount), EXACT.subtract(after.paid, paid)
-    if verdict.require("R7", nearly(grown, amount, paid), f"totalPaid {total}", f"{after.total}"):
+    adds_up = nearly(grown, amount, paid, additions=len(after.payments))
+    if verdict.require("R7", adds_up, f"totalPaid {total}", f"{after.total}"):
         exact = "exact" if grown == amount else "off by less than a cent"
         verdict.observe("A20d", exact)
         if Decimal(repr(float(paid) + float(amount))) != total:

@@ -21,7 +21,7 @@ from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.refusals import FAILS_SOME_PARSERS, Doubt
 from contract_tests.rules.responses import LoadView
-from contract_tests.rules.revisions import Revision
+from contract_tests.rules.revisions import PAGE, Revision
 
 
 class Oracle:
@@ -35,9 +35,16 @@ class Oracle:
         self._model = Model(resumed, revision)
         self._trace: str | None = None
         self._met: set[str] = set()
+        self._of_loads: Revision = PAGE
+
+    @property
+    def revision(self) -> Revision:
+        """That of the first response to a payment, else of the loads so far."""
+        return self._model.revision or self._of_loads
 
     def see(self, view: LoadView) -> None:
         """Learns the payments of a load that was read."""
+        self._of_loads = view.revision
         self._model.see(view)
 
     def judge(self, exchange: Exchange, *, may_fail: bool = False) -> Verdict:

@@ -1,12 +1,14 @@
 """A payment with its response: what was expected, what came back, what the load is afterwards."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from contract_tests.oracle.expectation import Expectation, Kind
 from contract_tests.oracle.model import Model
 from contract_tests.rules.attempt import Attempt
 from contract_tests.rules.exchange import Exchange, Response
 from contract_tests.rules.responses import LoadView
+from contract_tests.rules.values import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class PaymentExchange:
     def around(self) -> tuple[LoadView, LoadView] | None:
         """The load before and after, where both were read and nothing else was under way."""
         return None if self.before is None or self.after is None else (self.before, self.after)
+
+
+def replay_question(attempt: Attempt, model: Model) -> str:
+    """Which row of A7 a replay with other values is about: its money is another, or only the rest."""
+    original = model.original(attempt.load or "", attempt.reference or "")
+    money = Money(attempt.amount or Decimal(0), attempt.currency or Decimal(0))
+    return "A7b" if original is not None and original.amount == money else "A7"
 
 
 def near_question(attempt: Attempt, model: Model) -> str:

@@ -48,7 +48,7 @@ def _sum(payments: Iterable[PaymentView]) -> Decimal:
 def _is_sum(total: Decimal, amount: Decimal, payments: list[PaymentView]) -> bool:
     """Whether it is the sum, but for what doubles lose, and for cents that each rounded payment may."""
     amounts = [one.amount.amount for one in payments]
-    if nearly(total, amount, *amounts):
+    if nearly(total, amount, *amounts, additions=len(amounts)):
         return True
     fractions = sum(one != round(one, 2) for one in amounts if one.adjusted() < 20)
     return abs(EXACT.subtract(total, amount)) <= fractions * _HALF_A_CENT

@@ -2,7 +2,7 @@
 
 from contract_tests.oracle.expectation import Kind
 from contract_tests.oracle.model import Model
-from contract_tests.oracle.payment import PaymentExchange, near_question
+from contract_tests.oracle.payment import PaymentExchange, near_question, replay_question
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.clauses import NOT_PAYABLE
 from contract_tests.rules.exchange import Response
@@ -22,7 +22,7 @@ def judge_refusal(verdict: Verdict, payment: PaymentExchange, model: Model) -> N
         _judge_reason(verdict, payment)
     elif payment.kind is Kind.CHANGED_REPLAY:
         if not payment.attempt.doubts:
-            verdict.observe("A7", str(payment.response.status))
+            verdict.observe(replay_question(payment.attempt, model), str(payment.response.status))
     elif payment.kind is Kind.REPLAY and not payment.expected.doubts:
         verdict.fail("R6", "200 and the original payment", payment.response.summary)
     else:

@@ -3,7 +3,7 @@
 from contract_tests.oracle.expectation import Kind
 from contract_tests.oracle.load import require_told_total
 from contract_tests.oracle.model import Model
-from contract_tests.oracle.payment import PaymentExchange, near_question
+from contract_tests.oracle.payment import PaymentExchange, near_question, replay_question
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.responses import LoadView, PaymentResponse, PaymentView
@@ -26,7 +26,7 @@ def judge_replay(
         changed = original.differences(returned)
         verdict.require("R6", not changed, f"the original {original.fields}", f"{returned}")
     if payment.kind is Kind.CHANGED_REPLAY:
-        verdict.observe("A7", "200, the original")
+        verdict.observe(replay_question(payment.attempt, model), "200, the original")
     status = payment.expected.load.status
     if status is not None and status not in PAYABLE_STATUSES:
         verdict.observe("A10f", "200, the original")
@@ -59,17 +59,9 @@ def _judge_afterwards(verdict: Verdict, payment: PaymentExchange, shown: Payment
     verdict.require_unchanged("R6", before.payment_changes(after), "the load's payments as before")
     verdict.require_unchanged("P9", before.fixed_changes(after), "the load's other fields as before")
     verdict.observe("A16b", "unchanged" if before.paid_at == after.paid_at else "the time of the replay")
-    if shown.ids == after.payments.keys() and len(shown.ids) > 1:
-        verdict.observe("Q1", _order(list(shown.payments), list(before.payments)))
     what = "the current" if _is_current(shown, after) else "another"
     verdict.observe("A6", f"200, the original in {what} list and status")
 
 
 def _is_current(shown: PaymentResponse, after: LoadView) -> bool:
     return shown.status == after.status and (shown.revision != PAGE or shown.ids == after.payments.keys())
-
-
-def _order(shown: list[str], recorded: list[str]) -> str:
-    if shown == recorded:
-        return "oldest first"
-    return "newest first" if shown == recorded[::-1] else "some other"

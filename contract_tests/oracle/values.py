@@ -51,6 +51,8 @@ def _judge_amount(verdict: Verdict, sent: Decimal, got: Decimal, doubts: set[Dou
         verdict.observe("A20c", "exact")
     elif nearly(got, sent):
         verdict.observe("A20c", "as a double")
+    elif abs(got - sent) <= Decimal("0.00005"):
+        verdict.observe("A20c", "rounded to four digits")
     elif abs(got - sent) <= Decimal("0.01"):
         verdict.observe("A20c", "rounded to cents")
     else:

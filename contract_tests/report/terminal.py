@@ -43,7 +43,8 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _show_drift(drift: Drift, console: Console) -> None:
     changes = drift.clauses + drift.observations
-    _say(console, f"Changed since {drift.since}: {'' if changes else 'nothing'}".rstrip(), "bold")
+    how = ", for the worse" if drift.is_worse else ""
+    _say(console, f"Changed since {drift.since}{how}: {'' if changes else 'nothing'}".rstrip(), "bold")
     for change in changes:
         line = f"  {change.id}  {change.subject}  {change.before} → {change.now}"
         _say(console, line, "bold red" if change.worse else "")

@@ -7,3 +7,8 @@ _home = _above if (_above / "openapi.yaml").exists() else _above / "mock_server"
 
 SPEC = _home / "openapi.yaml"
 ASSUMPTIONS = _home / "contract" / "assumptions.yaml"
+
+
+def overlay_of(revision: str) -> Path:
+    """The overlay that makes a revision of the document."""
+    return _home / "contract" / "revisions" / f"{revision}.yaml"

@@ -97,9 +97,10 @@ class Response:
     def is_of_the_road(self) -> bool:
         """Whether it tells of the way to the service rather than of the service's rules.
 
-        A token that is not taken, a rate limit, a page for people from something in between.
+        A token that is not taken, a rate limit, a page for people from something in between. Not a 5xx,
+        whatever its form: how often it came tells whose it is (`Exchange.attempts`).
         """
-        return self.status in REFUSALS_OF_THE_CALLER or self.is_html
+        return self.status in REFUSALS_OF_THE_CALLER or (self.is_html and self.status < 500)
 
     @property
     def media_type(self) -> str:

@@ -214,9 +214,9 @@ def grain(*amounts: Decimal) -> Decimal:
     return Decimal(4 * math.ulp(size))
 
 
-def nearly(one: Decimal, other: Decimal, *scale: Decimal) -> bool:
-    """Whether two amounts are the same but for what doubles lose."""
-    return abs(EXACT.subtract(one, other)) <= grain(one, other, *scale)
+def nearly(one: Decimal, other: Decimal, *scale: Decimal, additions: int = 1) -> bool:
+    """Whether two amounts are the same but for what doubles lose, each time that one is added."""
+    return abs(EXACT.subtract(one, other)) <= grain(one, other, *scale) * max(additions, 1)
 
 
 def visible(text: str, keep: str = "") -> str:

@@ -231,6 +231,12 @@ _option = partial(click.option, show_envvar=True)
     help="Write the tests as JUnit XML.",
 )
 @_option(
+    "--profile",
+    type=_Text(_output),
+    metavar="FILE.yaml",
+    help="Write what the target does about each open question; `alvys-mock --profile` behaves that way.",
+)
+@_option(
     "--baseline",
     type=_Text(_baseline),
     metavar="FILE.json",

@@ -1,7 +1,9 @@
 """What a pytest session keeps of a run, and what becomes of it at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,6 +13,7 @@ from contract_tests.report.build import Report, build
 from contract_tests.report.drift import Baseline, Drift, drift
 from contract_tests.report.html import write_html
 from contract_tests.report.json import write_json
+from contract_tests.report.profile import write_profile
 from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.report.terminal import show
 from contract_tests.rules.exit_status import ExitStatus
@@ -136,10 +139,15 @@ def _stopped_by_pytest(results: Results, status: int) -> Stopped | None:
 
 
 def _write(report: Report, changes: Drift | None, settings: Settings) -> Iterator[str]:
-    for path, write in ((settings.report, write_html), (settings.json, write_json)):
+    writers: list[tuple[Path | None, Callable[[Report, Path], None]]] = [
+        (settings.report, partial(write_html, drift=changes)),
+        (settings.json, partial(write_json, drift=changes)),
+        (settings.profile, write_profile),
+    ]
+    for path, write in writers:
         if path is not None:
             try:
-                write(report, path, changes)
+                write(report, path)
             except OSError as error:
                 # What was paid for is still to be shown.
                 yield f"{path} could not be written: {error.strerror}."

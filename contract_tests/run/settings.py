@@ -68,6 +68,7 @@ class Settings:
     report: Path | None
     json: Path | None
     junit: Path | None
+    profile: Path | None
     baseline: Path | None
     fail_on_change: bool
     plan: bool
@@ -135,7 +136,12 @@ def _check_apart(asked: Settings, record: Path | None) -> None:
     """Raises click.UsageError where a report would be written over the payment log."""
     # pytest expands the path of its XML file.
     junit = asked.junit and Path(os.path.expandvars(asked.junit)).expanduser()
-    for option, path in (("--report", asked.report), ("--json", asked.json), ("--junit", junit)):
+    for option, path in (
+        ("--report", asked.report),
+        ("--json", asked.json),
+        ("--junit", junit),
+        ("--profile", asked.profile),
+    ):
         if record is not None and path is not None and _are_one(path, record):
             raise click.UsageError(f"{option} and the payment log are the same file: {record}.")
 

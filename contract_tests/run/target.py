@@ -12,6 +12,7 @@ import yaml
 from contract_tests.rules.clauses import STATUSES
 from contract_tests.run.settings import Settings
 from contract_tests.safety.origin import Origin
+from mock_server.sandbox import Settings as MockSettings
 from mock_server.shipped import FIXTURES
 from mock_server.testing import MockServer
 
@@ -54,10 +55,15 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
         return Target(url, settings.is_mock, loads, settings.run_id, wants_token and not settings.is_mock)
 
     if settings.is_mock:
-        with MockServer() as mock:
+        with MockServer(settings=MockSettings(revision=settings.revision)) as mock:
             yield target(mock.url), Origin.parse(mock.url)
     elif settings.plan:
-        with tempfile.TemporaryDirectory() as folder, MockServer([_stand_ins(loads, Path(folder))]) as mock:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            MockServer(
+                [_stand_ins(loads, Path(folder))], settings=MockSettings(revision=settings.revision)
+            ) as mock,
+        ):
             yield target(settings.target), Origin.parse(mock.url)
     else:
         yield target(settings.target), Origin.parse(settings.target)

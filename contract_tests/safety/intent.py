@@ -26,7 +26,10 @@ _LOAD_KEY: Final = re.compile(r"(?<!</)load[\W_]*number", re.IGNORECASE)
 _AFTER_KEY: Final = re.compile(r"""([^\w<&,}\]-]*)([^"'&<,}\]\r\n\\]{0,200})""")
 _PLAIN_GAP: Final = re.compile(r"""[\s"'\\]*[:=>][\s"'\\]*""")
 """Between a key and its only value. A comment, a list or a CDATA section may hide another one."""
-_AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&.]*([^,}\]\r\n&<]{0,80})", re.IGNORECASE)
+_AMOUNT_IN_TEXT: Final = re.compile(r"amount[^\w<&.,}\]]*([^,}\]\r\n&<]{0,80})", re.IGNORECASE)
+"""An amount that is empty holds no number of the fields after it: a reader may take what is open."""
+_MONEY_IN_TEXT: Final = re.compile(r"""amount["'\\\s:=]*\{([^{}]{0,400})""", re.IGNORECASE)
+"""What is in the object of an amount, which may lack an amount of its own."""
 _DOCUMENT_IN_TEXT: Final = re.compile(
     r"(?:invoice|check|reference)[\W_]*number[\"'\\\s:=>]*([^\"'&<,}\]\r\n\\]{0,200})", re.IGNORECASE
 )
@@ -349,7 +352,8 @@ def _read_text(text: str, body: _Body) -> None:
             if value is None or not number or not _PLAIN_GAP.fullmatch(value[1]):
                 body.opaque = True
         body.amounts.extend(_numbers(_AMOUNT_IN_TEXT.findall(version)))
-        if set(re.findall("amount", version, re.IGNORECASE)) - {"Amount"}:
+        misspelt = set(re.findall("amount", version, re.IGNORECASE)) - {"Amount"}
+        if misspelt or any("Amount" not in money for money in _MONEY_IN_TEXT.findall(version)):
             # A reader who compares names exactly misses it, and may take what is open.
             body.amounts.append(_ENDLESS)
         body.documents.extend(found for found in _DOCUMENT_IN_TEXT.findall(version))

@@ -395,7 +395,7 @@ UNUSUAL: list[Case] = [
     _open("currency 484", "A14a", Currency=484),
     _open("currency 978", "A14a", Currency=978),
     _open("currency 1", "A14a", Currency=1),
-    _open("currency 2147483648", "A14a", Currency=2147483648),
+    _open("currency 2147483648", "Q59", Currency=2147483648),
     _open("currency 0", "A14c", "", Currency=0),
     _open("empty optional texts", "Q18", "", InvoiceNumber="", PaymentMethod="", CheckNumber="", Note=""),
     _open(

@@ -1,5 +1,6 @@
 """openapi.yaml as Schemathesis sees it: it generates and validates, our client sends, the oracle judges."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -23,12 +24,15 @@ from schemathesis.specs.openapi.checks import (
 
 from contract_tests.rules.attempt import is_payment
 from contract_tests.rules.clauses import PAYABLE_STATUSES
-from contract_tests.rules.documents import SPEC
+from contract_tests.rules.documents import SPEC, overlay_of
 from contract_tests.rules.exchange import Exchange, Request
 from contract_tests.rules.responses import PAYMENT_FIELDS, TEXT_FIELDS
+from contract_tests.rules.revisions import PAGE, Revision
+from contract_tests.rules.values import encode_json
 from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.suites.api import Api
+from mock_server.revisions import overlaid
 
 CHECKS = (content_type_conformance, response_headers_conformance, response_schema_conformance)
 """What makes sense for a 200. The body and media type of an error are the target's own (A2, A3)."""
@@ -36,18 +40,24 @@ CHECKS = (content_type_conformance, response_headers_conformance, response_schem
 Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float | bool | None"
 
 
-def document() -> dict[str, Document]:
+def document(revision: Revision = PAGE) -> dict[str, Document]:
     """The contract, with what a correct target may do otherwise left open.
 
     That is what a load shows of its payments, null for absent, and the zone of a date-time.
     Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
     """
     read: dict[str, Document] = yaml.safe_load(SPEC.read_text("utf-8"))
+    if revision != PAGE:
+        overlay = yaml.safe_load(overlay_of(revision).read_text("utf-8"))
+        # Schemathesis takes no decimals.
+        read = json.loads(encode_json(overlaid(read, overlay, revision)))
     paths = _at(read, "paths")
     for path in [path for path in paths if not path.startswith("/api/p/")]:
         del paths[path]
     load = _at(read, "components", "schemas", "Load", "properties")
-    load["payments"] = {"type": ["array", "null"], "items": {"type": "object"}}
+    for name in ("payments", "Payments"):
+        if name in load:
+            load[name] = {"type": ["array", "null"], "items": {"type": "object"}}
     for name in [name for name in load if name.endswith("At")]:
         load[name] = {"type": "string" if name == "CreatedAt" else ["string", "null"]}
     payment = _at(read, "components", "schemas", "CustomerPayment")
@@ -64,7 +74,9 @@ def _at(node: Document, *steps: str) -> dict[str, Document]:
     return node
 
 
-def schema_for(settings: Settings, target: Target, reference: Callable[[], str]) -> BaseSchema:
+def schema_for(
+    settings: Settings, target: Target, reference: Callable[[], str], revision: Revision
+) -> BaseSchema:
     """The contract with the target's loads as examples to draw from, and nothing read from any file.
 
     A target that is not the mock gets no other methods and nothing that is not in the document.
@@ -100,7 +112,7 @@ def schema_for(settings: Settings, target: Target, reference: Callable[[], str])
             },
         }
     )
-    return schemathesis.openapi.from_dict(document(), config=config)
+    return schemathesis.openapi.from_dict(document(revision), config=config)
 
 
 _FEW = 3

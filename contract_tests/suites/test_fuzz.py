@@ -12,6 +12,7 @@ from schemathesis import Case
 from schemathesis.core.transport import Response
 from schemathesis.schemas import BaseSchema
 
+from contract_tests.oracle.oracle import Oracle
 from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.exchange import Exchange
 from contract_tests.run.settings import Settings
@@ -27,9 +28,12 @@ SCENARIOS_PER_EXAMPLE = 5
 
 
 @pytest.fixture(scope="session")
-def contract(settings: Settings, target: Target, reference: References) -> BaseSchema:
-    """The contract, as Schemathesis sees it for this target."""
-    return schema_for(settings, target, reference)
+def contract(
+    settings: Settings, target: Target, reference: References, api: Api, oracle: Oracle
+) -> BaseSchema:
+    """The contract, as Schemathesis sees it for this target, in the revision that a load shows."""
+    next(api.all_payable(), None)
+    return schema_for(settings, target, reference, oracle.revision)
 
 
 generated = schemathesis.pytest.from_fixture("contract")

@@ -215,11 +215,29 @@ def test_currencies_on_one_load(api: Api, reference: References) -> None:
         api.pay(payment(load, reference(), Currency=currency, Sum=Decimal("0.03")))
 
 
+@documented("R6", "R7")
+def test_a_load_takes_a_hundred_payments_and_knows_each_again(api: Api, reference: References) -> None:
+    """Lists, totals and the memory for references end at round numbers, where they end."""
+    load = need_sink(api)
+    bodies = [payment(load, reference(), Sum=cents * CENT) for cents in range(1, 102)]
+    for body in bodies:
+        api.pay(body)
+    for body in (bodies[0], bodies[50], bodies[-11]):
+        api.pay(body)
+
+
 @documented("R7")
-def test_many_payments_add_up(api: Api, reference: References) -> None:
-    load = need_payable(api)
-    for cents in range(1, 13):
-        api.pay(payment(load, reference(), Sum=cents * CENT))
+@pytest.mark.parametrize("whole", ["1000.01", "21474836.47", "42949672.95"])
+def test_a_total_that_is_large_keeps_its_cents(api: Api, reference: References, whole: str) -> None:
+    load = need_sink(api)
+    api.pay(payment(load, reference(), Sum=Decimal(whole)))
+    api.pay(payment(load, reference(), Sum=Decimal("0.02")))
+
+
+@documented("R4")
+@pytest.mark.parametrize("amount", ["-1000000.01", "-4294967295.99"])
+def test_a_large_negative_amount_is_refused(api: Api, reference: References, amount: str) -> None:
+    api.pay(payment(need_payable(api), reference(), Sum=Decimal(amount)))
 
 
 @assumed("A12b", "A13")

@@ -35,7 +35,8 @@ def bodies(draw: st.DrawFn) -> bytes:
     ]
     for amount in draw(st.lists(st.sampled_from(AMOUNTS), max_size=2)):
         inner = draw(st.sampled_from(MONEY_NAMES))
-        money = draw(st.sampled_from([f'{{"{inner}": {amount}, "Currency": 840}}', amount, "{}"]))
+        whole, without = f'{{"{inner}": {amount}, "Currency": 840}}', '{"Currency": 1}'
+        money = draw(st.sampled_from([whole, amount, "{}", without]))
         fields.append(f'"{draw(st.sampled_from(MONEY_NAMES))}": {money}')
     fields.append('"ReferenceNumber": "ct-run-1"')
     text = "{" + draw(st.sampled_from([", ", ",", ",\n"])).join(draw(st.permutations(fields))) + "}"
@@ -77,6 +78,9 @@ def let_out(content: bytes, *, consent: bool) -> Intent | None:
 @example(content=b'{"LoadNumber": "ct-no-such-load-1", "LoadNumber": null, "Amount": {"Amount": 0.01}}')
 @example(content=b'{"LoadNumber": "LD-1", "amount": {"Amount": 0.01}},')
 @example(content=b'{"LoadNumber": "LD-1", "Amount": {"amount": 0.01}},')
+@example(content=b'{"LoadNumber": "LD-1", "Amount": {}, "ReferenceNumber": "ct-run-1"},')
+@example(content=b"{'LoadNumber': 'LD-1', 'Amount': {}, 'ReferenceNumber': 'ct-run-1'}")
+@example(content=b"{'LoadNumber': 'LD-1', 'Amount': {'Currency': 1}}")
 def test_no_reader_books_more_than_the_guard_reads(reader: str, content: bytes) -> None:
     try:
         booked = READERS[reader](content)

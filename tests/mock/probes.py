@@ -413,6 +413,7 @@ PROBES: dict[str, Callable[[Probe], str]] = {
     "A5e": lambda probe: nothing(probe, path=PAYMENTS.replace("invoices", "Invoices")),
     "A6": list_of_replay,
     "A7": lambda probe: status(replayed(probe, amount=5), ORIGINAL),
+    "A7b": lambda probe: status(replayed(probe, PaymentMethod="Wire"), ORIGINAL),
     "A8": on_another_load,
     "A9a": lambda probe: is_replay(probe, "x-ab", "x-AB"),
     "A9b": lambda probe: is_replay(probe, "x", "x "),
@@ -522,6 +523,7 @@ PROBES: dict[str, Callable[[Probe], str]] = {
     "Q56": damaged(b"0.01", b"+0.01"),
     "Q57": damaged(b"0.01", b"00.01"),
     "Q58": lambda probe: status(probe.post(json.dumps(probe.body()).encode("utf-16"))),
+    "Q59": lambda probe: status(probe.pay(currency=2**31)),
     "Q34": lambda probe: status(probe.pay(Note="a\r\n\tb"), "stored"),
 }
 """By question; the whole of an API is asked, so each mock answers one probe only."""

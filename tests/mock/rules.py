@@ -16,7 +16,7 @@ def keep_the_rules(probe: Probe) -> None:
     assert probe.pay("there is none").status_code == 404
     for fields, sentence in (
         ({"amount": 0}, NOT_POSITIVE),
-        ({"amount": -1}, NOT_POSITIVE),
+        ({"amount": -0.0001}, NOT_POSITIVE),
         ({"ReferenceNumber": ""}, NO_REFERENCE),
     ):
         refused = probe.pay(_new_load(probe), **fields)

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": {".documents", ".schemas"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
     "policy": {
         ".decimal_json",
         ".domain",
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".responses",
         ".spec",
     }
-    | {".trace"}
+    | {".revisions", ".trace"}
     | {".courses", ".envelope", ".reading", ".terms", ".wording"},
     # What plays other answers than the defaults: only policy imports it, and only when it is needed.
     "lenient_json": {".decimal_json"},
@@ -43,8 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "envelope": {"starlette", ".problems", ".spec"},
     "reading": {".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"} | {".spec"},
     "terms": {".domain", ".envelope", ".instants", ".problems", ".responses"},
-    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"}
-    | {".terms"},
+    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"},
     "wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
@@ -63,13 +63,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
-    | {".policy", ".problems", ".profiles", ".rates", ".router", ".spec", ".tokens"},
+    | {".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec", ".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped", ".spec"},
+    | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
-    | {".opening", ".profiles", ".router", ".sandbox", ".serving", ".shipped", ".spec", ".tokens"},
+    | {
+        ".opening",
+        ".profiles",
+        ".revisions",
+        ".router",
+        ".sandbox",
+        ".serving",
+        ".shipped",
+        ".spec",
+        ".tokens",
+    },
 }
 """Beside the standard library; a dot stands for this package."""
 

@@ -230,7 +230,7 @@ def test_profile_may_leave_everything_out(tmp_path: Path, text: str) -> None:
         ("answers: {Q31: accepted}", "Q31: can't be “accepted”: it follows from the other answers"),
         ("answers: {A4d: [accepted, '415']}", "A4d: of 2 answers, “accepted” is played"),
         ("answers: {A4d: ['415', '409']}", "A4d: of 2 answers, “409” is played"),
-        ("revision: 2026-07", "revision: 2026-07 is not served here"),
+        ("revision: 2027-01", "revision: 2027-01 is not served here"),
     ],
 )
 def test_mock_says_at_start_what_it_can_not_play(tmp_path: Path, text: str, note: str) -> None:
@@ -254,7 +254,7 @@ def test_default_answers_import_nothing_that_plays_others() -> None:
     code = "import sys, mock_server.testing as t; t.MockServer(); print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     others = ("courses", "envelope", "reading", "terms", "wording", "lenient_json")
-    assert not {f"mock_server.{name}" for name in others} & set(imported.split())
+    assert not {"jsonpath", *(f"mock_server.{name}" for name in others)} & set(imported.split())
 
 
 @pytest.mark.parametrize(
@@ -300,6 +300,13 @@ def test_unknown_path_is_404_whatever_is_refused_elsewhere(tmp_path: Path) -> No
     with playing(tmp_path, {"A4a": "422", "A5a": "422"}) as probe:
         assert probe.client.get("/nope").status_code == 404
         assert probe.client.get("/api/p/v9/loads").status_code == 404
+
+
+def test_one_leniency_brings_no_other(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A9c": "accepted"}) as probe:
+        assert probe.pay(ReferenceNumber=" ").status_code == 200
+        assert probe.pay(ReferenceNumber="a\0").status_code == 400
+        assert probe.pay(ReferenceNumber=None).status_code == 400
 
 
 def test_first_and_last_dates_keep_their_offset(tmp_path: Path) -> None:

@@ -25,18 +25,19 @@ LIBRARIES: dict[str, set[str]] = {
     "rules": {"msgspec", "yaml"},
     "safety": {"authlib", "httpcore2", "httpx2", "portalocker", "requests"},
     "oracle": set(),
-    "report": {"jinja2", "rich"},
+    "report": {"jinja2", "rich", "yaml"},
     "run": {"click", "pytest", "rich", "yaml"},
     "suites": {"httpx2", "hypothesis", "pytest", "schemathesis", "yaml"},
 }
 """Room -> what it imports beside the standard library and this package."""
 
 OF_THE_MOCK: dict[str, set[str]] = {
-    "run.target": {"mock_server.shipped", "mock_server.testing"},
+    "run.target": {"mock_server.sandbox", "mock_server.shipped", "mock_server.testing"},
+    "suites.generated": {"mock_server.revisions"},
     "run.settings": {"mock_server.rates"},
     "run.cli": {"mock_server.rates"},
 }
-"""Module -> what it may import of the mock: where the target is started, and how a rate is read."""
+"""Module -> what it may import of the mock: how a target is started, a rate read, an overlay applied."""
 
 
 def modules() -> dict[str, ast.Module]:

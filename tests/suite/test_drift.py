@@ -76,6 +76,7 @@ def test_a_clause_that_is_no_longer_tested_is_a_failure(compared: Compare) -> No
     assert status == 1
     assert [change["worse"] for change in report["drift"]["clauses"]] == [True]
     assert "passed → not tested" in out
+    assert f"Changed since {report['drift']['since']}, for the worse:" in out
 
 
 def test_a_question_answered_otherwise_is_a_failure_only_when_asked_for(compared: Compare) -> None:

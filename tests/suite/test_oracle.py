@@ -440,7 +440,7 @@ def test_a_replay_changes_nothing_else() -> None:
 def test_a_changed_replay_may_be_refused_but_leaves_no_trace() -> None:
     verdict = judged(CHANGED, 409, problem("Conflict"))
     assert broken(verdict) == set()
-    assert ("A7", "409") in verdict.observations
+    assert ("A7b", "409") in verdict.observations
     assert broken(judged(CHANGED, 409, problem("Conflict"), after=load(OLD, NEW))) == {"R6"}
 
 
@@ -591,8 +591,12 @@ def test_a_body_without_an_object_is_forbidden_but_ends_no_run(body: bytes) -> N
     assert (expected.clause, expected.must_be_refused) == ("D7", False)
 
 
-def test_one_failure_of_the_service_is_no_failure_of_a_clause() -> None:
-    once = exchange(BODY, 500, problem("?"))
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [(problem("?"), "application/problem+json"), (b"<!doctype html><h1>Server error", "text/html")],
+)
+def test_one_failure_of_the_service_is_no_failure_of_a_clause(content: bytes, media_type: str) -> None:
+    once = exchange(BODY, 500, content, media_type=media_type)
     assert broken(Oracle().judge(once)) == set()
     assert broken(Oracle().judge(replace(once, earlier=(500,)))) == {"D8"}
 

@@ -172,6 +172,7 @@ VALUES = {
     "ca": (certifi.where(), Path(certifi.where())),
     "max_response": ("4096", 4096),
     "settle": ("1.5", 1.5),
+    "profile": ("p.yaml", Path("p.yaml")),
     "revision": ("2026-07", "2026-07"),
     "baseline": (str(BASELINE), BASELINE),
     "fail_on_change": ("true", True),
