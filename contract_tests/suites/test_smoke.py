@@ -261,7 +261,7 @@ class Script:
         )
 
     def repeat_and_read(self) -> None:
-        """The first once more, after an error, a pause and with a new token; then every key shows the same."""
+        """The first again, after an error, a pause and with a new token; then every key shows the same."""
         exchange = self.api.pay(payment(self.one, self.first, Sum=0), look=False)
         self.api.observe("A10g", exchange, "200, the original")
         self.api.rest(A_MOMENT - (time.monotonic() - self.began))

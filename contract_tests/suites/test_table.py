@@ -1,6 +1,7 @@
 """The long list: what a payment may be, what comes back, and what it does to its load."""
 
 import zlib
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -224,6 +225,22 @@ def test_a_load_takes_a_hundred_payments_and_knows_each_again(api: Api, referenc
         api.pay(body)
     for body in (bodies[0], bodies[50], bodies[-11]):
         api.pay(body)
+
+
+@documented("R6")
+@pytest.mark.parametrize("spell", [str.swapcase, " {} ".format], ids=["case", "white space"])
+def test_a_replay_that_spells_the_load_otherwise_records_nothing(
+    api: Api, reference: References, spell: Callable[[str], str]
+) -> None:
+    """It may be refused, as a load that there is not."""
+    load = need_payable(api)
+    body = payment(load, reference())
+    api.pay(body)
+    recorded = api.load(load.number).payments.keys()
+    exchange = api.pay(body | {"LoadNumber": spell(load.number)}, look=False)
+    api.forget(load.number)
+    same = api.load(load.number).payments.keys() == recorded
+    api.require("R6", exchange, same, f"no second payment on load {load.number}")
 
 
 @documented("R7")
