@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "opening": {".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
+    "output": set(),
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
@@ -71,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
     | {
         ".opening",
+        ".output",
         ".profiles",
         ".revisions",
         ".router",
