@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from typing import TextIO
 
 MOST_WAITING = 1024 * 1024
@@ -83,5 +84,5 @@ class Output(io.TextIOBase):
         while rest:
             written = file.write(rest)
             if written is None:  # another process made it non-blocking, and it is full
-                self._over.wait(_PAUSE_MILLISECONDS / 1000)
+                time.sleep(_PAUSE_MILLISECONDS / 1000)
             rest = rest[written or 0 :]
