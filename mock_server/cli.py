@@ -159,6 +159,13 @@ A fault says when it is injected and what it does, separated by commas:
     help="Serve the admin API on a port of its own; 0 picks a free one.",
 )
 @_option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which the admin API may be reached, beside its address and loopback. Repeatable.",
+)
+@_option(
     "--profile",
     default=DEFAULT,
     metavar="FILE|NAME",
@@ -184,6 +191,7 @@ def main(  # noqa: PLR0913 - one for each option
     journal_body: int,
     no_admin: bool,
     admin_port: int | None,
+    allow_hosts: tuple[str, ...],
     log_level: str,
     profile: str,
     quiet: bool,
@@ -203,6 +211,7 @@ def main(  # noqa: PLR0913 - one for each option
         journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
         admin=not no_admin,
+        allow_hosts=(host, *allow_hosts),
         profile=profile,
         revision=revision,
     )

@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "output": set(),
+    "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
@@ -64,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
-    | {".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec", ".tokens"},
+    | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
+    | {".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
