@@ -2,8 +2,9 @@
 
 import shlex
 import signal
+import sys
 from collections import Counter
-from collections.abc import Callable
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
+from mock_server.output import Output
 from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
@@ -157,6 +159,13 @@ A fault says when it is injected and what it does, separated by commas:
     help="Serve the admin API on a port of its own; 0 picks a free one.",
 )
 @_option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which the admin API may be reached, beside its address and loopback. Repeatable.",
+)
+@_option(
     "--profile",
     default=DEFAULT,
     metavar="FILE|NAME",
@@ -182,6 +191,7 @@ def main(  # noqa: PLR0913 - one for each option
     journal_body: int,
     no_admin: bool,
     admin_port: int | None,
+    allow_hosts: tuple[str, ...],
     log_level: str,
     profile: str,
     quiet: bool,
@@ -201,6 +211,7 @@ def main(  # noqa: PLR0913 - one for each option
         journal=0 if no_admin else journal,  # nobody could read it
         journal_body=journal_body,
         admin=not no_admin,
+        allow_hosts=(host, *allow_hosts),
         profile=profile,
         revision=revision,
     )
@@ -215,21 +226,28 @@ def main(  # noqa: PLR0913 - one for each option
     except (SpecError, FixtureError, UnreadableDocument, PortTaken, UnusableSetting) as error:
         raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
-    say: Callable[[str], None] = partial(print, flush=True)
-    server = Server(
-        sandbox.app(
-            None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
-        ),
-        log_level,
-        on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
-        shows_transport=sandbox.can_fail,
-    )
-    # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
-    # before it listens to them shuts it down too.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, server.handle_exit)
-    server.run(listeners)
+    output, complaints = Output(sys.stdout), Output(sys.stderr)
+
+    def say(line: str) -> None:
+        output.write(f"{line}\n")
+
+    with redirect_stderr(complaints):
+        server = Server(
+            sandbox.app(
+                None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
+            ),
+            log_level,
+            on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
+            shows_transport=sandbox.can_fail,
+        )
+        # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
+        # before it listens to them shuts it down too.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, server.handle_exit)
+        server.run(listeners)
     say("Stopped.")
+    output.finish()
+    complaints.finish()
 
 
 def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:

@@ -24,9 +24,32 @@ _LONGEST_SUBJECT = 250
 _LONGEST_IN_LINE = 200
 """Characters of what a client sent that a line shows."""
 _MASK = "***"
-_SECRET = re.compile(
-    rb'("(?:client_secret|access_token)"\s*:\s*)"(?:[^"\\]|\\.)*"?|\b((?:client_secret|access_token)=)[^&\s]*'
+
+
+def _spelled(name: str) -> bytes:
+    """A pattern for a name as text, as a form and as JSON: each may write a letter by its number.
+
+    `_` stands for what may join two words, or nothing.
+    """
+    if len(name) > 1:
+        return b"".join(map(_spelled, name))
+    if name == "_":
+        return rb"(?:[-_ ]|(?:%|\\u00)(?:2d|5f))?"
+    return b"(?:%b|(?:%%|\\\\u00)(?:%02x|%02x))" % (name.encode(), ord(name), ord(name.upper()))
+
+
+_WORDS = ("secret", "token", "api_key", "password", "assertion")
+"""Ends of the names whose values are masked: client_secret, refresh_token, clientAssertion."""
+_UNLIKELY = re.compile(rb"secret|token|key|password|assertion|%|\\u", re.IGNORECASE)
+"""What is somewhere in each text with a secret: found faster than a secret."""
+_NAMED = re.compile(
+    rb"(?:" + b"|".join(map(_spelled, _WORDS)) + rb')(")?(?:\\"|%22)?\s*(?::|=|%3[ad])\s*', re.IGNORECASE
 )
+_SECRET_HEADER = re.compile(r"(?:secret|token|api-?key|password|assertion|^cookie|^set-cookie)$")
+_STRING = rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+_JSON_VALUE = re.compile(_STRING + rb'|\\"[^"\\]*(?:\\")?|[^\s,&"\\}\]]*', re.DOTALL)
+_FORM_VALUE = re.compile(rb"[^&\r\n]*")
+_BRACKET = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
 
 
 class Entry(NamedTuple):
@@ -77,9 +100,16 @@ class Entry(NamedTuple):
         lines = iter(self.raw_headers.decode("latin-1").split("\n"))
         for name, sent in zip(lines, lines, strict=False):
             value = sent
-            if name in {"authorization", "proxy-authorization", "cookie"}:
+            if name in {"authorization", "proxy-authorization"}:
                 scheme, space, _ = value.partition(" ")
-                value = f"{scheme} {_MASK}" if space and name != "cookie" else _MASK
+                value = f"{scheme} {_MASK}" if space else _MASK
+            elif _SECRET_HEADER.search(name):
+                value = _MASK
+            elif name == "referer":
+                page, mark, _ = value.partition("?")
+                value = f"{page}{mark}{mark and _MASK}"
+            else:
+                value = _masked(value.encode("latin-1")).decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         return headers
 
@@ -187,7 +217,7 @@ class CallLog:
 
     def __call__(self, trace: Trace) -> None:
         # What a client sends is quoted, so that it can neither forge a line nor steer a terminal.
-        path = _short(ascii(trace.scope["raw_path"].decode("latin-1"))[1:-1])
+        path = _short(ascii(_masked(trace.scope["raw_path"]).decode("latin-1"))[1:-1])
         named = "".join(
             f" {what}={_short(ascii(value))}"
             for what, value in (("load", trace.load), ("reference", trace.reference))
@@ -206,8 +236,31 @@ def _text(value: object) -> str | None:
 
 
 def _masked(sent: bytes) -> bytes:
-    return _SECRET.sub(_mask, sent)
+    """The text without its secrets, whichever way their names are spelled."""
+    if not _UNLIKELY.search(sent):
+        return sent
+    is_json = sent.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"[", b'"'}
+    pieces, at = [], 0
+    while named := _NAMED.search(sent, at):
+        pieces += [sent[at : named.end()], b'"***"' if named[1] else b"***"]
+        at = _end_of_value(sent, named.end(), is_json=is_json)
+    return b"".join([*pieces, sent[at:]])
 
 
-def _mask(match: re.Match[bytes]) -> bytes:
-    return match[1] + b'"***"' if match[1] else match[2] + b"***"
+def _end_of_value(sent: bytes, start: int, *, is_json: bool) -> int:
+    if not is_json:
+        value = _FORM_VALUE.match(sent, start)
+    elif sent[start : start + 1] in {b"{", b"["}:
+        return _end_of_nested(sent, start)
+    else:
+        value = _JSON_VALUE.match(sent, start)
+    return start if value is None else value.end()
+
+
+def _end_of_nested(sent: bytes, start: int) -> int:
+    depth = 0
+    for token in _BRACKET.finditer(sent, start):
+        depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return len(sent)

@@ -11,7 +11,7 @@ from mock_server.clock import Clock
 from mock_server.problems import RateLimitExceeded
 from mock_server.rates import Rate
 from mock_server.spec import Operation
-from mock_server.tokens import authorization_of
+from mock_server.tokens import authorization_of, token_of
 
 _MOST_CALLERS = 10_000
 
@@ -40,7 +40,9 @@ class Limits:
             return None
 
         def check(scope: Scope) -> None:
-            key = name, authorization_of(scope) or (scope["client"] or (None,))[0]
+            authorization = authorization_of(scope)
+            who = token_of(authorization) if authorization else (scope["client"] or (None,))[0]
+            key = name, who
             caller = self._callers.get(key)
             if caller is None:
                 while len(self._callers) >= _MOST_CALLERS:

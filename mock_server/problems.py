@@ -79,6 +79,10 @@ class SwitchedOff(Exception):
     """The request needs something that was switched off at the start; the message says what."""
 
 
+class ForeignRequest(Exception):
+    """A web page that is not ours may have sent it; the message says what makes it look so."""
+
+
 class UnsupportedMediaType(Exception):
     """The operation does not take the Content-Type of the body."""
 
@@ -125,6 +129,7 @@ ROWS: Mapping[type[Exception], Row] = {
     GrantRefused: Row(HTTPStatus.FORBIDDEN),
     TokenRefused: Row(HTTPStatus.UNAUTHORIZED),
     ScopeMissing: Row(HTTPStatus.FORBIDDEN),
+    ForeignRequest: Row(HTTPStatus.FORBIDDEN),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),
     UnknownPath: Row(HTTPStatus.NOT_FOUND),
     MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED),

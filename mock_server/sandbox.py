@@ -12,6 +12,7 @@ from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
+from mock_server.origins import OriginGate
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
@@ -37,7 +38,8 @@ class Settings:
     requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
-    Without `admin` there is no admin API. `profile` says what is done about the open questions: the name
+    Without `admin` there is no admin API; `allow_hosts` are names that it takes in `Host` beside its address
+    and loopback. `profile` says what is done about the open questions: the name
     of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; without one,
     that of the profile.
     """
@@ -51,6 +53,7 @@ class Settings:
     journal: int = DEFAULT_ENTRIES
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
+    allow_hosts: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
 
@@ -120,7 +123,12 @@ class Sandbox:
         )
         self._admin_routes = None
         if admin_api is not None and settings.admin:
-            self._admin_routes = Routes(admin_api, admin_handlers(self.admin, admin_api), max_body)
+            self._admin_routes = Routes(
+                admin_api,
+                admin_handlers(self.admin, admin_api),
+                max_body,
+                gates=[OriginGate(settings.allow_hosts)],
+            )
 
     def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> Router:
         """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""

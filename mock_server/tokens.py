@@ -183,6 +183,17 @@ def authorization_of(scope: Scope) -> bytes | None:
     return found
 
 
+def token_of(authorization: bytes) -> bytes:
+    """What tells one token from another, however the header is spelled.
+
+    Of a signed token, what is signed: a signature can be spelled with or without its padding.
+    """
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
+    token = token.strip() if scheme.lower() == "bearer" else authorization.decode("latin-1")
+    signed, _, _ = token.rpartition(".")
+    return (signed if "." in signed else token).encode("latin-1")
+
+
 TOKEN = Fields[IssuedToken](
     {
         "access_token": lambda token: token.access_token,

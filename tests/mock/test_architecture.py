@@ -53,6 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "opening": {".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
+    "output": set(),
+    "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
@@ -63,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
-    | {".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec", ".tokens"},
+    | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
+    | {".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
@@ -71,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
     | {
         ".opening",
+        ".output",
         ".profiles",
         ".revisions",
         ".router",

@@ -103,6 +103,12 @@ def test_no_request_can_forge_a_line_or_flood_it() -> None:
     assert err == ""
 
 
+def test_secret_in_a_path_is_not_printed() -> None:
+    with serving("--port", "0") as mock:
+        httpx2.get(f"{mock.url}/a;access_token=tell-nobody?password=tell-nobody")
+        assert mock.line().startswith("GET /a;access_token=*** 404 ")
+
+
 def test_client_that_leaves_is_a_line_without_status() -> None:
     with serving("--port", "0") as mock:
         host, _, port = mock.url.removeprefix("http://").partition(":")

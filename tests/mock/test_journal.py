@@ -120,6 +120,50 @@ def test_secret_is_masked_where_a_body_is_cut_in_its_middle(small: Team) -> None
     assert entry["body"].endswith('"client_secret": "***"')
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("client%5Fsecret=tell-nobody&a=1", "client%5Fsecret=***&a=1"),
+        ("a=1&%63lient_%53ecret=tell nobody", "a=1&%63lient_%53ecret=***"),
+        ("clientSecret=tell-nobody", "clientSecret=***"),
+        ('{"client\\u005fsecret": "tell-nobody", "a": 1}', '{"client\\u005fsecret": "***", "a": 1}'),
+        ('\ufeff{"\\u0050assword": "tell&nobody"}', '\ufeff{"\\u0050assword": "***"}'),
+        ('{"password": 12345}', '{"password": "***"}'),
+        ('{"token" : true, "a": 1}', '{"token" : "***", "a": 1}'),
+        ('{"api_key": ["tell", {"a": "]nobody"}], "a": 1}', '{"api_key": "***", "a": 1}'),
+        ('{"refresh_token": {"a": "tell-nob', '{"refresh_token": "***"'),
+        ('{"client_assertion": "tell-nobody\\', '{"client_assertion": "***"'),
+        ('{"a": "/x?api-key=tell-nobody", "b": 1}', '{"a": "/x?api-key=***", "b": 1}'),
+        ('{"a": "{\\"token\\": \\"tell-nobody\\"}"}', '{"a": "{\\"token\\": ***}"}'),
+        ('{"token_type": "Bearer", "key": "100 %"}', '{"token_type": "Bearer", "key": "100 %"}'),
+    ],
+)
+def test_secret_is_masked_however_its_name_is_written(sent: str, shown: str, small: Team) -> None:
+    small.client.post(PAYMENTS, content=sent.encode(), headers={"content-type": "application/json"})
+    assert listed(small)[0]["body"] == shown
+
+
+def test_secrets_in_headers_and_paths_are_masked(small: Team) -> None:
+    names = ("X-Api-Key", "X-Auth-Token", "X-Client-Secret", "Cookie", "Set-Cookie")
+    headers = dict.fromkeys(names, "tell-nobody")
+    referer = "https://example.com/page?code=tell-nobody"
+    headers |= {"Referer": referer, "X-Original-URL": "/a?access%5Ftoken=tell-nobody", "X-Other": "seen"}
+    small.client.get("/nowhere?Api%5fKey=tell-nobody&b=1", headers=headers)
+    (entry,) = listed(small)
+    assert "tell-nobody" not in json.dumps(entry)
+    assert entry["path"] == "/nowhere?Api%5fKey=***&b=1"
+    assert entry["headers"]["referer"] == "https://example.com/page?***"
+    assert (entry["headers"]["x-other"], entry["headers"]["x-original-url"]) == (
+        "seen",
+        "/a?access%5Ftoken=***",
+    )
+
+
+def test_page_that_led_here_is_shown(small: Team) -> None:
+    small.client.get("/", headers={"Referer": "https://example.com/page"})
+    assert listed(small)[0]["headers"]["referer"] == "https://example.com/page"
+
+
 def test_header_that_comes_twice_is_shown_as_one(small: Team) -> None:
     small.client.get("/", headers=[("X-A", "1"), ("X-A", "2")])
     assert listed(small)[0]["headers"]["x-a"] == "1, 2"

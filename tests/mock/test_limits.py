@@ -8,9 +8,10 @@ import pytest
 
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
-from tests.mock.api import PAYMENTS, problem_of
+from tests.mock.api import LOADS, PAYMENTS, problem_of
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running
 
+FIRST = f"{LOADS}?loadNumber=LD-1001"
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
@@ -63,6 +64,23 @@ def test_each_token_counts_alone(documented: Team) -> None:
     assert [documented.read(access="a").status_code for _ in range(6)][-1] == 429
     assert documented.read(access="b").status_code == 200
     assert documented.read().status_code == 200
+
+
+def test_token_counts_once_however_its_header_is_spelled() -> None:
+    with running(Settings(require_token=True, rate_limit="documented")) as team:
+        token = team.mock.token()
+        spelled = [f"{start}{token}" for start in ("Bearer ", "bearer ", "BEARER   ", "beaReR ")]
+        spelled.append(f"Bearer {token}=")  # Base64 with its padding
+        answers = [team.client.get(FIRST, headers={"Authorization": each}).status_code for each in spelled]
+        assert answers == [200] * 5
+        assert team.read(access=token).status_code == 429
+
+
+def test_tokens_of_any_form_count_alone_where_none_is_required(documented: Team) -> None:
+    for authorization in ("Bearer team.1", "Bearer team.2", "Basic team.1", "Bearer"):
+        headers = {"Authorization": authorization}
+        answers = [documented.client.get(FIRST, headers=headers).status_code for _ in range(6)]
+        assert answers == [200] * 5 + [429]
 
 
 @pytest.mark.clause("A10")
