@@ -257,9 +257,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
+_DECIMALS_FOR_PEOPLE = 4
+
+
 def money_text(amount: Decimal) -> str:
-    """A sum as people write it: with its cents, and without the zeros that follow the last digit."""
+    """A sum as people write it: with its cents, at most four decimals, and no zeros after the last digit."""
     if not amount.is_finite():
         return str(amount)
+    if amount.as_tuple().exponent < -_DECIMALS_FOR_PEOPLE:  # type: ignore[operator]  # it is finite
+        amount = amount.quantize(Decimal(1).scaleb(-_DECIMALS_FOR_PEOPLE), context=EXACT)
     written, needed = (-int(one.as_tuple().exponent) for one in (amount, amount.normalize(EXACT)))
     return f"{amount:.{max(needed, min(written, 2), 0)}f}"
