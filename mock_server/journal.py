@@ -40,8 +40,8 @@ def _spelled(name: str) -> bytes:
 
 _WORDS = ("secret", "token", "api_key", "password", "assertion")
 """Ends of the names whose values are masked: client_secret, refresh_token, clientAssertion."""
-_UNLIKELY = re.compile(rb"secret|token|key|password|assertion|%|\\u", re.IGNORECASE)
-"""What is somewhere in each text with a secret: found faster than a secret."""
+_SIGNS = (b"secret", b"token", b"key", b"password", b"assertion", b"%", b"\\u")
+"""One of them is in each text with a secret, and found faster than that."""
 _NAMED = re.compile(
     rb"(?:" + b"|".join(map(_spelled, _WORDS)) + rb')(")?(?:\\"|%22)?\s*(?::|=|%3[ad])\s*', re.IGNORECASE
 )
@@ -237,7 +237,11 @@ def _text(value: object) -> str | None:
 
 def _masked(sent: bytes) -> bytes:
     """The text without its secrets, whichever way their names are spelled."""
-    if not _UNLIKELY.search(sent):
+    lowered = sent.lower()
+    for sign in _SIGNS:  # a generator would take longer to start than a path takes to search
+        if sign in lowered:
+            break
+    else:
         return sent
     is_json = sent.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"[", b'"'}
     pieces, at = [], 0
