@@ -104,7 +104,8 @@ def _new_payments(
     clause = "R6" if payment.kind.is_replay else listing
     if not verdict.require(clause, len(new) <= 1, "at most one new payment", f"{len(new)} payments"):
         return None
-    if payment.before is not None and payment.kind is Kind.NEW:
+    is_named = shown.revision == PAGE and payment.attempt.reference is not None
+    if payment.kind is Kind.NEW and (payment.before is not None or is_named):
         recorded, got = new or (model.resumed and ours), f"{len(shown.payments)} payments, without it"
         if not verdict.require(listing, recorded, "a new payment, with an Id of its own", got):
             return None

@@ -164,17 +164,25 @@ class Api:
         look: bool = True,
         doubts: Iterable[Doubt] = (),
         nominal: str | None = None,
+        key: tuple[str, str] | tuple[()] = (),
     ) -> Exchange:
         """Posts a payment as the contract writes it; the rest is as for `post`."""
-        return self.post(payment_request(body), look=look, doubts=doubts, nominal=nominal)
+        return self.post(payment_request(body), look=look, doubts=doubts, nominal=nominal, key=key)
 
     def post(
-        self, request: Request, *, look: bool = True, doubts: Iterable[Doubt] = (), nominal: str | None = None
+        self,
+        request: Request,
+        *,
+        look: bool = True,
+        doubts: Iterable[Doubt] = (),
+        nominal: str | None = None,
+        key: tuple[str, str] | tuple[()] = (),
     ) -> Exchange:
         """Posts a payment request; with `look` its load is read afterwards, otherwise by the next read.
 
         `doubts` are reasons that the caller alone knows why a refusal would be right. With `nominal`, a
-        load that was never read is not read first, and believed to have that status.
+        load that was never read is not read first, and believed to have that status. `key` is what the load
+        is read by, for example ("id", "…"), instead of its number.
         """
         attempt = attempt_of(request)
         load = self._before(attempt.load, nominal)
@@ -183,7 +191,7 @@ class Api:
         asked = replace(request, must_be_refused=expected.must_be_refused, clause=expected.clause)
         exchange = self.send_unjudged(asked)
         if load.view is not None and look:
-            self.take(self._judged_when_seen(expected, exchange, load.view))
+            self.take(self._judged_when_seen(expected, exchange, load.view, key))
             return exchange
         verdict = self.oracle.judge_payment(expected, exchange)
         self.promise(exchange)
@@ -208,25 +216,33 @@ class Api:
         resembled = near(number) in {near(one) for one in self._offered}
         return {Doubt.LOAD_RESEMBLED} if resembled and not load.exists else set()
 
-    def _judged_when_seen(self, expected: Expectation, exchange: Exchange, before: LoadView) -> Verdict:
+    def _judged_when_seen(
+        self,
+        expected: Expectation,
+        exchange: Exchange,
+        before: LoadView,
+        key: tuple[str, str] | tuple[()],
+    ) -> Verdict:
         """The verdict on a payment with its load after it, for which it waits if only that is wrong."""
         self._pending.pop(before.number, None)
         self._promised.pop(before.number, None)
         return self.judged_when_settled(
-            before.number, lambda after: self.oracle.judge_payment(expected, exchange, after)
+            before.number, lambda after: self.oracle.judge_payment(expected, exchange, after), *key
         )
 
-    def judged_when_settled(self, number: str, judge: Callable[[LoadView | None], Verdict]) -> Verdict:
+    def judged_when_settled(
+        self, number: str, judge: Callable[[LoadView | None], Verdict], *key: str
+    ) -> Verdict:
         """What `judge` says of the load; it looks again for a while if a read that lags may be to blame."""
         try:
-            after = self._looked_at(number)
+            after = self._looked_at(number, *key)
         except (ClauseFailedError, Refused, Stop):
             self.findings.keep(judge(None).failures)
             raise
         verdict = judge(after)
         if verdict.may_lag:
             for seconds in self._lag.pauses():
-                verdict = judge(self._looked_at(number))
+                verdict = judge(self._looked_at(number, *key))
                 if not verdict.may_lag:
                     self.findings.observes("Q40", _how_long(seconds))
                     break
@@ -234,13 +250,15 @@ class Api:
             self.findings.observes("Q40", "at once")
         return verdict
 
-    def _looked_at(self, number: str) -> LoadView:
-        exchange = self.send_unjudged(read_request(("loadNumber", number)))
+    def _looked_at(self, number: str, *key: str) -> LoadView:
+        exchange = self.send_unjudged(read_request((key[0], key[1]) if key else ("loadNumber", number)))
         verdict, view = self.oracle.judge_read(exchange, None)
         self._views[number] = view
         self._last_reads[number] = exchange
         self.take(verdict)
-        return view or self.fail("P1", exchange, f"load {number}")
+        if view is None or view.number != number:
+            self.fail("P1", exchange, f"load {number}")
+        return view
 
     def _await(self, before: LoadView, exchange: Exchange, verdict: Verdict) -> None:
         """Leaves it to the next read whether a payment that added nothing left a trace."""

@@ -1,5 +1,6 @@
 """How long a suite waits for a read to show what a response has shown."""
 
+import time
 from collections.abc import Callable, Iterator
 
 _FIRST_PAUSE = 0.1
@@ -19,11 +20,15 @@ class Lag:
         self._sleep = sleep
 
     def pauses(self) -> Iterator[float]:
-        """Waits, and gives the seconds that were waited until now. Whoever sees what it waited for, ends."""
-        waited, pause = 0.0, _FIRST_PAUSE
+        """Waits, and gives the seconds that were waited until now. Whoever sees what it waited for, ends.
+
+        What the reads take themselves, and the pace between them, counts as well.
+        """
+        began, waited, pause = time.monotonic(), 0.0, _FIRST_PAUSE
         while waited < self._settle:
             pause = min(pause, self._settle - waited)
             self._sleep(pause)
             waited, pause = waited + pause, pause * _GROWS_BY
             yield waited
+            waited = max(waited, time.monotonic() - began)
         self._settle = 0

@@ -52,7 +52,7 @@ def at_the_end_of(name: str) -> Subject:
 
 
 @contextlib.contextmanager
-def opened(
+def opened(  # noqa: PLR0913 - two are options
     make: Make, freedoms: Freedoms, suites: Suites, folder: Path, examples: int = 20, *, paced: bool = False
 ) -> Iterator[list[str]]:
     """Serves the implementation, with loads of its own.
@@ -66,7 +66,7 @@ def opened(
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
     # Where nothing lags, nobody need wait as long as for a real service.
-    settle = 5 if freedoms.lag_milliseconds else 0.2
+    settle = 5 if freedoms.lag_milliseconds else 0.1
     arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
     budget = SMOKE_BUDGET if suites == ("smoke",) else (*NO_BUDGET, "--max-amount", "1e600")
     made = partial(make, opening_loads())

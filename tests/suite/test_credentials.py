@@ -4,15 +4,15 @@ import json
 import logging
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 import pytest
 
-from contract_tests.rules.exchange import Request
+from contract_tests.rules.exchange import Request, Spoiled
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
-from contract_tests.safety.guard import Stop
+from contract_tests.safety.guard import Refused, Stop
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.rate import Pace
 from tests.suite.counting_server import (
@@ -340,3 +340,44 @@ def test_no_secret_is_logged(
     assert "warnings are logged as ever" in caplog.text
     for secret in ("token-number-1", SECRET):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("how", "sent"),
+    [
+        ("longer", "Bearer Very-Secret-1x"),
+        ("shorter", "Bearer Very-Secret-"),
+        ("in other case", "Bearer vERY-sECRET-1"),
+        ("of another scheme", "Basic Very-Secret-1"),
+        ("without a scheme", "Very-Secret-1"),
+    ],
+)
+def test_a_token_is_spoiled_and_stays_secret(server: CountingServer, how: Spoiled, sent: str) -> None:
+    server.answer = lambda received: Reply(401, body=f"not {received.headers['authorization']}".encode())
+    with guarded(server.url, credentials=Credentials(token=Secret("Very-Secret-1"))) as (client, _):
+        echoed = client.send(replace(READ, spoiled=how)).response.content.decode()
+    assert authorization(server) == [sent]
+    assert "secret" not in echoed.lower().replace("[secret]", "")
+
+
+def test_a_token_that_cannot_be_spoiled_is_not_sent(server: CountingServer) -> None:
+    with (
+        guarded(server.url, credentials=Credentials(token=Secret("12345"))) as (client, _),
+        pytest.raises(Refused, match="no token that could be sent in other case"),
+    ):
+        client.send(replace(READ, spoiled="in other case"))
+    assert server.received == []
+
+
+def test_a_new_token_is_fetched_on_demand(server: CountingServer, issuer: Issuer) -> None:
+    with guarded(server.url, credentials=issuer.credentials) as (client, _):
+        client.send(READ)
+        client.send(replace(READ, renewed=True))
+        client.send(READ)
+    assert authorization(server) == [f"Bearer token-number-{n}" for n in (1, 2, 2)]
+
+
+def test_a_fixed_token_is_never_new(server: CountingServer) -> None:
+    with guarded(server.url, credentials=Credentials(token=Secret(SECRET))) as (client, _):
+        client.send(replace(READ, renewed=True))
+    assert authorization(server) == [f"Bearer {SECRET}"]

@@ -423,6 +423,15 @@ def test_a_replay_that_records_again_shows_it_in_its_response() -> None:
     assert broken(oracle.judge_payment(expect(oracle, found, seen), found)) == {"R6"}
 
 
+def test_a_success_among_others_shows_its_own_payment() -> None:
+    oracle = Oracle()
+    without = exchange(BODY, 200, response(OLD))
+    expected = expect(oracle, without, view(load(OLD)))
+    assert broken(oracle.judge_payment(expected, without, alone=False)) == {"D4"}
+    with_it = exchange(BODY, 200, response(OLD, NEW))
+    assert broken(oracle.judge_payment(expected, with_it, alone=False)) == set()
+
+
 def test_a_replay_changes_nothing_else() -> None:
     after = load(OLD, InvoicedAmount={"Amount": 1, "Currency": 840})
     assert broken(judged(AGAIN, 200, response(OLD), after=after)) == {"P9"}

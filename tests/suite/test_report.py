@@ -276,6 +276,8 @@ def test_a_curl_line_sends_the_same_bytes(content: bytes) -> None:
 def test_a_curl_line_leaves_the_token_out() -> None:
     assert '"Authorization: Bearer $ALVYS_TOKEN"' in curl(payment(), "http://h", with_token=True)
     assert "Authorization" not in curl(payment(), "http://h", with_token=False)
+    spoiled = replace(payment(), spoiled="longer")
+    assert '"Authorization: Bearer ${ALVYS_TOKEN}x"' in curl(spoiled, "http://h", with_token=True)
     anonymous = Request("GET", "/", headers={"authorization": "x"}, anonymous=True)
     assert "uthorization" not in curl(anonymous, "http://h", with_token=True)
     assert "Bearer bad" in curl(Request("GET", "/", token="bad"), "http://h", with_token=True)  # noqa: S106
