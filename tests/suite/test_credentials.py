@@ -354,7 +354,7 @@ def test_no_secret_is_logged(
 )
 def test_a_token_is_spoiled_and_stays_secret(server: CountingServer, how: Spoiled, sent: str) -> None:
     server.answer = lambda received: Reply(401, body=f"not {received.headers['authorization']}".encode())
-    with guarded(server.url, credentials=Credentials(token=Secret("Very-Secret-1"))) as (client, _):
+    with guarded(server.url, credentials=Credentials(token=Secret("Very-Secret-1"))) as (client, *_):
         echoed = client.send(replace(READ, spoiled=how)).response.content.decode()
     assert authorization(server) == [sent]
     assert "secret" not in echoed.lower().replace("[secret]", "")
@@ -362,7 +362,7 @@ def test_a_token_is_spoiled_and_stays_secret(server: CountingServer, how: Spoile
 
 def test_a_token_that_cannot_be_spoiled_is_not_sent(server: CountingServer) -> None:
     with (
-        guarded(server.url, credentials=Credentials(token=Secret("12345"))) as (client, _),
+        guarded(server.url, credentials=Credentials(token=Secret("12345"))) as (client, *_),
         pytest.raises(Refused, match="no token that could be sent in other case"),
     ):
         client.send(replace(READ, spoiled="in other case"))
@@ -370,7 +370,7 @@ def test_a_token_that_cannot_be_spoiled_is_not_sent(server: CountingServer) -> N
 
 
 def test_a_new_token_is_fetched_on_demand(server: CountingServer, issuer: Issuer) -> None:
-    with guarded(server.url, credentials=issuer.credentials) as (client, _):
+    with guarded(server.url, credentials=issuer.credentials) as (client, *_):
         client.send(READ)
         client.send(replace(READ, renewed=True))
         client.send(READ)
@@ -378,6 +378,6 @@ def test_a_new_token_is_fetched_on_demand(server: CountingServer, issuer: Issuer
 
 
 def test_a_fixed_token_is_never_new(server: CountingServer) -> None:
-    with guarded(server.url, credentials=Credentials(token=Secret(SECRET))) as (client, _):
+    with guarded(server.url, credentials=Credentials(token=Secret(SECRET))) as (client, *_):
         client.send(replace(READ, renewed=True))
     assert authorization(server) == [f"Bearer {SECRET}"]

@@ -5,7 +5,7 @@ import json
 import re
 import shlex
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
