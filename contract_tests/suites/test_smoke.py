@@ -261,7 +261,7 @@ class Script:
         )
 
     def repeat_and_read(self) -> None:
-        """The first again, after an error, a pause and with a new token; then every key shows the same."""
+        """The first once more, after an error, a pause and with a new token."""
         exchange = self.api.pay(payment(self.one, self.first, Sum=0), look=False)
         self.api.observe("A10g", exchange, "200, the original")
         self.api.rest(A_MOMENT - (time.monotonic() - self.began))
@@ -316,6 +316,9 @@ class Script:
             api.findings.observes("Q30", other_method.response.headers.get("allow", "none"))
         for method in ("PATCH", "HEAD"):
             api.observe("Q8", api.send(payment_request(body, method=method)))
+        text = encode_json(body)
+        api.observe("A20b", api.pay(text.replace(b":0.01", b":1e400")))
+        api.observe("Q29", api.pay(text.replace(b":0.01", b":NaN")))
 
     def ask_without_token(self) -> None:
         """Each operation without a token, and with the run's own one spoiled, for no load."""
