@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 from unittest import mock
 
@@ -111,6 +112,14 @@ class Stage:
     def finds(self, subject: Subject) -> bool:
         """Whether the suites met the subject and found it."""
         return subject.id in self.outcomes and self.fate(subject) in subject.found_by
+
+
+@contextlib.contextmanager
+def in_place_of_the_mock(url: str) -> Iterator[None]:
+    """Lets the suites meet what is served at a URL where they would start the mock."""
+    in_place = contextlib.nullcontext(SimpleNamespace(url=url))
+    with mock.patch("contract_tests.run.target.MockServer", return_value=in_place):
+        yield
 
 
 def hunt(

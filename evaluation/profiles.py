@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
-from evaluation.engine import FAILED, PASSED, Outcome, Subject, Suites, run
+from evaluation.engine import FAILED, PASSED, Outcome, Subject, Suites, in_place_of_the_mock, run
 from evaluation.reference.subject import freedom
 from mock_server.profiles import read_questions
 from mock_server.sandbox import Settings
@@ -59,7 +57,5 @@ def _opened(profile: dict[str, object], _suites: Suites, folder: Path) -> Iterat
     """The mock with a profile, in the place of the one that the suites start."""
     file = folder / "profile.json"
     file.write_text(json.dumps(profile))
-    with MockServer(settings=Settings(profile=str(file))) as server:
-        in_place = contextlib.nullcontext(SimpleNamespace(url=server.url))
-        with mock.patch("contract_tests.run.target.MockServer", return_value=in_place):
-            yield ["--target", "mock", f"--examples={EXAMPLES}"]
+    with MockServer(settings=Settings(profile=str(file))) as server, in_place_of_the_mock(server.url):
+        yield ["--target", "mock", f"--examples={EXAMPLES}"]

@@ -94,9 +94,9 @@ DEFAULT_POLICY = Policy()
 
 def policy_named(profile: str, revision: str = PAGE) -> Policy:
     """The policy of a profile, a shipped one's name or a file, in a revision. ProfileError."""
-    questions, read = read_questions(), read_profile(profile)
-    by_document = answers_of(revision)
+    read, by_document = read_profile(profile), answers_of(revision)
     answers = {key: given for key, given in read.answers.items() if by_document.get(key) != frozenset(given)}
+    questions = read_questions() if answers else {}  # by default there are none, and the start is quicker
     choice = choose(questions, replace(read, answers=answers))
     notes = choice.notes
     if read.revision not in (None, *NAMES):

@@ -76,11 +76,9 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The answer to every question. `notes` say, a line each, what of a profile can't be played."""
+    """The answers that are not the default. `notes` say, a line each, what of a profile can't be played."""
 
-    answers: Mapping[str, str]
     chosen: Mapping[str, str]
-    """Those of them that are not the default."""
     notes: tuple[str, ...]
 
 
@@ -145,7 +143,6 @@ def _texts(value: object, where: str) -> Iterator[str]:
 
 def choose(questions: Mapping[str, Question], profile: Profile) -> Choice:
     """What the mock answers to every question: as the profile says, where that can be played."""
-    answers = {key: question.default for key, question in questions.items()}
     chosen, notes = {}, []
     for key, given in profile.answers.items():
         question = questions.get(key)
@@ -162,5 +159,5 @@ def choose(questions: Mapping[str, Question], profile: Profile) -> Choice:
         if len(given) > 1 and playable:
             notes.append(f"{key}: of {len(given)} answers, “{played}” is played")
         if played != question.default:
-            answers[key] = chosen[key] = played
-    return Choice(answers, chosen, tuple(notes))
+            chosen[key] = played
+    return Choice(chosen, tuple(notes))

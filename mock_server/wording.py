@@ -84,10 +84,10 @@ class Wording:
         document = {name: value for name, value in head.items() if name != "traceId"}
         if self._says_detail and not said:
             document["detail"] = detail
+        # What no other place says is said in full; else the first sentence is enough.
+        elsewhere = any(place.key is not None for one in said for place in one.places)
         for name in {place.name for one in said for place in one.places if place.key is None}:
-            told = [one.sentence for one in said if Place(name, None) in one.places]
-            # What no other place says is said here too; else the first is enough.
-            elsewhere = any(place.key is not None for one in said for place in one.places)
+            told = [one.sentence for one in said if Place(name) in one.places]
             document[name] = told[0] if elsewhere else " ".join(told)
         for name in {place.name for one in said for place in one.places if place.key is not None}:
             document[name] = _keyed(said, name)

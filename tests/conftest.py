@@ -31,7 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         ids = ", ".join(mark.args)
         advice = (
             f"If {ids} was changed on purpose, change with it this test, its row in docs/contract.md, and "
-            "what contract_tests/rules/clauses.py expects of the mock."
+            "what contract/assumptions.yaml says that the mock does."
         )
         report.sections.append((f"a test of {ids}", advice))
     return report

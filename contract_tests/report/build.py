@@ -18,6 +18,8 @@ from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
 Outcome = Literal["passed", "failed", "not_tested"]
 
+SCHEMA_VERSION: Final = 1
+"""Of docs/report.schema.json. It grows when a field changes or goes, not when one is added."""
 _MOST_FAILURES: Final = 5
 """So many different failures of a clause are shown; the rest is only counted."""
 _LONGEST_TEXT: Final = 4000

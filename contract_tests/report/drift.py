@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from contract_tests.report.build import ClauseRow, ObservationRow, Report
+from contract_tests.report.build import SCHEMA_VERSION, ClauseRow, ObservationRow, Report
 from contract_tests.rules.values import visible
 
-SCHEMA_VERSION: Final = 1
-"""Of docs/report.schema.json. It grows when a field changes or goes, not when one is added."""
 _RANKS: Final = {"failed": 0, "not_tested": 1, "passed": 2}
 
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from contract_tests.report.build import ClauseRow, Report
-from contract_tests.report.drift import SCHEMA_VERSION, Drift
+from contract_tests.report.build import SCHEMA_VERSION, ClauseRow, Report
+from contract_tests.report.drift import Drift
 
 
 def write_json(report: Report, path: Path, drift: Drift | None = None) -> None:

@@ -115,10 +115,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its last response. `started` is an RFC 3339 instant in UTC, `seconds` the duration.
-
-    `attempts` is how often the request was sent, because the responses before told of no rule.
-    """
+    """A request and its last response. `started` is an RFC 3339 instant in UTC, `seconds` the duration."""
 
     request: Request
     response: Response

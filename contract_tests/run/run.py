@@ -83,7 +83,7 @@ def _opened(settings: Settings, target: Target, origin: Origin, credentials: Cre
         guard,
         credentials=credentials,
         pace=Pace() if settings.plan else Pace(settings.limits, spacing=settings.spacing),
-        transport=_transport(settings, credentials),
+        transport=_transport(settings, origin, credentials),
         patience=_patience(settings, origin),
     )
     client = GuardedClient(wire, guard, record=record, observe=plan.note if settings.plan else _ignore)
@@ -123,11 +123,13 @@ def _ignore(_exchange: Exchange, _permit: Permit) -> None:
     """Nobody wants to know of every exchange, but for a plan."""
 
 
-def _transport(settings: Settings, credentials: Credentials) -> Transport:
+def _transport(settings: Settings, origin: Origin, credentials: Credentials) -> Transport:
+    """Reads the authorities, which takes longer than a request, only for what may speak TLS."""
     limits = Limits(deadline=settings.deadline, size=settings.max_response)
-    credentials.trust = trust(settings.ca)
+    if credentials.can_refresh:
+        credentials.trust = trust(settings.ca)
     # A context of its own: the library of the token endpoint adds its authorities to the one that it gets.
-    return Transport(limits, trust(settings.ca))
+    return Transport(limits, trust(settings.ca) if origin.scheme == "https" else None)
 
 
 def _patience(settings: Settings, origin: Origin) -> Patience:

@@ -1,7 +1,7 @@
 """What a pytest session keeps of a run, and what becomes of it at the end."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -80,31 +80,23 @@ class Session:
         if self.settings.plan and self.cannot is None:
             return ExitStatus.PASSED
         results.target = results.target or self.settings.target
-        self.report = build(
-            results, started=self.started, seed=self.settings.seed, run_id=self.settings.run_id
-        )
-        self._compare()
+        built = build(results, started=self.started, seed=self.settings.seed, run_id=self.settings.run_id)
+        self.report = self._compare(built)
         self.unwritten += _write(self.report, self.drift, self.settings)
-        return (
-            self.report.exit_status
-            or (ExitStatus.USAGE if self.unwritten else status)
-            or (ExitStatus.FAILED if self._has_drifted else ExitStatus.PASSED)
-        )
+        return self.report.exit_status or (ExitStatus.USAGE if self.unwritten else status)
 
-    def _compare(self) -> None:
-        if self.report is None or self.settings.baseline is None:
-            return
+    def _compare(self, report: Report) -> Report:
+        """The report, beside its baseline if there is one: what is worse than there is a failure."""
+        if self.settings.baseline is None:
+            return report
         try:
             # Before the reports are written: the new one may take the place of the old one.
-            self.drift = drift(self.report, Baseline.read(self.settings.baseline))
+            self.drift = drift(report, Baseline.read(self.settings.baseline))
         except ValueError as error:
             self.unwritten.append(f"{error}.")
-
-    @property
-    def _has_drifted(self) -> bool:
-        if self.drift is None:
-            return False
-        return self.drift.is_worse or (self.settings.fail_on_change and bool(self.drift.observations))
+            return report
+        fails = self.drift.is_worse or (self.settings.fail_on_change and bool(self.drift.observations))
+        return replace(report, exit_status=report.exit_status or ExitStatus.FAILED) if fails else report
 
     def show(self, console: Console) -> None:
         """Prints the report, or the plan if one was asked for, or why there is neither."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
-from contract_tests.safety.tls import tls_cause, trust
+from contract_tests.safety.tls import tls_cause
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -57,11 +57,11 @@ class Transport:
     """Keeps connections to the target. Safe to call from threads."""
 
     def __init__(self, limits: Limits, context: ssl.SSLContext | None = None) -> None:
-        """Opens nothing yet. Without a context, the system's authorities are trusted."""
+        """Opens nothing yet. `context` says whom to trust; a target that speaks no TLS needs none."""
         self._limits = limits
         self._clock = _Clock()
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=context or trust(None),
+            ssl_context=context,
             max_connections=100,
             keepalive_expiry=5.0,
             network_backend=_Backend(self._clock),

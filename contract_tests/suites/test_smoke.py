@@ -207,7 +207,7 @@ class Script:
         if number is None:
             self.api.findings.cannot_test("R1", "no nominated load is Completed")
         nominal, load = ("Completed", number) if number else (None, self.other())
-        own = currency_of(self.api.view(number) if number else self.other())
+        own = currency_of(self.api.view(load) if isinstance(load, str) else load)
         date = "2026-12-31T23:59:59.999+14:00"
         for currency in (978, own):
             body = payment(load, self.first, Currency=currency, Sum=Decimal("1.15"), PaymentDate=date)

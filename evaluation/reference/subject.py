@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 from starlette.types import ASGIApp
 
-from evaluation.engine import Subject, Suites
+from evaluation.engine import Subject, Suites, in_place_of_the_mock
 from evaluation.reference.freedoms import COMBINATIONS, WITH_TOKENS, Freedoms
 from evaluation.reference.loads import by_status, opening_loads
 from evaluation.reference.pace import Paced
@@ -77,6 +75,5 @@ def opened(  # noqa: PLR0913 - two are options
         if suites == ("smoke",) or freedoms.tokens != "unchecked":
             yield ["--target", url, "--record", str(folder / "record.jsonl"), *budget, *arguments]
         else:
-            in_place = contextlib.nullcontext(SimpleNamespace(url=url))
-            with mock.patch("contract_tests.run.target.MockServer", return_value=in_place):
+            with in_place_of_the_mock(url):
                 yield ["--target", "mock", *NO_BUDGET, *arguments]

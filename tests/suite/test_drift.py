@@ -75,6 +75,7 @@ def test_a_clause_that_is_no_longer_tested_is_a_failure(compared: Compare) -> No
     status, out, report = compared(lambda last: row(last, "clauses", "R6").update(outcome="passed"))
     assert status == 1
     assert [change["worse"] for change in report["drift"]["clauses"]] == [True]
+    assert report["exit_status"] == 1
     assert "passed → not tested" in out
     assert f"Changed since {report['drift']['since']}, for the worse:" in out
 

@@ -24,6 +24,7 @@ from contract_tests.suites.cases import UNKNOWN_LOAD, payment
 from mock_server.testing import MockServer
 from tests.suite.counting_server import PAYMENTS, CountingServer, Received, Reply, counting_server
 from tests.suite.payments import guarded
+from tests.suite.shell import Shell
 
 Forward: TypeAlias = Callable[[Received], Reply]
 """What the mock answers."""
@@ -321,6 +322,23 @@ def test_what_tells_of_the_road_fails_no_clause(reply: Reply, tmp_path: Path) ->
     with service(lambda one, forward: reply if is_meant(one) else forward(one)) as server:
         status, report, output = smoke(server.url, tmp_path, "--suite", "reads")
     assert (status, failed(report)) == (0, set()), output
+
+
+def test_a_run_that_only_reads_judges_what_is_recorded(tmp_path: Path) -> None:
+    def answer(one: Received, forward: Forward) -> Reply:
+        got = forward(one)
+        if "loadNumber=LD-1002" not in one.path or got.status != 200:
+            return got
+        load = json.loads(got.body)
+        load["totalPaid"]["Amount"] += 1
+        return Reply(200, json.dumps(load).encode(), got.headers)
+
+    with service(answer) as server:
+        (tmp_path / "loads.yaml").write_text("Invoiced: LD-1002\n")
+        arguments = ("--target", server.url, "--loads=loads.yaml", "--suite=reads", "--json=report.json")
+        ended = Shell(tmp_path)(*arguments)
+    assert ended.status == 1
+    assert failed(json.loads((tmp_path / "report.json").read_text())) == {"R7"}
 
 
 # --- reads that lag -----------------------------------------------------------------------------------
