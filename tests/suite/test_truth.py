@@ -13,12 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from click.testing import CliRunner
 
 from contract_tests.oracle.oracle import Oracle
 from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.findings import ClauseFailedError, Findings
-from contract_tests.run.cli import main
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD, payment
 from mock_server.testing import MockServer
@@ -151,8 +149,8 @@ def smoke(url: str, folder: Path, *more: str) -> tuple[int, dict[str, Any], str]
         "--target", url, "--loads", str(folder / "loads.yaml"), "--record-payments", "--suite", "smoke",
         "--json", str(folder / "r.json"), "--record", str(folder / "log.jsonl"), "--settle", "0", *more,
     ]  # fmt: skip
-    ended = CliRunner(env={"COLUMNS": "300"}).invoke(main, arguments)
-    return ended.exit_code, json.loads((folder / "r.json").read_text("utf-8")), ended.output
+    ended = Shell(folder)(*arguments)
+    return ended.status, json.loads((folder / "r.json").read_text("utf-8")), ended.out
 
 
 def failed(report: dict[str, Any]) -> set[str]:
