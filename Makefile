@@ -13,7 +13,7 @@ help:
 	@echo "make check     formatter, linter and type checker"
 	@echo "make contract  the contract suite against the mock (ARGS='--target https://...')"
 	@echo "make evaluate  the suites against the reference implementation, every seeded defect and generic mutants"
-	@echo "               of the mock; about 8 minutes on two cores (ARGS='defects --suite smoke' and so on)"
+	@echo "               of the mock; for the night (ARGS='defects --suite smoke' and so on)"
 	@echo "make bench     the figures of the README"
 
 .venv/bin/python:
