@@ -1,9 +1,11 @@
 """The command line: options -> spec, loads and settings -> a running server."""
 
+import logging
 import shlex
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
-from mock_server.serving import PortTaken, Server, listen, url_of
+from mock_server.serving import GRACE, PortTaken, Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
@@ -101,6 +103,12 @@ A fault says when it is injected and what it does, separated by commas:
     default=DEFAULT_MAX_BODY,
     type=click.IntRange(1),
     help="Longest request body in bytes; a longer one gets a 413.",
+)
+@_option(
+    "--grace",
+    default=GRACE,
+    type=click.IntRange(0),
+    help="Seconds in which requests are still answered once it is told to stop; a second signal cuts them.",
 )
 @_option(
     "--log-level",
@@ -192,6 +200,7 @@ def main(  # noqa: PLR0913 - one for each option
     no_admin: bool,
     admin_port: int | None,
     allow_hosts: tuple[str, ...],
+    grace: int,
     log_level: str,
     profile: str,
     quiet: bool,
@@ -231,23 +240,27 @@ def main(  # noqa: PLR0913 - one for each option
     def say(line: str) -> None:
         output.write(f"{line}\n")
 
+    logging.basicConfig(stream=complaints, level=log_level.upper(), format="%(levelname)s: %(message)s")
     with redirect_stderr(complaints):
         server = Server(
             sandbox.app(
                 None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
             ),
-            log_level,
             on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
-            shows_transport=sandbox.can_fail,
+            grace=grace,
         )
-        # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
-        # before it listens to them shuts it down too.
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, server.handle_exit)
+        for ending in _endings():
+            signal.signal(ending, lambda *_: server.stop())
         server.run(listeners)
-    say("Stopped.")
-    output.finish()
+    output.finish("Stopped.\n")
     complaints.finish()
+
+
+def _endings() -> Iterator[signal.Signals]:
+    yield signal.SIGINT
+    yield signal.SIGTERM
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        yield signal.SIGHUP
 
 
 def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:

@@ -97,6 +97,20 @@ class ContentTooLarge(Exception):
         super().__init__(f"The body must not be longer than {limit} bytes.")
 
 
+class HeadTooLarge(Exception):
+    """The request line and the headers, or the trailers, are longer than the server reads."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request line and the headers must not be longer than {limit} bytes.")
+
+
+class RequestTimedOut(Exception):
+    """The request did not become whole in time."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"The request was not whole within {seconds} seconds.")
+
+
 class InvalidRequest(Exception):
     """The request breaks its schema. `errors`: field -> sentences, `$` for the body as a whole.
 
@@ -134,6 +148,8 @@ ROWS: Mapping[type[Exception], Row] = {
     UnknownPath: Row(HTTPStatus.NOT_FOUND),
     MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED),
     ContentTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    HeadTooLarge: Row(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    RequestTimedOut: Row(HTTPStatus.REQUEST_TIMEOUT),
     UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 """Every error of the domain and of this module. What is not here is a defect of the server: 500."""
@@ -143,6 +159,7 @@ _RETRY_AFTER = 60
 _TITLE = {HTTPStatus.BAD_REQUEST: "One or more validation errors occurred."}
 _SECTIONS = {HTTPStatus.UNPROCESSABLE_ENTITY: "5.21", HTTPStatus.MISDIRECTED_REQUEST: "5.20"}
 """Where RFC 9110 leaves numbers out."""
+_SECTIONS_OF_RFC_6585 = {HTTPStatus.TOO_MANY_REQUESTS: 4, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: 5}
 
 
 def check_rows() -> None:
@@ -237,8 +254,8 @@ def trace_id() -> str:
 
 
 def _type(status: HTTPStatus) -> str:
-    if status is HTTPStatus.TOO_MANY_REQUESTS:  # the one that is not in RFC 9110
-        return "https://tools.ietf.org/html/rfc6585#section-4"
+    if status in _SECTIONS_OF_RFC_6585:
+        return f"https://tools.ietf.org/html/rfc6585#section-{_SECTIONS_OF_RFC_6585[status]}"
     section = f"5.{status - 399}" if status < HTTPStatus.INTERNAL_SERVER_ERROR else f"6.{status - 499}"
     section = _SECTIONS.get(status, section)
     return f"https://tools.ietf.org/html/rfc9110#section-15.{section}"

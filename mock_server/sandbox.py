@@ -97,10 +97,8 @@ class Sandbox:
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
         gates.extend(policy.gates(spec.operations))
-        self.can_fail = settings.admin or bool(settings.faults)
-        """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec) if self.can_fail else None
+        admin_api = admin_spec(spec) if settings.admin or settings.faults else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         self._api = Routes(

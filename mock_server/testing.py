@@ -19,6 +19,9 @@ from mock_server.shipped import FIXTURES, SPEC
 
 Result = TypeVar("Result")
 
+_GRACE = 2
+"""Seconds that the end of a test waits for requests that its end left behind."""
+
 __all__ = ["MockServer", "Settings"]
 
 
@@ -47,9 +50,7 @@ class MockServer:
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read, read.schema("Load"), LOAD, "Load")
         self._is_up = threading.Event()
-        self._server = Server(
-            self._sandbox.app(), on_start=self._started, shows_transport=self._sandbox.can_fail
-        )
+        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -66,7 +67,7 @@ class MockServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self._listener.close()
 

@@ -67,7 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
     | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
     | {".tokens"},
-    "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
+    "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
+    "serving": {"starlette", "uvloop", ".connection"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
@@ -160,7 +161,11 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
     }
     # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
     # statuses in the answers of a profile.
-    assert naming == {"endpoint", "problems", "decimal_json", "journal"} | {"envelope", "profiles", "wording"}
+    assert naming == {"connection", "endpoint", "problems", "decimal_json", "journal"} | {
+        "envelope",
+        "profiles",
+        "wording",
+    }
 
 
 def test_wire_names_stand_in_few_modules() -> None:

@@ -304,7 +304,6 @@ BROKEN = {
     + HEADER
     + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     "CONNECT": b"CONNECT a:1 HTTP/1.1\r\n" + HEADER + b"\r\n",
-    "a path of 100 KB": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HEADER + b"\r\n",
 }
 
 

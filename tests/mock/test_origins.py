@@ -66,12 +66,22 @@ def test_name_of_somebody_else_is_refused(host: str, team: Team) -> None:
     assert team.client.get("/api/p/v1.0/loads?loadNumber=LD-1001", headers={"Host": host}).status_code == 200
 
 
-def test_request_with_two_names_or_none_is_refused(team: Team) -> None:
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        ("1.1", "Host: localhost\r\nHost: localhost\r\n", b"400"),
+        ("1.0", "Host: localhost\r\nHost: localhost\r\n", b"400"),
+        ("1.1", "", b"400"),
+        ("1.0", "", b"403"),
+    ],
+)
+def test_request_with_two_names_or_none_is_refused(
+    version: str, hosts: str, status: bytes, team: Team
+) -> None:
     address = team.mock.url.removeprefix("http://").split(":")
-    for hosts in ("Host: localhost\r\nHost: localhost\r\n", ""):
-        with socket.create_connection((address[0], int(address[1]))) as connection:
-            connection.sendall(f"GET /_mock/health HTTP/1.1\r\n{hosts}\r\n".encode())
-            assert connection.recv(65536).startswith(b"HTTP/1.1 403 ")
+    with socket.create_connection((address[0], int(address[1]))) as connection:
+        connection.sendall(f"GET /_mock/health HTTP/{version}\r\n{hosts}\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %b " % status)
 
 
 @pytest.mark.parametrize(
