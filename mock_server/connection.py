@@ -220,7 +220,6 @@ class Connection(asyncio.Protocol):
     _quiet = 0  # bytes since the end of a head or a request, or a piece of a body
     _offer = b""  # the head of a request that offers another protocol, without the offer
     _has_begun = False
-    _arriving: Exchange | None = None
     _active: Exchange | None = None
     _task: asyncio.Task[None] | None = None
     _is_paused = False
@@ -235,6 +234,8 @@ class Connection(asyncio.Protocol):
         self._has_read = asyncio.Event()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange | Exception] = deque()
+        self._arriving = Exchange(self, {}, keeps_alive=True, expects=False)
+        self._arriving.complete()
 
     # What the event loop tells.
 
@@ -249,6 +250,8 @@ class Connection(asyncio.Protocol):
             TRANSPORT: transport,
         }
         self.shared.open.add(self)
+        if self.shared.are_ending:
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
@@ -303,8 +306,10 @@ class Connection(asyncio.Protocol):
         """Closes as soon as the response is sent that the app is at."""
         if self._active is None:
             self._transport.close()
-        elif self._transport.is_closing() and self._task is not None:  # it works for nobody
-            self._task.cancel()
+        elif self._transport.is_closing():  # the app works for nobody
+            self.cut()
+        elif self._active.is_stream:  # it may have no end
+            self._active.leave()
 
     def cut(self) -> None:
         """Closes, and cancels what the app is at: nobody is told that it failed, it may be recorded."""
@@ -331,7 +336,7 @@ class Connection(asyncio.Protocol):
     # From bytes to requests. The parser calls what starts with `on_`.
 
     def _has_enough(self) -> bool:
-        return bool(self._waiting) or (self._arriving is not None and self._arriving.backlog > _MOST_WAITING)
+        return bool(self._waiting) or self._arriving.backlog > _MOST_WAITING
 
     def _parse(self, data: bytes) -> None:
         self._quiet += len(data)
@@ -374,7 +379,7 @@ class Connection(asyncio.Protocol):
         _check(method, version, known, headers)
         if parser.should_upgrade():
             lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade"]
-            self._offer = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._url, b"".join(lines))
+            self._offer = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version.encode(), b"".join(lines))
             return
         raw_path, query = _target(self._url)
         path = raw_path.decode("latin-1")
@@ -397,11 +402,10 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         self._quiet = 0
-        if self._arriving is not None:
-            self._arriving.add(piece)
+        self._arriving.add(piece)
 
     def on_message_complete(self) -> None:
-        if self._arriving is not None and not self._offer:
+        if not self._offer:
             self._quiet = 0
             self._has_begun = False
             self._arriving.complete()
@@ -453,7 +457,7 @@ class Connection(asyncio.Protocol):
         _log.warning("A request was refused: %s", error)
         self._is_deaf = True
         arriving = self._arriving
-        if arriving is None or arriving.is_whole:
+        if arriving.is_whole:
             self._waiting.append(error)
         elif arriving is self._active:
             arriving.keeps_alive = False
@@ -497,7 +501,7 @@ class Connection(asyncio.Protocol):
         arriving, active = self._arriving, self._active
         if self._unread:
             return
-        if arriving is not None and not arriving.is_whole:
+        if not arriving.is_whole:
             if arriving in self._waiting:
                 self._waiting.remove(arriving)
             arriving.leave()

@@ -47,6 +47,11 @@ class Server:
         self._stops = 0
         self._wake: Callable[[], object] | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many are open, or closed while the app still works on a request of theirs."""
+        return len(self._shared.open)
+
     def run(self, listeners: Sequence[socket.socket]) -> None:
         """Serves until `stop` is called, in an event loop of its own."""
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
