@@ -59,10 +59,17 @@ class Shared:
         self.are_ending = False
         """Whether the response that a connection is at is its last."""
         self.open: set[Connection] = set()
+        """Those that are not closed, or at whose request the app still is."""
         self.none_is_open = asyncio.Event()
+        self.none_is_open.set()
+
+    def add(self, connection: "Connection") -> None:
+        """Counts a connection."""
+        self.open.add(connection)
+        self.none_is_open.clear()
 
     def forget(self, connection: "Connection") -> None:
-        """No longer counts a connection that is closed, and whose last request is over."""
+        """No longer counts it."""
         self.open.discard(connection)
         if not self.open:
             self.none_is_open.set()
@@ -249,7 +256,7 @@ class Connection(asyncio.Protocol):
             "server": transport.get_extra_info("sockname")[:2],
             TRANSPORT: transport,
         }
-        self.shared.open.add(self)
+        self.shared.add(self)
         if self.shared.are_ending:
             transport.close()
 
@@ -269,6 +276,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.is_full = False
         self._has_read.set()
+        self._idle_seconds = 0
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
         self.has_eof = self._is_deaf = self._is_lost = True

@@ -80,20 +80,19 @@ class Server:
         for server in servers:
             server.close()
         if self._stops == 1:
-            ends = [loop.create_task(self._finish()), loop.create_task(told.wait())]
+            self.finish()
+            ends = [loop.create_task(self._shared.none_is_open.wait()), loop.create_task(told.wait())]
             await asyncio.wait(ends, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
         for connection in tuple(self._shared.open):
             connection.cut()
         self._wake = None
         ticking.cancel()
 
-    async def _finish(self) -> None:
+    def finish(self) -> None:
+        """Closes every connection as soon as the response is sent that it is at."""
         self._shared.are_ending = True
         for connection in tuple(self._shared.open):
             connection.finish()
-        while self._shared.open:
-            self._shared.none_is_open.clear()
-            await self._shared.none_is_open.wait()
 
     async def _tick(self) -> None:
         while True:

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mock_server.documents import read_document
 from mock_server.shipped import ADMIN, SPEC
 from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, Json, json_of, payment_of
-from tests.mock.command import run, serving
+from tests.mock.command import MODULE, Running, run, serving
 
 OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
 
@@ -128,12 +129,56 @@ def test_quiet_prints_no_requests() -> None:
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_cleanly(ending: signal.Signals) -> None:
     with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as idle:
         idle.get("/")
         out, err, code = mock.end(ending)
     assert (out.splitlines()[-1], err, code) == ("Stopped.", "", 0)
+
+
+def delayed(mock: Running, seconds: int) -> socket.socket:
+    """A payment that is recorded, and whose response will be late."""
+    host, _, port = mock.url.removeprefix("http://").partition(":")
+    fault = {"operation": "recordCustomerPayment", "delay": seconds}
+    assert httpx2.post(f"{mock.url}/_mock/faults", json=fault).status_code == 200
+    body = json.dumps(payment_of("LD-1001", "R-1"))
+    head = f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\nContent-Length: {len(body)}"
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection.sendall(f"{head}\r\n\r\n{body}".encode())
+    while not json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)["payments"]:
+        pass
+    return connection
+
+
+def test_payment_that_is_being_answered_is_answered_before_the_end() -> None:
+    with serving("--port", "0", "--quiet") as mock, delayed(mock, 1) as connection:
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+        response = connection.recv(65536)
+    assert response.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in response
+
+
+@pytest.mark.parametrize(("options", "signals"), [(("--grace", "0"), 1), (("--grace", "1000"), 2)])
+def test_payment_that_takes_too_long_is_cut_and_not_told_as_a_failure(
+    options: tuple[str, ...], signals: int
+) -> None:
+    with serving("--port", "0", "--quiet", *options) as mock, delayed(mock, 1000) as connection:
+        if signals > 1:
+            mock.process.send_signal(signal.SIGTERM)
+            with suppress(ConnectionError):
+                while True:  # until it listens no more
+                    socket.create_connection(connection.getpeername()).close()
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+        with suppress(ConnectionResetError):
+            assert connection.recv(65536) == b""
+
+
+def test_hanging_up_does_not_end_what_nohup_started() -> None:
+    with serving("--port", "0", "--quiet", program=("nohup", *MODULE)) as mock:
+        mock.process.send_signal(signal.SIGHUP)
+        assert httpx2.get(mock.url).status_code == 404
+        assert mock.end(signal.SIGTERM)[0] == "Stopped.\n"
 
 
 def test_every_option_is_an_environment_variable_too(write: Write) -> None:
