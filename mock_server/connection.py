@@ -78,20 +78,14 @@ class Shared:
 class Exchange:
     """One request and its response, as ASGI has them."""
 
-    is_whole = False
-    """Whether the request has arrived to its end."""
-    has_left = False
-    """Whether nothing more can come: the client has gone, or the response is over."""
-    error: Exception | None = None
-    """Why the request can't become whole, for a client that is still there to be told."""
-    is_sent = False
-    """Whether something of the response was sent."""
-    is_over = False
-    """Whether all of it was."""
-    is_stream = False
-    """Whether nobody knows the length of the response before its end."""
+    body = b""  # what has come of it, and the app has not taken
+    is_whole = False  # whether the request has come to its end
+    error: Exception | None = None  # why it never will, for a client that is there to be told
+    has_left = False  # whether nothing more can come: the client has gone, or the response is over
+    is_sent = False  # whether something of the response was sent
+    is_over = False  # whether all of it was
+    is_stream = False  # whether nobody knows the length of the response before its end
 
-    _body = b""
     _is_taken = False
     _news: asyncio.Event | None = None
     _head = b""
@@ -101,19 +95,13 @@ class Exchange:
     def __init__(self, connection: "Connection", scope: Scope, *, keeps_alive: bool, expects: bool) -> None:
         self._connection = connection
         self.scope = scope
-        self.keeps_alive = keeps_alive
-        """Whether another request may follow."""
+        self.keeps_alive = keeps_alive  # whether another request may follow
         self._expects = expects
-
-    @property
-    def backlog(self) -> int:
-        """Bytes of the body that the app has not taken."""
-        return len(self._body)
 
     def add(self, piece: bytes) -> None:
         """A piece of the body has arrived."""
         if not self.is_over:
-            self._body += piece
+            self.body += piece
             self._wake()
 
     def complete(self) -> None:
@@ -134,7 +122,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         """The next piece of the request. After its end: waits until the client has left."""
-        while self._is_taken or not (self.is_whole or self._body):
+        while self._is_taken or not (self.is_whole or self.body):
             if self.has_left:
                 return {"type": "http.disconnect"}
             if self._expects and not self._is_taken:
@@ -145,7 +133,7 @@ class Exchange:
             self._news.clear()
             self._connection.read_on()  # which may bring it at once
             await self._news.wait()
-        body, self._body = self._body, b""
+        body, self.body = self.body, b""
         self._is_taken = self.is_whole
         return {"type": "http.request", "body": body, "more_body": not self.is_whole}
 
@@ -156,7 +144,7 @@ class Exchange:
         else:
             self._go_on(message.get("body", b""), more=message.get("more_body", False))
         if self._connection.is_full:
-            await self._connection.drained()
+            await self._connection.has_read.wait()
 
     def _begin(self, status: int, headers: Headers) -> None:
         lines = [_STATUS_LINES[status], self._connection.shared.date]
@@ -201,7 +189,7 @@ class Exchange:
         self._write(body)
         if not more:
             self.is_over = True
-            self._body = b""
+            self.body = b""
             self.leave()
 
     def _write(self, body: bytes) -> None:
@@ -218,10 +206,8 @@ class Exchange:
 class Connection(asyncio.Protocol):
     """The server's side of a connection. One of its requests at a time is in the hands of the app."""
 
-    has_eof = False
-    """Whether the client sends no more; it may still read."""
-    is_full = False
-    """Whether there is so much to read for a slow client that the app should wait."""
+    has_eof = False  # whether the client sends no more; it may still read
+    is_full = False  # whether a slow client has so much to read that the app should wait until `has_read`
 
     _unread = b""
     _quiet = 0  # bytes since the end of a head or a request, or a piece of a body
@@ -238,7 +224,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self._has_read = asyncio.Event()
+        self.has_read = asyncio.Event()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange | Exception] = deque()
         self._arriving = Exchange(self, {}, keeps_alive=True, expects=False)
@@ -266,16 +252,16 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.has_eof = True
-        self._settle()
+        self._end_input()
         return True  # it may wait for responses
 
     def pause_writing(self) -> None:
         self.is_full = True
-        self._has_read.clear()
+        self.has_read.clear()
 
     def resume_writing(self) -> None:
         self.is_full = False
-        self._has_read.set()
+        self.has_read.set()
         self._idle_seconds = 0
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
@@ -294,10 +280,6 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    async def drained(self) -> None:
-        """Returns when the client has read most of what was sent, or has gone."""
-        await self._has_read.wait()
-
     def read_on(self) -> None:
         """Parses what has come as far as there is room for it, and starts the app if it has no request."""
         while self._unread and not self._has_enough():
@@ -307,8 +289,13 @@ class Connection(asyncio.Protocol):
                 self._parse(data)
         if self._waiting and self._active is None:
             self._start(self._waiting.popleft())
-        if self._waiting or self._unread or self._is_paused or self.has_eof:
-            self._settle()
+        has_enough = bool(self._unread) or self._has_enough()
+        if has_enough != self._is_paused and not self._transport.is_closing():
+            self._is_paused = has_enough
+            if has_enough:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def finish(self) -> None:
         """Closes as soon as the response is sent that the app is at."""
@@ -344,12 +331,12 @@ class Connection(asyncio.Protocol):
     # From bytes to requests. The parser calls what starts with `on_`.
 
     def _has_enough(self) -> bool:
-        return bool(self._waiting) or self._arriving.backlog > _MOST_WAITING
+        return bool(self._waiting) or len(self._arriving.body) > _MOST_WAITING
 
     def _parse(self, data: bytes) -> None:
         self._quiet += len(data)
         try:
-            while data:
+            while True:
                 try:
                     self._parser.feed_data(data)
                     break
@@ -451,7 +438,9 @@ class Connection(asyncio.Protocol):
                 error = exchange.error or RuntimeError("The app failed.")
                 self._respond(error, is_mute=exchange.scope["method"] == "HEAD")
         elif exchange.keeps_alive and not self.shared.are_ending:
-            if self._waiting or self._unread or self._is_paused or self.has_eof:
+            if self.has_eof and not self._waiting:
+                self._transport.close()
+            else:
                 self.read_on()
         elif exchange.is_whole and not self._is_paused:
             self._transport.close()
@@ -489,34 +478,20 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         self._unread = b""
         self._idle_seconds = 0
-        if not (self.has_eof or self._transport.is_closing()):
-            self._transport.write_eof()
-        self._settle()
-
-    def _settle(self) -> None:
-        """Lets more come while there is room for it. If no more comes, ends what waits for it."""
-        has_enough = bool(self._unread) or self._has_enough()
         if self.has_eof:
-            self._end_input()
-        elif has_enough != self._is_paused and not self._transport.is_closing():
-            self._is_paused = has_enough
-            if has_enough:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+            self.read_on()
 
     def _end_input(self) -> None:
-        arriving, active = self._arriving, self._active
-        if self._unread:
-            return
-        if not arriving.is_whole:
-            if arriving in self._waiting:
-                self._waiting.remove(arriving)
-            arriving.leave()
-        if active is not None and active.is_stream:  # it would end never, or when it is written in vain
-            active.leave()
-        if active is None and not self._waiting:
+        """Ends what waits for more of the client. As long as it is not read, its end is not seen."""
+        if not self._arriving.is_whole:
+            self._arriving.leave()
+        if self._active is None:
             self._transport.close()
+        elif self._active.is_stream:  # it might end never, or when it is written in vain
+            self._active.leave()
 
 
 def _invalid(reason: str) -> InvalidRequest:

@@ -41,16 +41,11 @@ class Server:
         grace: int = GRACE,
         patience: int = PATIENCE,
     ) -> None:
-        self._shared = Shared(app, patience)
+        self.shared = Shared(app, patience)
         self._on_start = on_start
         self._grace = grace
         self._stops = 0
         self._wake: Callable[[], object] | None = None
-
-    @property
-    def connections(self) -> int:
-        """How many are open, or closed while the app still works on a request of theirs."""
-        return len(self._shared.open)
 
     def run(self, listeners: Sequence[socket.socket]) -> None:
         """Serves until `stop` is called, in an event loop of its own."""
@@ -68,7 +63,7 @@ class Server:
         loop, told = asyncio.get_running_loop(), asyncio.Event()
         self._wake = partial(loop.call_soon_threadsafe, told.set)
         servers = [
-            await loop.create_server(partial(Connection, self._shared), sock=listener, backlog=2048)
+            await loop.create_server(partial(Connection, self.shared), sock=listener, backlog=2048)
             for listener in listeners
         ]
         self.pass_a_second()
@@ -81,17 +76,17 @@ class Server:
             server.close()
         if self._stops == 1:
             self.finish()
-            ends = [loop.create_task(self._shared.none_is_open.wait()), loop.create_task(told.wait())]
+            ends = [loop.create_task(self.shared.none_is_open.wait()), loop.create_task(told.wait())]
             await asyncio.wait(ends, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
-        for connection in tuple(self._shared.open):
+        for connection in tuple(self.shared.open):
             connection.cut()
         self._wake = None
         ticking.cancel()
 
     def finish(self) -> None:
         """Closes every connection as soon as the response is sent that it is at."""
-        self._shared.are_ending = True
-        for connection in tuple(self._shared.open):
+        self.shared.are_ending = True
+        for connection in tuple(self.shared.open):
             connection.finish()
 
     async def _tick(self) -> None:
@@ -101,8 +96,8 @@ class Server:
 
     def pass_a_second(self) -> None:
         """Renews the date, and closes the connections whose clients do nothing."""
-        self._shared.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
-        for connection in tuple(self._shared.open):
+        self.shared.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        for connection in tuple(self.shared.open):
             connection.pass_a_second()
 
 

@@ -75,7 +75,7 @@ class House:
 
     def is_empty(self) -> None:
         """Returns when no connection and no task is left; else the test fails after a while."""
-        self.until(lambda: not self.server.connections and len(asyncio.all_tasks()) == self._base + 1)
+        self.until(lambda: not self.server.shared.open and len(asyncio.all_tasks()) == self._base + 1)
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Returns once something holds; fails if it never does."""
@@ -105,6 +105,8 @@ class House:
             "short": self._short,
             "long": self._long,
             "nothing": self._nothing,
+            "later": self._stream_later,
+            "fail-later": self._fail_later,
         }
         if what in {"unread", "nothing", "fail"}:
             self.seen.append((scope["path"], b""))
@@ -160,6 +162,14 @@ class House:
     async def _long(self, _receive: Receive, send: Send, _rest: str) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
         await send({"type": "http.response.body", "body": b"long"})
+
+    async def _stream_later(self, receive: Receive, send: Send, name: str) -> None:
+        await self._gates[name].wait()
+        await self._stream(receive, send, "")
+
+    async def _fail_later(self, _receive: Receive, _send: Send, name: str) -> None:
+        await self._gates[name].wait()
+        raise RuntimeError("a secret")
 
     async def _nothing(self, *_: object) -> None:
         pass

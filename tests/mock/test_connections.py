@@ -154,6 +154,17 @@ def test_request_at_the_app_ends_when_its_client_has_gone_and_others_never_begin
     assert house.done[0] == "/wait/a"
 
 
+def test_response_to_nobody_is_thrown_away(house: House) -> None:
+    wire = house.wire()
+    wire.send(get("/wait/a"))
+    house.has_seen(1)
+    wire.reset()
+    house.until(house.scopes[0]["mock.transport"].is_closing)
+    house.let("a")
+    house.is_empty()
+    assert house.done == ["/wait/a"]
+
+
 def test_injected_drop_leaves_nothing_of_what_is_behind_it() -> None:
     body = [str(payment_of("LD-1001", f"R-{n}")).replace("'", '"').encode() for n in range(3)]
     requests = [post(PAYMENTS, each, "Content-Type: application/json") for each in body]
@@ -495,7 +506,7 @@ def test_client_that_does_not_close_after_the_last_response_is_left_soon(house: 
     with house.wire() as wire:
         wire.send(b"junk\r\n\r\n")
         refused(wire.reply(), 400)
-        assert house.server.connections == 1
+        assert len(house.server.shared.open) == 1
         house.pass_seconds(2)
         house.is_empty()
 
@@ -521,6 +532,18 @@ def test_failed_app_is_a_problem_without_details(
         assert b"a secret" not in reply.body
         assert wire.is_over()
     assert path in caplog.text
+
+
+def test_failure_is_told_to_a_client_that_sends_no_more(house: House) -> None:
+    with house.wire() as wire:
+        wire.send(get("/fail-later/a"))
+        wire.send_no_more()
+        house.has_seen(1)
+        house.until(lambda: all(each.has_eof for each in house.server.shared.open))
+        house.let("a")
+        assert wire.reply().status == 500
+        assert wire.is_over()
+    house.is_empty()
 
 
 def test_response_that_fails_halfway_ends_there(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -565,6 +588,19 @@ def test_stream_ends_when_its_client_leaves(
     wire.close()
     house.is_empty()
     assert "http.disconnect" in house.done or "left" in house.done or not house.scopes
+
+
+def test_stream_that_begins_after_its_client_sends_no_more_ends_at_once(house: House) -> None:
+    with house.wire() as wire:
+        wire.send(get("/later/a"))
+        wire.send_no_more()
+        house.has_seen(1)
+        house.until(lambda: all(each.has_eof for each in house.server.shared.open))
+        house.let("a")
+        with pytest.raises(Over):
+            wire.reply()
+    house.is_empty()
+    assert house.done == ["http.disconnect", "/later/a"]
 
 
 # The end.
