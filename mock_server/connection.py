@@ -224,6 +224,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
+        self._create_task = asyncio.get_running_loop().create_task
         self.has_read = asyncio.Event()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange | Exception] = deque()
@@ -283,16 +284,19 @@ class Connection(asyncio.Protocol):
     def read_on(self) -> None:
         """Parses what has come as far as there is room for it, and starts the app if it has no request."""
         while self._unread and not self._has_enough():
-            data = self._unread[:_SLICE]
-            self._unread = self._unread[_SLICE:]
+            data, self._unread = self._unread[:_SLICE], self._unread[_SLICE:]
             if not self._is_deaf:
                 self._parse(data)
         if self._waiting and self._active is None:
             self._start(self._waiting.popleft())
-        has_enough = bool(self._unread) or self._has_enough()
-        if has_enough != self._is_paused and not self._transport.is_closing():
-            self._is_paused = has_enough
-            if has_enough:
+        if self._unread or self._is_paused or self._has_enough():
+            self._pause_or_go_on()
+
+    def _pause_or_go_on(self) -> None:
+        pauses = bool(self._unread) or self._has_enough()
+        if pauses != self._is_paused and not self._transport.is_closing():
+            self._is_paused = pauses
+            if pauses:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
@@ -411,7 +415,7 @@ class Connection(asyncio.Protocol):
     def _start(self, request: Exchange | Exception) -> None:
         if isinstance(request, Exchange):
             self._active = request
-            self._task = asyncio.get_running_loop().create_task(self._run(request))
+            self._task = self._create_task(self._run(request))
         else:
             self._respond(request)
 
@@ -438,10 +442,10 @@ class Connection(asyncio.Protocol):
                 error = exchange.error or RuntimeError("The app failed.")
                 self._respond(error, is_mute=exchange.scope["method"] == "HEAD")
         elif exchange.keeps_alive and not self.shared.are_ending:
-            if self.has_eof and not self._waiting:
-                self._transport.close()
-            else:
+            if self._waiting or self._is_paused:
                 self.read_on()
+            elif self.has_eof:
+                self._transport.close()
         elif exchange.is_whole and not self._is_paused:
             self._transport.close()
         else:
