@@ -1,4 +1,4 @@
-"""Measures the mock beside a bare ASGI function under the same uvicorn.
+"""Measures the mock beside a bare ASGI function under uvicorn.
 
 Machines are noisy, so both are measured in turns and the ratio is what counts. CPU time and memory
 are the operating system's own figures for the server process.

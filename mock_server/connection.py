@@ -241,6 +241,7 @@ class Connection(asyncio.Protocol):
             "scheme": "http",
             "root_path": "",
             "server": transport.get_extra_info("sockname")[:2],
+            "client": (transport.get_extra_info("peername") or (None,))[:2],
             TRANSPORT: transport,
         }
         self.shared.add(self)
