@@ -447,8 +447,6 @@ class Connection(asyncio.Protocol):
                 self.read_on()
             elif self.has_eof:
                 self._transport.close()
-        elif exchange.is_whole and not self._is_paused:
-            self._transport.close()
         else:
             self._linger()
 
