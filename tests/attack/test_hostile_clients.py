@@ -1,11 +1,12 @@
 """The mock under hostile clients: every response is one, in its place, and nothing is left behind.
 
-python -m tests.attack.test_hostile_clients REQUESTS SEED
+python -m tests.attack.test_hostile_clients REQUESTS
 """
 
 import asyncio
 import gc
 import json
+import logging
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -214,5 +215,6 @@ def test_attack_is_the_same_every_time() -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("mock_server").setLevel(logging.ERROR)
     SENT, GROWTH = attack(int(sys.argv[1]))
     print(f"{SENT} requests, {GROWTH:.1f} MiB more memory")  # noqa: T201 - what it is run for
