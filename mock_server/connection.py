@@ -102,21 +102,20 @@ class Exchange:
         """A piece of the body has arrived."""
         if not self.is_over:
             self.body += piece
-            self._wake()
+            if self._news is not None:
+                self._news.set()
 
     def complete(self) -> None:
         """The request has arrived to its end."""
         self.is_whole = True
-        self._wake()
+        if self._news is not None:
+            self._news.set()
 
     def leave(self, error: Exception | None = None) -> None:
         """Nothing more can come."""
         if not self.has_left:
             self.error = error
         self.has_left = True
-        self._wake()
-
-    def _wake(self) -> None:
         if self._news is not None:
             self._news.set()
 

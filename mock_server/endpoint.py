@@ -21,7 +21,7 @@ from mock_server.problems import (
 )
 from mock_server.responses import compile_response
 from mock_server.schemas import WHOLE_BODY
-from mock_server.spec import FORM, Operation, Place, Spec
+from mock_server.spec import FORM, Operation, Spec
 from mock_server.trace import ClientGone, Headers, Response, Trace
 
 _log = logging.getLogger(__name__)
@@ -125,14 +125,13 @@ class OperationEndpoint:
         self._read_json = policy.reader(spec, operation)
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
-        self._subject = operation.subject
         self._max_body = max_body
 
     async def succeed(self, trace: Trace, receive: Receive) -> Response:
         """A 200, or what is wrong with the request is raised."""
         operation = self.operation
         if operation.query_names:
-            self._parse_query(trace)
+            trace.query = operation.query_in(trace.scope["query_string"])
             if errors := operation.query.errors(trace.query):
                 raise InvalidRequest(errors)
         if operation.body is not None:
@@ -198,19 +197,14 @@ class OperationEndpoint:
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""
         if self.operation.query_names:
-            self._parse_query(trace)
+            trace.query = self.operation.query_in(trace.scope["query_string"])
         if self.operation.body is not None:
             self._parse_body(trace, body)
-
-    def _parse_query(self, trace: Trace) -> None:
-        trace.query = self.operation.query_in(trace.scope["query_string"])
-        self._note_subject(trace)
 
     def _parse_body(self, trace: Trace, body: bytes) -> None:
         is_form = self._takes_forms and _is_form(trace.scope["headers"])
         trace.document = _form_in(body) if is_form else self._json_in(body)
         trace.parsed = True
-        self._note_subject(trace)
 
     def _json_in(self, body: bytes) -> object:
         try:
@@ -222,19 +216,8 @@ class OperationEndpoint:
                 {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
             ) from error
 
-    def _note_subject(self, trace: Trace) -> None:
-        load, reference = self._subject
-        trace.load, trace.reference = _found(load, trace), _found(reference, trace)
-
 
 Endpoint = OperationEndpoint | NoOperation
-
-
-def _found(place: Place | None, trace: Trace) -> object:
-    if place is None:
-        return None
-    fields = trace.query if place.part == "query" else trace.document
-    return fields.get(place.name) if isinstance(fields, dict) else None
 
 
 def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:
