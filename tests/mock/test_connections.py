@@ -334,6 +334,7 @@ INVALID = {
     "line feeds alone": b"GET /1 HTTP/1.1\nHost: x\n\n",
     "a space in the target": get("/1 /2"),
     "a target without a slash": get("1"),
+    "a target that is no URL": get("http://x%api/"),
     "a method in lowercase": get("/1", method="get"),
     "CONNECT": get("x:80", method="CONNECT"),
     "HTTP/2": get("/1", version="2.0"),
@@ -472,6 +473,11 @@ def test_time_of_the_app_is_not_that_of_the_client(house: House) -> None:
         assert wire.reply().body == b"/1 body"
 
 
+def unread(house: House) -> int:
+    """Bytes that wait until the first client reads."""
+    return int(house.scopes[0]["mock.transport"].get_write_buffer_size())
+
+
 def test_client_that_reads_nothing_is_left_after_a_while_and_one_that_reads_a_little_is_not(
     house: House,
 ) -> None:
@@ -509,6 +515,17 @@ def test_client_that_does_not_close_after_the_last_response_is_left_soon(house: 
         assert len(house.server.shared.open) == 1
         house.pass_seconds(2)
         house.is_empty()
+
+
+def test_last_response_waits_for_a_slow_client(house: House) -> None:
+    with house.wire() as wire:
+        wire.send(get("/large/1", "Connection: close") + b"and more" * 1000)
+        house.has_seen(1)
+        house.until(lambda: "/large/1" in house.done or bool(unread(house)))
+        house.pass_seconds(PATIENCE - 1)
+        assert len(wire.reply().body) == LARGE
+        assert wire.is_over()
+    house.is_empty()
 
 
 def test_server_counts_the_seconds_itself() -> None:
