@@ -7,8 +7,8 @@ another protocol. To change these took half as much code, on top of private part
 llhttp (httptools) finds the parts of a request. It refuses what two readers could understand in two ways: two
 lengths, a length and chunks, folded headers, lines that do not end in CR LF.
 
-The requests of a connection go to the app one by one, each in a task of its own. To run the app at once, up to
-its first wait, would save the task, but costs more: then the responses leave one by one, not in turns.
+The requests of a connection go to the app one by one, each in a task of its own. To run the app at once, up
+to its first wait, would save the task, but costs more: then responses leave one by one, not in turns.
 """
 
 import asyncio
