@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from mock_server.clock import Clock
@@ -96,6 +95,11 @@ def _unknown_path(_trace: Trace) -> UnknownPath:
     return UnknownPath("There is no such path, or not in this version of the API.")
 
 
+def _parameter(match: re.Match[str]) -> str:
+    is_at_end = match[2] is not None
+    return f"(?P<{match[1]}>{'.*' if is_at_end else '[^/]+'})"
+
+
 class _Path:
     """A path of the document, in any case (A5). It matches only with parameters that the document allows."""
 
@@ -113,9 +117,9 @@ class _Path:
             operations,
         )
         # A parameter at the end takes the rest of the path: a load number may have slashes.
-        pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
+        pattern = re.sub(r"\\\{(\w+)\\\}(\Z)?", _parameter, re.escape(path))
         # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
-        self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
+        self._pattern = re.compile(rf"{pattern}\Z", re.IGNORECASE | re.ASCII)
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:

@@ -1,6 +1,7 @@
 """Connections: what a client of bytes sees of the server, whatever it sends, and what is left behind."""
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from contextlib import suppress
 import pytest
 import uvloop
 
-from mock_server.connection import MOST_HEAD
+from mock_server.connection import MOST_HEAD, Exchange
 from mock_server.serving import PATIENCE
 from mock_server.testing import MockServer
 from tests.mock.api import PAYMENTS, checked_problem, payment_of
@@ -89,6 +90,7 @@ def test_requests_behind_a_slow_one_are_not_read_without_end(house: House) -> No
         wire.socket.settimeout(0.5)
         with pytest.raises(TimeoutError):  # what the system keeps for both sides is full
             wire.send(*[get("/x") * 2000] * 1000)
+        assert sum(isinstance(each, Exchange) for each in gc.get_objects()) < 1000
         house.let("a")
         wire.socket.settimeout(20)
         assert [wire.reply().body for _ in range(500)] == [b"a", *[b"/x "] * 499]
