@@ -657,15 +657,16 @@ def test_what_takes_longer_than_the_grace_is_cut_and_never_told_as_a_failure(sto
         assert not house.thread.is_alive()
 
 
-def test_nothing_waits_for_a_request_whose_client_has_gone(house: House) -> None:
-    wire = house.wire()
-    wire.send(get("/wait/a"))
-    house.has_seen(1)
-    wire.reset()
-    house.until(house.scopes[0]["mock.transport"].is_closing)
-    house.server.stop()
-    house.thread.join(20)
-    assert not house.thread.is_alive()
+def test_nothing_waits_for_a_request_whose_client_has_gone() -> None:
+    with House(uvloop.new_event_loop, grace=1000) as house:
+        wire = house.wire()
+        wire.send(get("/wait/a"))
+        house.has_seen(1)
+        wire.reset()
+        house.until(house.scopes[0]["mock.transport"].is_closing)
+        house.server.stop()
+        house.thread.join(20)
+        assert not house.thread.is_alive()
 
 
 def test_connection_that_is_made_after_the_end_began_is_closed(house: House) -> None:
