@@ -272,12 +272,13 @@ def test_http_1_0_ends_unless_it_asks_to_go_on(house: House) -> None:
         assert wire.is_over()
 
 
-def test_nothing_is_read_after_the_last_request(house: House) -> None:
+def test_nothing_is_read_after_the_last_request(house: House, caplog: pytest.LogCaptureFixture) -> None:
     with house.wire() as wire:
         wire.send(get("/1", "Connection: close") + get("/2") + b"junk")
         assert wire.reply().is_last
         assert wire.is_over()
     assert [path for path, _ in house.seen] == ["/1"]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(("method", "path"), [("HEAD", "/1"), ("GET", "/status/204"), ("GET", "/status/304")])
