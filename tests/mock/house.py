@@ -23,7 +23,7 @@ class House:
         self.done: list[str] = []
         self.scopes: list[Scope] = []
         self.most_at_once = 0
-        self.server = Server(self._app, self._started, **options)
+        self.server = Server(self.app, self._started, **options)
         self._new_loop = new_loop
         self._is_up = threading.Event()
 
@@ -91,7 +91,8 @@ class House:
         for _ in range(count):
             self.do(self.server.pass_a_second)
 
-    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Does what the path says."""
         self.scopes.append(scope)
         _, what, rest = f"{scope['path']}//".split("/", 2)
         own: dict[str, Callable[[Receive, Send, str], Coroutine[Any, Any, None]]] = {
@@ -105,10 +106,11 @@ class House:
             "short": self._short,
             "long": self._long,
             "nothing": self._nothing,
+            "unread-later": self._unread_later,
             "later": self._stream_later,
             "fail-later": self._fail_later,
         }
-        if what in {"unread", "nothing", "fail"}:
+        if what in {"unread", "unread-later", "nothing", "fail"}:
             self.seen.append((scope["path"], b""))
         else:
             body = await _body(receive)
@@ -139,6 +141,10 @@ class House:
         await send({"type": "http.response.body", "body": b""})
 
     async def _unread(self, _receive: Receive, send: Send, _rest: str) -> None:
+        await _respond(send, b"unread")
+
+    async def _unread_later(self, _receive: Receive, send: Send, name: str) -> None:
+        await self._gates[name].wait()
         await _respond(send, b"unread")
 
     async def _status(self, _receive: Receive, send: Send, status: str) -> None:

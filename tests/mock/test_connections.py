@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 import uvloop
 
-from mock_server.connection import MOST_HEAD, Exchange
+from mock_server.connection import MOST_HEAD, Connection, Exchange, Shared
 from mock_server.serving import PATIENCE
 from mock_server.testing import MockServer
 from tests.mock.api import PAYMENTS, checked_problem, payment_of
@@ -262,6 +262,20 @@ def test_body_that_the_app_does_not_want_is_passed_over(house: House) -> None:
         assert wire.reply().body == b"/1 "
 
 
+def test_body_that_the_app_does_not_want_for_long_is_passed_over(house: House) -> None:
+    piece = b"x" * 8000
+    with house.wire() as wire, house.wire() as other:
+        wire.send(post("/unread-later/a", piece * 30)[: -len(piece) * 30])
+        for _ in range(20):
+            wire.send(piece)
+            other.send(get("/other"))  # by then the piece has arrived
+            other.reply()
+        house.let("a")
+        assert wire.reply().body == b"unread"
+        wire.send(piece * 10 + get("/1"))
+        assert wire.reply().body == b"/1 "
+
+
 def test_http_1_0_ends_unless_it_asks_to_go_on(house: House) -> None:
     with house.wire() as wire:
         for _ in range(2):
@@ -476,11 +490,6 @@ def test_time_of_the_app_is_not_that_of_the_client(house: House) -> None:
         assert wire.reply().body == b"/1 body"
 
 
-def unread(house: House) -> int:
-    """Bytes that wait until the first client reads."""
-    return int(house.scopes[0]["mock.transport"].get_write_buffer_size())
-
-
 def test_client_that_reads_nothing_is_left_after_a_while_and_one_that_reads_a_little_is_not(
     house: House,
 ) -> None:
@@ -520,15 +529,57 @@ def test_client_that_does_not_close_after_the_last_response_is_left_soon(house: 
         house.is_empty()
 
 
-def test_last_response_waits_for_a_slow_client(house: House) -> None:
-    with house.wire() as wire:
-        wire.send(get("/large/1", "Connection: close") + b"and more" * 1000)
-        house.has_seen(1)
-        house.until(lambda: "/large/1" in house.done or bool(unread(house)))
-        house.pass_seconds(PATIENCE - 1)
-        assert len(wire.reply().body) == LARGE
-        assert wire.is_over()
-    house.is_empty()
+class SlowClient(asyncio.Transport):
+    """What the event loop has of a client that reads as much as a test says."""
+
+    unread = 0
+    is_left = False
+
+    def get_extra_info(self, name: str, default: object = None) -> object:  # noqa: ARG002 - the interface
+        return ("127.0.0.1", 1)
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def is_closing(self) -> bool:
+        return self.is_left
+
+    def write(self, data: object) -> None:
+        assert data
+
+    def write_eof(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.is_left = True
+
+
+def pass_seconds(connection: Connection, count: int) -> None:
+    for _ in range(count):
+        connection.pass_a_second()
+
+
+@pytest.mark.parametrize("request_", [b"", b"junk\r\n\r\n"])
+def test_client_that_reads_something_may_take_its_time(request_: bytes) -> None:
+    """Be it the last response or not, and even if more comes than it reads."""
+
+    async def follow() -> None:
+        client = SlowClient()
+        connection = Connection(Shared(House(uvloop.new_event_loop).app, PATIENCE))
+        connection.connection_made(client)
+        client.unread = 1000
+        connection.data_received(request_)
+        pass_seconds(connection, PATIENCE - 1)
+        connection.resume_writing()
+        client.unread = 5000
+        pass_seconds(connection, PATIENCE - 1)
+        client.unread = 4000
+        pass_seconds(connection, PATIENCE)
+        assert not client.is_left
+        pass_seconds(connection, 1)
+        assert client.is_left
+
+    asyncio.run(follow())
 
 
 def test_server_counts_the_seconds_itself() -> None:
