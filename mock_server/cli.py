@@ -259,7 +259,8 @@ def main(  # noqa: PLR0913 - one for each option
 def _endings() -> Iterator[signal.Signals]:
     yield signal.SIGINT
     yield signal.SIGTERM
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+    # Windows has none, and nohup has it ignored.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         yield signal.SIGHUP
 
 
