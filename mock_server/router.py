@@ -162,12 +162,11 @@ class Router:
     def _find(
         self, method: str, path: str, server: tuple[str, int]
     ) -> tuple[Routes, Endpoint, Mapping[str, str]]:
-        routes = self._api
-        if self._admin is not None and self._is_admin(path, server):
-            routes = self._admin
+        routes = self._admin if self._admin is not None and self.is_admin(path, server) else self._api
         return routes, *routes.find(method, path)
 
-    def _is_admin(self, path: str, server: tuple[str, int]) -> bool:
+    def is_admin(self, path: str, server: tuple[str, int]) -> bool:
+        """Whether a request to an address is one to the admin API, if there is one."""
         if self._admin_port is None:
             return path.startswith(ADMIN_PREFIX)
         return server[1] == self._admin_port

@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "output": set(),
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
+    "cors": {"starlette", ".router"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
@@ -64,7 +65,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
-    "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
+    "sandbox": {
+        "starlette",
+        ".admin",
+        ".cors",
+        ".clock",
+        ".domain",
+        ".endpoint",
+        ".faults",
+        ".journal",
+        ".ledger",
+        ".limits",
+    }
     | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
     | {".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
@@ -75,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         ".opening",
         ".output",
+        ".problems",
         ".profiles",
         ".revisions",
         ".router",
