@@ -299,7 +299,7 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
 
 
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
-    lines = []
+    lines = [f"OpenAPI document: {urls[0]}/openapi.json, or .yaml"]
     if settings.admin:
         lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
         if settings.admin_key is not None:

@@ -15,6 +15,7 @@ from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
+from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
@@ -135,14 +136,18 @@ class Sandbox:
                 max_body,
                 gates=_admin_gates(settings),
             )
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self._watchers = [self._api.watchers, self._document.watchers]
+        if self._admin_routes is not None:
+            self._watchers.append(self._admin_routes.watchers)
         self._open = _cors(settings.cors, spec) if settings.cors else None
 
     def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> ASGIApp:
         """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
         if watch is not None:
-            for routes in filter(None, (self._api, self._admin_routes)):
-                routes.watchers.append(watch)
-        router = Router(self.clock, self._api, self._admin_routes, admin_port)
+            for watchers in self._watchers:
+                watchers.append(watch)
+        router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
         return router if self._open is None else self._open(router)
 
 

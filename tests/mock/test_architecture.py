@@ -56,12 +56,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "output": set(),
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "cors": {"starlette", ".router"},
+    "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".policy", ".problems", ".spec"}
-    | {".trace"},
+    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    | {".problems", ".spec", ".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
@@ -77,7 +78,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".ledger",
         ".limits",
     }
-    | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
+    | {
+        ".openapi",
+        ".origins",
+        ".policy",
+        ".problems",
+        ".profiles",
+        ".rates",
+        ".revisions",
+        ".router",
+        ".spec",
+    }
     | {".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
