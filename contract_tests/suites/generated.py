@@ -60,9 +60,10 @@ def document(revision: Revision = PAGE) -> dict[str, Document]:
             load[name] = {"type": ["array", "null"], "items": {"type": "object"}}
     for name in [name for name in load if name.endswith("At")]:
         load[name] = {"type": "string" if name == "CreatedAt" else ["string", "null"]}
-    payment = _at(read, "components", "schemas", "CustomerPayment")
-    payment["required"] = [name for name in PAYMENT_FIELDS if name not in TEXT_FIELDS]
-    _at(payment, "properties")["PaymentDate"] = {"type": "string"}
+    if revision == PAGE:
+        payment = _at(read, "components", "schemas", "CustomerPayment")
+        payment["required"] = [name for name in PAYMENT_FIELDS if name not in TEXT_FIELDS]
+        _at(payment, "properties")["PaymentDate"] = {"type": "string"}
     return read
 
 
