@@ -232,9 +232,9 @@ class Spec:
             method=method.upper(),
             path=path,
             path_parameters=self.checker(_object_of(in_path)),
-            query=self.checker(self._needing(() if bodies else wanted, _object_of(in_query)), "query"),
+            query=self.checker(self._needing(() if bodies else wanted, _object_of(in_query), where), "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
-            body=self.checker(self._needing(wanted, in_body)) if bodies else None,
+            body=self.checker(self._needing(wanted, in_body, where)) if bodies else None,
             body_schema=in_body,
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
@@ -254,11 +254,14 @@ class Spec:
             subject=self._subject(node, where, bodies, in_query),
         )
 
-    def _needing(self, names: Collection[str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _needing(self, names: Collection[str], schema: Mapping[str, Any], where: str) -> Mapping[str, Any]:
         """The schema, with one of these fields needed that is neither null nor empty."""
         if not names:
             return schema
         whole = self.resolve(schema)
+        for name in names:
+            if name not in whole["properties"]:
+                raise SpecError(f"{self.name}: {where} has no {name} for its x-at-least-one-of")
         branches = [
             {"required": [name], "properties": {name: _not_empty(self.resolve(whole["properties"][name]))}}
             for name in names

@@ -197,6 +197,14 @@ def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
             [((*SUBJECT, "load"), "$request.body#/LoadNumbr")],
             f"POST {PATH} has no $request.body#/LoadNumbr for the load of its x-subject",
         ),
+        (
+            [(("paths", "/api/p/v{version}/loads", "get", "x-at-least-one-of"), ["id", "number"])],
+            "GET /api/p/v{version}/loads has no number for its x-at-least-one-of",
+        ),
+        (
+            [(("paths", "/api/p/v{version}/loads/search", "post", "x-at-least-one-of"), ["Statuses"])],
+            "POST /api/p/v{version}/loads/search has no Statuses for its x-at-least-one-of",
+        ),
         ([((*SUBJECT, "reference"), "LoadNumber")], "has no LoadNumber for the reference of its x-subject"),
         ([((*SUBJECT, "payer"), "$request.body#/Note")], "Note for the payer of its x-subject"),
         ([((*SCHEMAS, "Load"), GONE), (("paths",), {})], "spec has no schema Load"),
