@@ -96,8 +96,8 @@ class Api:
         known, earlier = self._views.get(number), self._pending.pop(number, [])
         exchange = (None if key else self._reads.pop(number, None)) or self._read_until_it_shows(number, *key)
         verdict, view = self.oracle.judge_read(exchange, known, earlier)
-        # What another key does not find is still there by its number.
-        self._views[number] = known if view is None and key else view
+        if view is not None or not key:  # what another key does not find is still there by its number
+            self._views[number] = view
         self._last_reads[number] = exchange
         if view is not None:
             self.oracle.see(view)
@@ -260,7 +260,8 @@ class Api:
     def _looked_at(self, number: str, *key: str) -> LoadView:
         exchange = self.send_unjudged(read_request((key[0], key[1]) if key else ("loadNumber", number)))
         verdict, view = self.oracle.judge_read(exchange, None)
-        self._views[number] = view
+        if view is not None or not key:  # what another key does not find is still there by its number
+            self._views[number] = view
         self._last_reads[number] = exchange
         self.take(verdict)
         if view is None or view.number != number:
