@@ -55,17 +55,40 @@ MAY_IMPORT: dict[str, set[str]] = {
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "output": set(),
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
+    "cors": {"starlette", ".router"},
+    "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".policy", ".problems", ".spec"}
-    | {".trace"},
+    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    | {".problems", ".spec", ".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
-    "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
-    | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
+    "sandbox": {
+        "starlette",
+        ".admin",
+        ".cors",
+        ".clock",
+        ".domain",
+        ".endpoint",
+        ".faults",
+        ".journal",
+        ".ledger",
+        ".limits",
+    }
+    | {
+        ".openapi",
+        ".origins",
+        ".policy",
+        ".problems",
+        ".profiles",
+        ".rates",
+        ".revisions",
+        ".router",
+        ".spec",
+    }
     | {".tokens"},
     "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
@@ -75,6 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         ".opening",
         ".output",
+        ".problems",
         ".profiles",
         ".revisions",
         ".router",
