@@ -102,7 +102,7 @@ def expect(model: Model, attempt: Attempt, load: LoadBefore, doubts: Iterable[Do
         load,
         _kind_of(attempt, model),
         attempt.reasons + load.reasons,
-        frozenset({*attempt.doubts, *doubts, *_doubts_about(attempt, load.view)}),
+        frozenset({*attempt.doubts, *doubts, *_doubts_about(attempt, load.view), *_known(attempt, model)}),
     )
 
 
@@ -116,6 +116,13 @@ def _doubts_about(attempt: Attempt, before: LoadView | None) -> set[Doubt]:
     if before and attempt.amount is not None and _overpays(attempt.amount, before):
         doubts.add(Doubt.OVERPAYMENT)
     return doubts
+
+
+def _known(attempt: Attempt, model: Model) -> set[Doubt]:
+    """Whether the invoice is known to be another load's (A19)."""
+    invoice = attempt.text("InvoiceNumber")
+    elsewhere = invoice and attempt.load is not None and model.has_invoice_elsewhere(attempt.load, invoice)
+    return {Doubt.INVOICE_OF_ANOTHER_LOAD} if elsewhere else set()
 
 
 def _overpays(amount: Decimal, before: LoadView) -> bool:
