@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mock_server.decimal_json import NotJson, decode
-from mock_server.lenient_json import (
+from mock_server.answers.lenient_json import (
     COMMENTS,
     INVALID_UTF_8,
     LEADING_DOTS,
@@ -26,11 +25,12 @@ from mock_server.lenient_json import (
     UTF_16,
     strict_json,
 )
+from mock_server.answers.wording import Wording
+from mock_server.decimal_json import NotJson, decode
 from mock_server.policy import DEFAULT_POLICY, policy_named
 from mock_server.profiles import Question, choose, read_profile, read_questions
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
-from mock_server.wording import Wording
 from tests.mock.api import PAYMENTS, SEARCH, json_of
 from tests.mock.command import serving
 from tests.mock.probes import PROBES, Probe, shown

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
 
+from mock_server.answers.envelope import ACCEPTED, refusal
 from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
-from mock_server.envelope import ACCEPTED, refusal
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
