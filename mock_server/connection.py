@@ -322,7 +322,7 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = self._idle_seconds + 1 if (unsent or sends_late) and not reads else 0
         if self._idle_seconds < (_LINGER if self._lingers and not unsent else self.shared.patience):
             return
-        if unsent or self._lingers:
+        if unsent or self._lingers or self._transport.is_closing():
             self._transport.abort()
         elif self._has_begun:
             self._refuse(RequestTimedOut(self.shared.patience))
@@ -480,7 +480,7 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = 0
         if self.has_eof:
             self._transport.close()
-        elif not self._transport.is_closing():
+        else:
             self._transport.write_eof()
             self.read_on()
 

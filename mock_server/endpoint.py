@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BODY = 1024 * 1024
 
-_OK = HTTPStatus.OK.value
+OK = HTTPStatus.OK.value
 _OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
 Check = Callable[[Scope], None]
@@ -42,12 +42,29 @@ class Gate(Protocol):
         """The check for one operation, None for no check; of None, for a request that has no operation."""
 
 
+class Endpoint(Protocol):
+    """What serves the requests of one path and method; `operation` is None if no operation has them."""
+
+    @property
+    def operation(self) -> Operation | None: ...
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What a request must pass before anything else is looked at."""
+
+    async def succeed(self, trace: Trace, receive: Receive) -> Response:
+        """The response if all is well; else what is wrong is raised. ClientGone."""
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+
+
 def checks_of(gates: Sequence[Gate], operation: Operation | None) -> list[Check]:
     """What a request must pass, in the order of the gates."""
     return [check for gate in gates if (check := gate.check_for(operation)) is not None]
 
 
-async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send) -> None:
+async def serve(endpoint: Endpoint, trace: Trace, receive: Receive, send: Send) -> None:
     """Responds to a request. ClientGone."""
     status, headers, body = await response_of(endpoint, trace, receive)
     trace.status, trace.response = status, body
@@ -56,7 +73,7 @@ async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send
     await send({"type": "http.response.body", "body": body})
 
 
-async def response_of(endpoint: "Endpoint", trace: Trace, receive: Receive) -> Response:
+async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Response:
     """The response to a request; whatever is raised on the way becomes a problem. ClientGone."""
     try:
         for check in endpoint.checks:
@@ -152,7 +169,7 @@ class OperationEndpoint:
         return self._success(await self._handle(ValidRequest(trace.document, trace.query, trace.path)))
 
     def _success(self, result: object) -> Response:
-        return Response(_OK, self._headers, encode(self._write(result)))
+        return Response(OK, self._headers, encode(self._write(result)))
 
     async def _body_first(self, error: Exception, trace: Trace, receive: Receive) -> Exception:
         if self._status_of_body_first is None:
@@ -215,9 +232,6 @@ class OperationEndpoint:
             raise InvalidRequest(
                 {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
             ) from error
-
-
-Endpoint = OperationEndpoint | NoOperation
 
 
 def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:

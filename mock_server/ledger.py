@@ -37,6 +37,9 @@ class LoadFilter:
 class Ledger(Protocol):
     """Keeps loads. Asynchronous, because a database will keep them too."""
 
+    on_reset: list[Callable[[], object]]
+    """Called after a reset, by which what else remembers the loads forgets them."""
+
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
     ) -> Load:
@@ -80,6 +83,7 @@ class MemoryLedger:
         self._opening = {load.number: load for load in loads}
         self._clock = clock
         self._terms = terms
+        self.on_reset: list[Callable[[], object]] = []
         self._open()
 
     def _open(self) -> None:
@@ -160,6 +164,8 @@ class MemoryLedger:
 
     async def reset(self) -> None:
         self._open()
+        for forget in self.on_reset:
+            forget()
 
     async def count(self) -> int:
         return len(self._loads)

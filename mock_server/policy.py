@@ -21,7 +21,7 @@ from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
 if TYPE_CHECKING:  # for other answers than the defaults
-    from mock_server.envelope import Envelope
+    from mock_server.answers.envelope import Envelope
 
 Handlers = Mapping[str, Handler[Any]]
 Read = Callable[[bytes], object]
@@ -109,7 +109,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     """The policy that gives the `chosen` answers, and else the defaults."""
     if not chosen:
         return DEFAULT_POLICY
-    from mock_server import courses, envelope, reading, terms, wording  # noqa: PLC0415 - for other answers only
+    from mock_server.answers import courses, envelope, reading, terms, wording  # noqa: PLC0415 - for others
 
     made_terms = terms.terms_of(chosen)
     ways: Mapping[str, tuple[Collection[str], object]] = {

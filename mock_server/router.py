@@ -12,6 +12,7 @@ from mock_server.clock import Clock
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
 from mock_server.handlers import Handler
+from mock_server.openapi import DocumentRoutes
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.spec import Operation, Spec, SpecError
@@ -64,6 +65,10 @@ class Routes:
                 for path, those in operations.items()
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
+
+    def has_path(self, path: str) -> bool:
+        """Whether an operation has this path, with whatever method."""
+        return any(each.parameters_in(path) is not None for each in self._paths)
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
@@ -134,16 +139,23 @@ class _Path:
 class Router:
     """The ASGI app: serves the API and, if there is one, the admin API beside it.
 
-    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own.
+    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own. `document`
+    serves the document of the API.
     """
 
     def __init__(
-        self, clock: Clock, api: Routes, admin: Routes | None = None, admin_port: int | None = None
+        self,
+        clock: Clock,
+        api: Routes,
+        admin: Routes | None = None,
+        admin_port: int | None = None,
+        document: DocumentRoutes | None = None,
     ) -> None:
         self._now = clock.seconds
         self._api = api
         self._admin = admin
         self._admin_port = admin_port
+        self._document = document
         # The same few paths come again and again.
         self._found = lru_cache(maxsize=64)(self._find)
 
@@ -165,13 +177,16 @@ class Router:
 
     def _find(
         self, method: str, path: str, server: tuple[str, int]
-    ) -> tuple[Routes, Endpoint, Mapping[str, str]]:
-        routes = self._api
-        if self._admin is not None and self._is_admin(path, server):
+    ) -> tuple[Routes | DocumentRoutes, Endpoint, Mapping[str, str]]:
+        routes: Routes | DocumentRoutes = self._api
+        if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
+        elif self._document is not None and path in self._document.paths:
+            routes = self._document
         return routes, *routes.find(method, path)
 
-    def _is_admin(self, path: str, server: tuple[str, int]) -> bool:
+    def is_admin(self, path: str, server: tuple[str, int]) -> bool:
+        """Whether a request to an address is one to the admin API, if there is one."""
         if self._admin_port is None:
             return path.startswith(ADMIN_PREFIX)
         return server[1] == self._admin_port

@@ -32,6 +32,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {"date-time": is_instant}
 
 WHOLE_BODY = "$"
 _MOST_ERRORS = 100
+_MOST_NAMES = 100
 
 _TYPES = {"array": "an array", "boolean": "true or false", "integer": "an integer", "number": "a number"} | {
     "object": "an object",
@@ -78,7 +79,11 @@ class Checker:
         if kind.name == "anyOf":
             yield from self._of_branches(kind.value, path, document)
         elif kind.name == "required":
-            yield _dotted([*path, kind.value]), _required(kind.value)
+            field = _dotted([*path, kind.value])
+            yield field, _required(kind.value)
+            # Where other names are refused, that refusal says which one was meant.
+            if _value_at(self._schema, list(error.schema_path[:-1])).get("additionalProperties") is not False:
+                yield from ((field, told) for told in _in_other_case([kind.value], path, document))
         elif kind.name == "additionalProperties":
             allowed = _value_at(self._schema, list(error.schema_path[:-1]))["properties"]
             for name in kind.as_dict()["unexpected"]:
@@ -94,7 +99,9 @@ class Checker:
         # Either "one of these fields", or "this or null": then the branch that is not null counts.
         wanted = [_field_wanted(errors[0], path) for errors in branches]
         if None not in wanted:
-            yield _dotted(path), f"At least one of {', '.join(map(str, wanted))} is required."
+            names = [str(name) for name in wanted]
+            yield _dotted(path), f"At least one of {', '.join(names)} is required."
+            yield from ((_dotted(path), told) for told in _in_other_case(names, path, document))
             return
         relevant = [
             errors for errors in branches if (errors[0].kind.name, errors[0].kind.value) != ("type", ["null"])
@@ -106,6 +113,20 @@ class Checker:
 def _field_wanted(error: jsonschema_rs.ValidationError, path: list[str | int]) -> str | int | None:
     below = list(error.instance_path)[len(path) :]
     return str(error.kind.value) if error.kind.name == "required" and not below else next(iter(below), None)
+
+
+def _in_other_case(wanted: Collection[str], path: list[str | int], document: object) -> Iterator[str]:
+    """What to do about wanted names that were sent in another case (A18), if any were."""
+    lower = {name.lower() for name in wanted}
+    # A name that is found is as short as the one that is wanted. Who sends names without end is not helped.
+    names = islice(_value_at(document, path), _MOST_NAMES)
+    if sent := ", ".join(
+        [name for name in names if name not in wanted and name.lower() in lower][: len(wanted)]
+    ):
+        yield (
+            f"You sent {sent}; names are case-sensitive here (assumption A18). "
+            "--profile newtonsoft takes any case."
+        )
 
 
 def _dotted(path: list[str | int]) -> str:

@@ -1,7 +1,7 @@
 """openapi.yaml -> operations: what the server serves, checks and responds."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -223,8 +223,7 @@ class Spec:
             self._refuse_unknown_keywords(schema, where, frozenset())
         in_query = [parameter for parameter in parameters if parameter["in"] == "query"]
         in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
-        one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
-        query = _object_of(in_query) | (one_of if one_of["anyOf"] else {})
+        in_body, wanted = bodies[0] if bodies else {}, node.get("x-at-least-one-of", ())
         examples = [
             example["value"] for media in content.values() for example in media.get("examples", {}).values()
         ]
@@ -233,10 +232,10 @@ class Spec:
             method=method.upper(),
             path=path,
             path_parameters=self.checker(_object_of(in_path)),
-            query=self.checker(query, "query"),
+            query=self.checker(self._needing(() if bodies else wanted, _object_of(in_query), where), "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
-            body=self.checker(bodies[0]) if bodies else None,
-            body_schema=bodies[0] if bodies else {},
+            body=self.checker(self._needing(wanted, in_body, where)) if bodies else None,
+            body_schema=in_body,
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
             example_path=re.sub(
@@ -254,6 +253,20 @@ class Spec:
             rate_limit=node.get("x-rate-limit"),
             subject=self._subject(node, where, bodies, in_query),
         )
+
+    def _needing(self, names: Collection[str], schema: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """The schema, with one of these fields needed that is neither null nor empty."""
+        if not names:
+            return schema
+        whole = self.resolve(schema)
+        for name in names:
+            if name not in whole["properties"]:
+                raise SpecError(f"{self.name}: {where} has no {name} for its x-at-least-one-of")
+        branches = [
+            {"required": [name], "properties": {name: _not_empty(self.resolve(whole["properties"][name]))}}
+            for name in names
+        ]
+        return {**whole, "anyOf": branches}
 
     def _subject(
         self,
@@ -297,6 +310,11 @@ class Spec:
         for inner in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
             if isinstance(inner, Mapping):
                 self._refuse_unknown_keywords(inner, where, seen)
+
+
+def _not_empty(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return {"type": [each for each in types if each != "null"], "minItems": 1, "minLength": 1}
 
 
 def _object_of(parameters: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -346,3 +346,13 @@ def test_option_that_makes_no_sense_is_one_clear_line(options: tuple[str, ...], 
     assert done.returncode in {1, 2}
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_field_in_other_case_is_one_that_there_is_not() -> None:
+    """No profile changes how the admin API reads names."""
+    with running() as team:
+        response = team.client.patch("/_mock/loads/LD-1001", json={"status": "Paid"})
+        assert problem_of(response, 400)["errors"] == {
+            "status": ["There is no field status; did you mean Status? The fields are: Status."],
+            "Status": ["The Status field is required."],
+        }

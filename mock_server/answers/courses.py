@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
 
+from mock_server.answers.envelope import ACCEPTED, refusal
 from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
-from mock_server.envelope import ACCEPTED, refusal
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
@@ -50,7 +50,7 @@ def other_handlers(
     record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
     others = {
         "recordCustomerPayment": replace(
-            record, handle=lag.record(payments.around(record.handle)), instead=payments.instead
+            record, handle=payments.around(lag.record(record.handle)), instead=payments.instead
         ),
         "getLoad": replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen))),
         "searchLoads": replace(search, handle=lag.search(_searches(search.handle, mock.statuses, chosen))),
@@ -71,16 +71,19 @@ class Lag:
         self._now = now
         self._past: dict[str, list[tuple[float, Load]]] = {}
         """Load number -> until when the load is shown as it was, and how that was; oldest first."""
+        ledger.on_reset.append(self._past.clear)
 
     def record(self, record: Record) -> Record:
         """Recording, which is noted."""
 
         async def noted(request: ValidRequest) -> Load:
-            before = {load.number: load for load in await self._ledger.search(LoadFilter())}
+            try:
+                before = await self._ledger.load(number=request.body["LoadNumber"])
+            except LoadNotFound:
+                return await record(request)
             after = await record(request)
-            if self._seconds is not None and after != before[after.number]:
-                until = self._now() + self._seconds
-                self._past.setdefault(after.number, []).append((until, before[after.number]))
+            if self._seconds is not None and after != before:
+                self._still_shown(after.number).append((self._now() + self._seconds, before))
             return after
 
         return noted if self._seconds else record
@@ -103,9 +106,13 @@ class Lag:
         return late if self._seconds else search
 
     def _shown(self, load: Load) -> Load:
-        now = self._now()
-        past = self._past[load.number] = [each for each in self._past.get(load.number, ()) if each[0] > now]
+        past = self._still_shown(load.number)
         return past[0][1] if past else load
+
+    def _still_shown(self, number: str) -> list[tuple[float, Load]]:
+        now = self._now()
+        self._past[number] = [each for each in self._past.get(number, ()) if each[0] > now]
+        return self._past[number]
 
 
 class Payments:
@@ -117,6 +124,7 @@ class Payments:
         self._chosen = chosen
         self._used: set[tuple[str, str]] = set()
         """The loads and the references that were refused."""
+        ledger.on_reset.append(self._used.clear)
 
     def around(self, record: Record) -> Record:
         """Recording, with all that the answers put around it."""

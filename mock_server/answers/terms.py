@@ -10,6 +10,7 @@ from decimal import MAX_PREC, ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
+from mock_server.answers.envelope import refusal
 from mock_server.domain import (
     LOAD_CURRENCY,
     PAYABLE_STATUSES,
@@ -21,7 +22,6 @@ from mock_server.domain import (
     Stamp,
     Terms,
 )
-from mock_server.envelope import refusal
 from mock_server.instants import instant
 from mock_server.problems import InvalidRequest
 from mock_server.responses import Style
