@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+import pytest
 
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
@@ -205,8 +206,9 @@ def attack(requests: int) -> tuple[int, float]:
         return it.sent, after[2] - memory
 
 
-def test_hostile_clients_find_nothing() -> None:
+def test_hostile_clients_find_nothing(caplog: pytest.LogCaptureFixture) -> None:
     attack(REQUESTS)
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_attack_is_the_same_every_time() -> None:
