@@ -54,13 +54,23 @@ class Talk:
         chance = grammar.random
         self.requests = [grammar.request() for _ in range(chance.choice((1, 1, 1, 2, 3, 5, 20)))]
         self.tail, self.status = b"", 0
-        ends = ("half-close", "half-close", "junk", "close", "reset", "half", "long head", "mutated")
-        self.end = chance.choices(ends, (8, 8, 5, 1, 1, 3, 0.2, 3))[0]
+        ends = (
+            "half-close",
+            "half-close",
+            "junk",
+            "close",
+            "reset",
+            "half",
+            "half reset",
+            "long head",
+            "mutated",
+        )
+        self.end = chance.choices(ends, (8, 8, 5, 1, 1, 3, 1, 0.2, 3))[0]
         if self.end == "junk":
             self.tail, self.status = grammar.junk(), 400
         elif self.end == "long head":
             self.tail, self.status = grammar.long_head(), 431
-        elif self.end == "half":
+        elif self.end in {"half", "half reset"}:
             self.tail = grammar.half()
         elif self.end == "mutated":
             self.tail = grammar.mutated()
@@ -118,7 +128,7 @@ class Attack:
     def _hear(self, talk: Talk) -> None:
         if talk.end == "close":
             return
-        if talk.end == "reset":
+        if talk.end.endswith("reset"):
             talk.wire.reset()
             return
         if talk.end != "junk":
