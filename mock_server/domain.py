@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import MAX_PREC, Context, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PAYABLE_STATUSES = ("Invoiced", "Completed", "Financed")
 SETTLED_STATUS = "Completed"
@@ -123,6 +123,11 @@ class Load:
     total_paid: Money | None = None
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    written: dict[object, Any] | None = field(default=None, compare=False, repr=False)
+    """What those who write the load keep of its payments, each under itself: it goes when the load does.
+
+    From the first payment on, the load and those that come after it share it.
+    """
 
     @property
     def currency(self) -> int:
@@ -173,6 +178,7 @@ class Load:
             payments={**self.payments, payment.reference: kept._replace(recorded_at=at)},
             total_paid=self._total_with(kept.amount, payment.amount.currency, terms),
             paid_at=self.paid_at if terms.paid_at_stays and self.paid_at else at,
+            written={} if self.written is None else self.written,
         )
 
     def _total_with(self, paid: Money, sent_in: int, terms: Terms) -> Money:

@@ -36,17 +36,24 @@ def instant(text: str) -> datetime:
     return at if 1 < at.year < _LAST.year else _in_utc(at)
 
 
-@lru_cache(maxsize=256)
 def is_instant(text: str) -> bool:
     """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17).
 
-    The payments of a batch share their date, so the latest results are kept.
+    The payments of a batch share their date, so the latest results are kept; not those of long texts.
     """
+    return _is_kept_instant(text) if len(text) <= _LONGEST_KEPT else _is_instant(text)
+
+
+def _is_instant(text: str) -> bool:
     try:
         instant(text)
     except ValueError:
         return False
     return True
+
+
+_LONGEST_KEPT = 64
+_is_kept_instant = lru_cache(maxsize=256)(_is_instant)
 
 
 def instant_text(at: datetime) -> str:
