@@ -127,6 +127,11 @@ def unknown_field(name: str, allowed: Collection[str]) -> str:
     return f"There is no field {name}{meant} The fields are: {', '.join(allowed)}."
 
 
+def beyond_a_double(field: str) -> str:
+    """The sentence for a number that JSON readers do not share."""
+    return f"The {field} field is beyond the range of a double."
+
+
 def _required(field: str) -> str:
     return f"The {field} field is required."
 
@@ -136,7 +141,7 @@ def _sentence(field: str, keyword: str, limit: Any, value: object) -> str:
     if (keyword == "type" and value is None) or (keyword in {"pattern", "minLength"} and blank):
         return _required(field)
     if isinstance(value, Decimal) and value.is_nan():
-        return f"The {field} field is beyond the range of a double."
+        return beyond_a_double(field)
     # The field and the limit are the schema's: nothing that a request says is formatted.
     return _SENTENCES[keyword].format(field=field, limit=_limit(keyword, limit))
 

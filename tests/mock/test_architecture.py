@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
     "responses": {"msgspec", ".decimal_json", ".domain", ".instants", ".spec"},
     "handlers": {".domain", ".instants", ".ledger", ".problems", ".responses", ".trace"},
-    "opening": {".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
+    "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "output": set(),
