@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
@@ -104,8 +105,11 @@ class Lag:
 
     def _shown(self, load: Load) -> Load:
         now = self._now()
-        past = self._past[load.number] = [each for each in self._past.get(load.number, ()) if each[0] > now]
-        return past[0][1] if past else load
+        past = [each for each in self._past.pop(load.number, ()) if each[0] > now]
+        if not past:
+            return load
+        self._past[load.number] = past
+        return past[0][1]
 
 
 class Payments:
@@ -115,8 +119,8 @@ class Payments:
         self._ledger = ledger
         self._find = terms.find
         self._chosen = chosen
-        self._used: set[tuple[str, str]] = set()
-        """The loads and the references that were refused."""
+        self._used: set[bytes] = set()
+        """What stands for the loads and the references that were refused, where that uses them up."""
 
     def around(self, record: Record) -> Record:
         """Recording, with all that the answers put around it."""
@@ -140,7 +144,7 @@ class Payments:
         number, reference = fields.get("LoadNumber"), fields.get("ReferenceNumber")
         if not isinstance(number, str) or not isinstance(reference, str):
             raise error
-        self._used.add((number, reference))
+        self._note_refused(number, reference)
         load = await self._load(number)
         if load is None:
             raise self._before("A10d", error)
@@ -216,14 +220,18 @@ class Payments:
         )
 
     async def _is_used_up(self, request: ValidRequest) -> bool:
-        return (request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
+        return _digest(request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
 
     async def _noted(self, record: Record, request: ValidRequest) -> Load:
         try:
             return await record(request)
         except (LoadNotPayable, InvalidRequest):
-            self._used.add((request.body["LoadNumber"], request.body["ReferenceNumber"]))
+            self._note_refused(request.body["LoadNumber"], request.body["ReferenceNumber"])
             raise
+
+    def _note_refused(self, number: str, reference: str) -> None:
+        if "A21" in self._chosen:
+            self._used.add(_digest(number, reference))
 
     async def _spelled(
         self, fold: Callable[[str], str], question: str, record: Record, request: ValidRequest
@@ -236,6 +244,11 @@ class Payments:
             if near:
                 request = request._replace(body={**request.body, "LoadNumber": near[0]})
         return await record(request)
+
+
+def _digest(number: str, reference: str) -> bytes:
+    # A client may send as many as it likes, of any length.
+    return blake2b(f"{number}\0{reference}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _reads(get: Record, ledger: Ledger, chosen: Mapping[str, str]) -> Record:

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shipped": set(),
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
-    "schemas": {"jsonschema_rs", ".instants"},
+    "schemas": {".decimal_json", "jsonschema_rs", ".instants"},
     "spec": {".documents", ".schemas"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},
