@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
+from mock_server.domain import NO_PAYMENTS, PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
 from mock_server.envelope import ACCEPTED, refusal
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
@@ -189,7 +189,7 @@ class Payments:
         if before is None or after.payments is not before.payments:
             return after
         original = self._find(after.payments, request.body["ReferenceNumber"])
-        return after if original is None else replace(after, payments={original.reference: original})
+        return after if original is None else replace(after, payments=NO_PAYMENTS.plus(original))
 
     async def _unless(
         self,

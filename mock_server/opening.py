@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from mock_server.decimal_json import encode
 from mock_server.documents import read_document, read_lines
-from mock_server.domain import Load
+from mock_server.domain import Load, Payments, Recording
 from mock_server.handlers import money_in, payment_in
 from mock_server.instants import instant
 from mock_server.schemas import beyond_a_double, unknown_field
@@ -210,7 +211,8 @@ def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load
     for payment in document["payments"] or ():
         paid_at = instant(document["paidAt"] or payment["PaymentDate"])
         load = load.with_payment(payment_in(payment, load.currency)._replace(id=payment["Id"]), paid_at)
-    return load
+    # What is recorded on the load from now on is kept apart: a reset forgets it.
+    return replace(load, payments=Payments(Recording(load.payments.values()))) if load.payments else load
 
 
 def _derived_id(*names: str) -> str:

@@ -101,6 +101,18 @@ def test_load_that_is_gone_leaves_nothing(team: Team, growth: Growth) -> None:
     assert growth(add_pay_and_remove, 60) < 300 * KIB
 
 
+def test_reset_leaves_nothing_of_what_was_paid(team: Team, growth: Growth) -> None:
+    opening = "LD-1002"  # which opens with a payment
+    assert len(team.references(opening)) == 1
+
+    def pay_and_reset(i: int) -> None:
+        for number in range(i and 60):
+            assert team.pay(f"{number}" + "r" * 10 * KIB, opening).status_code == 200
+        team.mock.reset()
+
+    assert growth(pay_and_reset, 2) < 300 * KIB
+
+
 def test_callers_who_are_limited_are_not_kept_in_every_length(growth: Growth) -> None:
     with running(Settings(journal=0, rate_limit="1/minute")) as team:
 
