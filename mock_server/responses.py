@@ -288,6 +288,8 @@ _LOAD: Mapping[str, Writer[Load] | Nested[Load]] = {
     "id": lambda load: load.id,
     "loadnumber": lambda load: load.number,
     "ordernumber": lambda load: load.order_number,
+    "ponumber": lambda load: load.po_number,
+    "customerid": lambda load: load.customer_id,
     "status": lambda load: load.status,
     "totalpaid": one(lambda load: load.total_paid, MONEY),
     "totalbillable": one(lambda load: load.billable, MONEY),
