@@ -109,11 +109,16 @@ class Payments(Mapping[str, Payment]):
         """All but the first `count`."""
         return self.recording.payments[count : self._count]
 
+    def find(self, reference: str) -> Payment | None:
+        """The payment with a reference; None if there is none."""
+        place = self.recording.places.get(reference, self._count)
+        return self.recording.payments[place] if place < self._count else None
+
     def __getitem__(self, reference: str) -> Payment:
-        place = self.recording.places[reference]
-        if place >= self._count:
+        payment = self.find(reference)
+        if payment is None:
             raise KeyError(reference)
-        return self.recording.payments[place]
+        return payment
 
     def __iter__(self) -> Iterator[str]:
         return (payment.reference for payment in self.after(0))
@@ -136,7 +141,7 @@ class Stamp(NamedTuple):
 class Terms:
     """What the contract leaves open about recording, as chosen; by default as the README says it."""
 
-    find: Callable[[Payments, str], Payment | None] = Payments.get
+    find: Callable[[Payments, str], Payment | None] = Payments.find
     """The payment that a reference names, among those of a load (A9)."""
     replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
     """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""

@@ -176,7 +176,8 @@ class MemoryLedger:
             raise _no_load(number)
         before = self._rows[row]
         after = before.record(payment, self._stamp, self._terms)
-        self._change(row, before, after)
+        if after is not before:
+            self._change(row, before, after)
         return after
 
     def _stamp(self) -> Stamp:

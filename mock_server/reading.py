@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from mock_server import conversions, lenient_json
-from mock_server.decimal_json import NotJson, decode, last_of_each, refuse_many_values
+from mock_server.decimal_json import MOST_VALUES, NotJson, decode, last_of_each, refuse_many_values
 from mock_server.demands import DATE_FORMS, DEMANDS
 from mock_server.envelope import ACCEPTED, refusal
 from mock_server.spec import Operation, Spec
@@ -100,6 +100,7 @@ class BodyReader:
 
 
 def _read(body: bytes, taken: Collection[str]) -> object:
-    refuse_many_values(body)
+    if len(body) > MOST_VALUES:
+        refuse_many_values(body)
     object_of = last_of_each if _LAST_OF_REPEATED in taken else None
     return decode(lenient_json.strict_json(body, taken), object_of)
