@@ -333,3 +333,9 @@ def test_comments_are_read_as_far_as_anybody_writes_some() -> None:
     few, many = (f"{'/**/' * count}{payment}".encode() for count in (20_000, 40_000))
     assert exchange(app, ("POST", PAYMENTS, few, JSON))[0] == 200
     assert exchange(app, ("POST", PAYMENTS, many, JSON))[0] == 400
+
+
+def test_long_body_without_an_error_has_none() -> None:
+    [search] = [each for each in served_spec(SPEC, Settings()).operations if each.id == "searchLoads"]
+    assert search.body is not None
+    assert search.body.errors({"CustomerId": "C", "X": [0] * 5000}) == {}
