@@ -1,5 +1,6 @@
 """The command line: options -> spec, loads and settings -> a running server."""
 
+import gc
 import logging
 import shlex
 import signal
@@ -251,6 +252,7 @@ def main(  # noqa: PLR0913 - one for each option
     try:
         read = served_spec(spec, settings)
         sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))

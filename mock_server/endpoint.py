@@ -27,6 +27,10 @@ from mock_server.trace import ClientGone, Headers, Response, Trace
 _log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BODY = 1024 * 1024
+_MOST_ESCAPES = 50_000
+"""Escaped bytes of a form that is read."""
+_MOST_IN_FORM = 100
+"""Fields of a form that is read."""
 
 OK = HTTPStatus.OK.value
 _OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
@@ -260,7 +264,11 @@ def _is_form(headers: Headers) -> bool:
 
 def _form_in(body: bytes) -> object:
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+        if body.count(b"%") > _MOST_ESCAPES:
+            raise ValueError("too many escapes")
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_IN_FORM
+        )
     except ValueError as error:
         raise InvalidRequest({WHOLE_BODY: ["The request body can't be read as a form."]}) from error
     form = dict(pairs)

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mock_server.decimal_json import decode
+from mock_server.decimal_json import MOST_VALUES, decode, refuse_many_values
 from mock_server.domain import TERMS, Load, Terms
 from mock_server.handlers import Handler, load_handlers, showing_payment
 from mock_server.ledger import Ledger
@@ -29,8 +29,14 @@ Take = Callable[[bytes], bool]
 Now = Callable[[], float]
 
 
+def _read(body: bytes) -> object:
+    if len(body) > MOST_VALUES:  # a shorter one can't have so many
+        refuse_many_values(body)
+    return decode(body)
+
+
 def _json(_spec: Spec, _operation: Operation) -> Read:
-    return decode
+    return _read
 
 
 def _no_gates(_operations: Sequence[Operation]) -> "Sequence[Envelope]":

@@ -19,6 +19,8 @@ from mock_server.spec import Operation, Spec, SpecError
 from mock_server.trace import ClientGone, Trace
 
 ADMIN_PREFIX = "/_mock/"
+_LONGEST_KEPT = 256
+"""Characters of a path whose endpoint is kept."""
 
 Watcher = Callable[[Trace], object]
 """Is given each request when it is over."""
@@ -156,11 +158,12 @@ class Router:
         self._admin = admin
         self._admin_port = admin_port
         self._document = document
-        # The same few paths come again and again.
+        # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        routes, endpoint, path = self._found(scope["method"], scope["path"], scope["server"])
+        find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
+        routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
         try:

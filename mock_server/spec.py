@@ -21,6 +21,8 @@ _CONTENT_TYPE = re.compile(
     rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
 _PLACE = re.compile(r"\$request\.(?:(body)#/|(query)\.)(.+)")
+_LONGEST_KEPT = 128
+"""Bytes of a Content-Type whose reading is kept."""
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
 
@@ -105,10 +107,13 @@ class MediaTypes:
         patterns = (re.escape(name).replace(r"\*", f"{_NAME}") for name in names)
         self.names = names
         self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
-        self.take = lru_cache(maxsize=64)(self._take)
+        self._kept_take = lru_cache(maxsize=64)(self._take)
+
+    def take(self, content_type: bytes) -> bool:
+        """Whether a Content-Type header names one of them, in UTF-8 (A4)."""
+        return (self._kept_take if len(content_type) <= _LONGEST_KEPT else self._take)(content_type)
 
     def _take(self, content_type: bytes) -> bool:
-        """Whether a Content-Type header names one of them, in UTF-8 (A4)."""
         match = _CONTENT_TYPE.fullmatch(content_type.decode("latin-1"))
         if match is None or not self._pattern.fullmatch(match[1]):
             return False

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from mock_server.answers.envelope import ACCEPTED, refusal
-from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
+from mock_server.domain import NO_PAYMENTS, PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
@@ -83,7 +84,8 @@ class Lag:
                 return await record(request)
             after = await record(request)
             if self._seconds is not None and after != before:
-                self._still_shown(after.number).append((self._now() + self._seconds, before))
+                past = self._still_shown(after.number)
+                self._past[after.number] = [*past, (self._now() + self._seconds, before)]
             return after
 
         return noted if self._seconds else record
@@ -111,8 +113,10 @@ class Lag:
 
     def _still_shown(self, number: str) -> list[tuple[float, Load]]:
         now = self._now()
-        self._past[number] = [each for each in self._past.get(number, ()) if each[0] > now]
-        return self._past[number]
+        past = [each for each in self._past.pop(number, ()) if each[0] > now]
+        if past:
+            self._past[number] = past
+        return past
 
 
 class Payments:
@@ -122,8 +126,8 @@ class Payments:
         self._ledger = ledger
         self._find = terms.find
         self._chosen = chosen
-        self._used: set[tuple[str, str]] = set()
-        """The loads and the references that were refused."""
+        self._used: set[bytes] = set()
+        """What stands for the loads and the references that were refused, where that uses them up."""
         ledger.on_reset.append(self._used.clear)
 
     def around(self, record: Record) -> Record:
@@ -148,7 +152,7 @@ class Payments:
         number, reference = fields.get("LoadNumber"), fields.get("ReferenceNumber")
         if not isinstance(number, str) or not isinstance(reference, str):
             raise error
-        self._used.add((number, reference))
+        self._note_refused(number, reference)
         load = await self._load(number)
         if load is None:
             raise self._before("A10d", error)
@@ -193,7 +197,7 @@ class Payments:
         if before is None or after.payments is not before.payments:
             return after
         original = self._find(after.payments, request.body["ReferenceNumber"])
-        return after if original is None else replace(after, payments={original.reference: original})
+        return after if original is None else replace(after, payments=NO_PAYMENTS.plus(original))
 
     async def _unless(
         self,
@@ -224,14 +228,18 @@ class Payments:
         )
 
     async def _is_used_up(self, request: ValidRequest) -> bool:
-        return (request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
+        return _digest(request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
 
     async def _noted(self, record: Record, request: ValidRequest) -> Load:
         try:
             return await record(request)
         except (LoadNotPayable, InvalidRequest):
-            self._used.add((request.body["LoadNumber"], request.body["ReferenceNumber"]))
+            self._note_refused(request.body["LoadNumber"], request.body["ReferenceNumber"])
             raise
+
+    def _note_refused(self, number: str, reference: str) -> None:
+        if "A21" in self._chosen:
+            self._used.add(_digest(number, reference))
 
     async def _spelled(
         self, fold: Callable[[str], str], question: str, record: Record, request: ValidRequest
@@ -244,6 +252,11 @@ class Payments:
             if near:
                 request = request._replace(body={**request.body, "LoadNumber": near[0]})
         return await record(request)
+
+
+def _digest(number: str, reference: str) -> bytes:
+    # A client may send as many as it likes, of any length.
+    return blake2b(f"{number}\0{reference}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _reads(get: Record, ledger: Ledger, chosen: Mapping[str, str]) -> Record:
