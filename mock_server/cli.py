@@ -29,6 +29,13 @@ from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
 
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_files = click.Path(exists=True, allow_dash=True, path_type=Path)
+
+
+class _Unusable(click.ClickException):
+    """What the mock was given can't be served."""
+
+    exit_code = 2
 
 
 class _ClientType(click.ParamType[OAuthClient]):
@@ -80,12 +87,12 @@ A fault says when it is injected and what it does, separated by commas:
 @_option("--port", default=8080, type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.")
 @_option(
     "--fixtures",
-    type=_file,
+    type=_files,
     multiple=True,
     default=[FIXTURES],
     show_default="the shipped loads",
-    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl, a load a line). "
-    "Repeatable.",
+    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl or .ndjson, a load a "
+    "line); a folder of such files, or - for standard input. Repeatable.",
 )
 @_option(
     "--spec", type=_file, default=SPEC, show_default="the shipped openapi.yaml", help="The OpenAPI document."
@@ -223,7 +230,9 @@ def main(  # noqa: PLR0913 - one for each option
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
-    except (SpecError, FixtureError, UnreadableDocument, PortTaken, UnusableSetting) as error:
+    except (SpecError, FixtureError, UnreadableDocument, UnusableSetting) as error:
+        raise _Unusable(str(error)) from error
+    except PortTaken as error:
         raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
     output, complaints = Output(sys.stdout), Output(sys.stderr)

@@ -134,14 +134,15 @@ class Spec:
         return cls(document, str(path))
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Turns any error that the document causes into a SpecError of one line."""
+    def in_use(self, where: str = "") -> Iterator[None]:
+        """Turns any error that the document causes into a SpecError of one line; `where` is the place."""
         try:
             yield
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
+            place = f"{self.name}, {where}," if where else self.name
             raise SpecError(
-                f"{self.name} can't be served as an OpenAPI document: {type(error).__name__}: {reason}"
+                f"{place} can't be served as an OpenAPI document: {type(error).__name__}: {reason}"
             ) from error
 
     def schema(self, name: str) -> Mapping[str, Any]:
@@ -176,16 +177,25 @@ class Spec:
         return next(iter(self.resolve(schema).get("examples", ())), None)
 
     def resolve(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The node itself, or what its `$ref` points to with the node's own fields on top."""
-        if "$ref" not in node:
-            return node
+        """The node itself, or what its `$ref` points to with the node's own fields on top. SpecError."""
+        own: dict[str, Any] = {}
+        seen: list[str] = []
+        while "$ref" in node:
+            reference = node["$ref"]
+            if reference in seen:
+                raise SpecError(f"{self.name}: {reference} leads to nothing but itself")
+            seen.append(reference)
+            own = {**{name: value for name, value in node.items() if name != "$ref"}, **own}
+            node = self._target(reference)
+        return {**node, **own} if seen else node
+
+    def _target(self, reference: str) -> Mapping[str, Any]:
         target: Any = self._document
-        for step in node["$ref"].removeprefix("#/").split("/"):
+        for step in reference.removeprefix("#/").split("/"):
             if step not in target:
-                raise SpecError(f"{self.name}: {node['$ref']} points to nothing")
+                raise SpecError(f"{self.name}: {reference} points to nothing")
             target = target[step]
-        own = {name: value for name, value in node.items() if name != "$ref"}
-        return {**self.resolve(target), **own}
+        return target  # type: ignore[no-any-return]
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -194,9 +204,11 @@ class Spec:
 
     def token_terms(self) -> "TokenTerms":
         """What the security scheme for client credentials says; SpecError without one."""
-        with self.in_use():
-            schemes = self._components["securitySchemes"].values()
-            scheme = [each for each in schemes if each["type"] == "oauth2"][0]  # noqa: RUF015 - or IndexError
+        with self.in_use("components.securitySchemes"):
+            schemes = self._components.get("securitySchemes", {}).values()
+            scheme = next((each for each in schemes if each["type"] == "oauth2"), None)
+            if scheme is None:
+                raise SpecError(f"{self.name}: components.securitySchemes has none of the type oauth2")
             scopes = tuple(scheme["flows"]["clientCredentials"]["scopes"])
             return TokenTerms(scheme["x-issuer"], scheme["x-audience"], scopes)
 
@@ -204,7 +216,9 @@ class Spec:
         for path, item in self._document["paths"].items():
             for method in METHODS:
                 if method in item:
-                    yield self._operation(path, method, item)
+                    with self.in_use(f"{method.upper()} {path}"):
+                        operation = self._operation(path, method, item)
+                    yield operation
 
     def _operation(self, path: str, method: str, item: Mapping[str, Any]) -> Operation:
         node = item[method]
@@ -215,6 +229,8 @@ class Spec:
             self.resolve(each) for each in (*item.get("parameters", ()), *node.get("parameters", ()))
         ]
         content: Mapping[str, Any] = self.resolve(node.get("requestBody", {})).get("content", {})
+        if "200" not in node["responses"]:
+            raise SpecError(f"{self.name}: {where} has no response 200")
         success = self.resolve(node["responses"]["200"])["content"]["application/json"]["schema"]
         bodies = [media["schema"] for media in content.values()]
         if any(body != bodies[0] for body in bodies):
@@ -281,9 +297,10 @@ class Spec:
     def _refuse_unknown_keywords(self, schema: Mapping[str, Any], where: str, seen: frozenset[str]) -> None:
         # A keyword that is ignored would be a rule that nobody checks.
         if "$ref" in schema:
-            if schema["$ref"] in seen:
-                raise SpecError(f"{self.name}: {where} contains itself")
-            seen |= {schema["$ref"]}
+            reference = schema["$ref"]
+            if reference in seen:
+                raise SpecError(f"{self.name}: {where}: {reference} contains itself")
+            seen |= {reference}
         schema = self.resolve(schema)
         unknown = set(schema) - KEYWORDS
         if unknown:
