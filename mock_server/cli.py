@@ -226,7 +226,7 @@ def main(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
         read = served_spec(spec, settings)
-        sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
@@ -270,15 +270,27 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
         *_switched_on(urls, sandbox, settings),
         "",
     ]
-    lines += ["Operations:"]
-    lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
+    lines += [
+        "Operations:" if spec.origin is None else f"Operations that keep state: {len(sandbox.stateful)}"
+    ]
+    lines += [_line_of(operation) for operation in sandbox.stateful]
+    if sandbox.exemplary:
+        lines += [
+            f"Operations that respond with examples, and the header x-sandbox: {len(sandbox.exemplary)}"
+        ]
+        lines += [_line_of(operation) for operation in sandbox.exemplary]
     lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]
     payable = next((load.number for load in ledger if load.status in PAYABLE_STATUSES), None)
-    if payable:
-        record = next(each for each in spec.operations if each.id == "recordCustomerPayment")
+    record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
+    if payable and record:
         token = ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
         lines += ["", "Try:", _curl(url, record, payable, token)]
     return "\n".join([*lines, ""])
+
+
+def _line_of(operation: Operation) -> str:
+    by_name = operation.id != f"{operation.method} {operation.path}"
+    return f"  {operation.method:4} {operation.path}" + (f"  {operation.id}" if by_name else "")
 
 
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:

@@ -6,23 +6,30 @@ from typing import Any
 
 from mock_server.decimal_json import decode, encode
 from mock_server.documents import read_document
-from mock_server.shipped import REVISIONS
-from mock_server.spec import Spec, SpecError
+from mock_server.shipped import REVISIONS, SPEC
+from mock_server.spec import Spec, SpecError, read_openapi
 
 PAGE = "page"
 """The revision that the document describes as it is: the endpoint's own page."""
 NAMES = (PAGE, *REVISIONS)
+LATEST = NAMES[-1]
 
 
 def read_spec(path: Path, revision: str = PAGE) -> Spec:
     """The document in a file, changed to a revision. SpecError, UnreadableDocument."""
-    spec = Spec.read(path)
-    if revision == PAGE:
-        return spec
-    if revision not in REVISIONS:
+    if revision not in NAMES:
         raise SpecError(f"There is no revision {revision}; there are {', '.join(NAMES)}.")
+    document = read_openapi(path)
+    if path != SPEC:
+        from mock_server.foreign import foreign_spec, is_ours  # noqa: PLC0415 - for documents of others only
+
+        if not is_ours(document, Spec.read(SPEC)):
+            # What they leave to us is as the vendor's latest document has it.
+            return foreign_spec(document, str(path), read_spec(SPEC, LATEST))
+    if revision == PAGE:
+        return Spec(document, str(path))
     name = f"{path}, revision {revision}"
-    return Spec(overlaid(spec.document, read_document(REVISIONS[revision]), name), name)
+    return Spec(overlaid(document, read_document(REVISIONS[revision]), name), name)
 
 
 def answers_of(revision: str) -> Mapping[str, frozenset[str]]:

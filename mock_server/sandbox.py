@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
@@ -19,7 +19,7 @@ from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
-from mock_server.spec import Spec
+from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 
 OFF = "off"
@@ -83,6 +83,8 @@ class Sandbox:
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         policy = _policy(settings)
+        if spec.origin is not None and policy.style.order is None:  # a schema checks lists, and no texts
+            policy = replace(policy, style=replace(policy.style, order=list))
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -100,20 +102,41 @@ class Sandbox:
         self.can_fail = settings.admin or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec) if self.can_fail else None
+        admin_api = admin_spec(spec.ours) if self.can_fail else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        handlers = {
+            **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
+            **token_handlers(self.tokens),
+        }
+        beside = None
+        self.stateful = spec.operations
+        """The operations that we implement."""
+        self.exemplary: tuple[Operation, ...] = ()
+        """Those that respond with examples: of a document that is not ours."""
+        if spec.origin is not None:
+            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.standins import handlers_of, is_stateful  # noqa: PLC0415
+
+            tokens = token_spec(spec.ours)
+            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            handlers = handlers_of(spec, handlers)
+            known = {each.id for each in spec.operations if is_stateful(spec, each)}
+            issuing = [each for each in tokens.operations if each.id not in known]
+            self.stateful = (*(each for each in spec.operations if each.id in known), *issuing)
+            self.exemplary = tuple(each for each in spec.operations if each.id not in known)
         self._api = Routes(
             spec,
-            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
+            handlers,
             max_body,
+            beside=beside,
             gates=gates,
             faults=faults,
             watchers=[] if journal is None else [journal.add],
             policy=policy,
         )
         self.admin = Admin(
-            spec,
+            spec.ours,
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,

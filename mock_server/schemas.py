@@ -80,7 +80,7 @@ class Checker:
         elif kind.name == "required":
             yield _dotted([*path, kind.value]), _required(kind.value)
         elif kind.name == "additionalProperties":
-            allowed = _value_at(self._schema, list(error.schema_path[:-1]))["properties"]
+            allowed = _value_at(self._schema, list(error.schema_path[:-1])).get("properties", {})
             for name in kind.as_dict()["unexpected"]:
                 yield _dotted([*path, name]), unknown_field(name, allowed)
         else:
@@ -124,7 +124,8 @@ def unknown_field(name: str, allowed: Collection[str]) -> str:
     """The sentence for a field that there is not: the one that was probably meant, and all that there are."""
     close = get_close_matches(name, allowed, n=1)
     meant = f"; did you mean {close[0]}?" if close else "."
-    return f"There is no field {name}{meant} The fields are: {', '.join(allowed)}."
+    listed = f" The fields are: {', '.join(allowed)}." if allowed else ""
+    return f"There is no field {name}{meant}{listed}"
 
 
 def _required(field: str) -> str:
@@ -138,6 +139,9 @@ def _sentence(field: str, keyword: str, limit: Any, value: object) -> str:
     if isinstance(value, Decimal) and value.is_nan():
         return f"The {field} field is beyond the range of a double."
     # The field and the limit are the schema's: nothing that a request says is formatted.
+    if keyword not in _SENTENCES or (keyword == "format" and limit not in FORMATS):
+        what = f"the format {limit}" if keyword == "format" else f"the keyword {keyword} of its schema"
+        return f"The {field} field does not fit {what}."
     return _SENTENCES[keyword].format(field=field, limit=_limit(keyword, limit))
 
 

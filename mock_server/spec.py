@@ -1,16 +1,21 @@
 """openapi.yaml -> operations: what the server serves, checks and responds."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
+
+from starlette.types import Scope
 
 from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
+
+if TYPE_CHECKING:  # for documents that are not ours
+    from mock_server.examples import Examples
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FORM = "application/x-www-form-urlencoded"
@@ -42,6 +47,49 @@ class Subject(NamedTuple):
     reference: Place | None = None
 
 
+class Demand(NamedTuple):
+    """What a security scheme demands of a request: `kind` is token, basic, header, query or cookie.
+
+    `name` is that of the header, parameter or cookie, `scopes` are those that a token must have.
+    """
+
+    kind: str
+    name: str
+    scopes: tuple[str, ...] = ()
+
+
+class Check(Protocol):
+    """Says whether a document fits, and what is wrong with it, as a Checker does."""
+
+    def accepts(self, document: Any, /) -> bool:
+        """Whether the document has no error."""
+
+    def errors(self, document: Any, /) -> dict[str, list[str]]:
+        """Every error: field -> sentences."""
+
+
+UNREAD = object()
+"""Stands for a body that is not JSON, and that nobody looks into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What an operation of a document that is not ours has besides.
+
+    `node` is what the document says of it, `parameters` reads those of a request, `is_unread` says of a
+    Content-Type that nobody looks into such bodies. `ways` are the ways to be let in, each with all its
+    demands.
+    """
+
+    node: Mapping[str, Any]
+    parameters: Callable[[Scope], dict[str, Any]]
+    is_unread: Callable[[bytes], bool]
+    needs_body: bool
+    ways: tuple[tuple[Demand, ...], ...]
+    success_status: int
+    success_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of the document.
@@ -59,10 +107,10 @@ class Operation:
     id: str
     method: str
     path: str
-    path_parameters: Checker
-    query: Checker
+    path_parameters: Check
+    query: Check
     query_names: Mapping[str, str]
-    body: Checker | None
+    body: Check | None
     body_schema: Mapping[str, Any]
     media_types: "MediaTypes"
     example: Mapping[str, Any] | None
@@ -72,11 +120,18 @@ class Operation:
     scopes: tuple[str, ...] | None
     rate_limit: Mapping[str, int] | None
     subject: Subject
+    foreign: Foreign | None = None
 
     @property
     def takes_forms(self) -> bool:
         """Whether a body may be a form, as that of a token request."""
-        return FORM in self.media_types.names
+        return FORM in self.media_types.names and self.foreign is None
+
+    def parameters_in(self, scope: Scope) -> dict[str, Any]:
+        """The parameters that a request gives beside its path, by the document's names."""
+        return (
+            self.query_in(scope["query_string"]) if self.foreign is None else self.foreign.parameters(scope)
+        )
 
     def query_in(self, query_string: bytes) -> dict[str, str]:
         """The parameters that a query string gives, by the document's names; others are ignored."""
@@ -115,11 +170,31 @@ class MediaTypes:
         return all(charset.lower() in ("utf-8", "utf8") for charset in _CHARSET.findall(match[2]))
 
 
-class Spec:
-    """An OpenAPI document and the operations in it. SpecError if it can't be understood."""
+class Origin(NamedTuple):
+    """Where a document that is not ours comes from: what of it is `ours`, and how its operations are read.
 
-    def __init__(self, document: Mapping[str, Any], name: str) -> None:
+    `bases` are the paths of its servers, `scopes` those that its tokens may have.
+    """
+
+    ours: "Spec"
+    operation: Callable[["Spec", str, str, Mapping[str, Any]], Operation]
+    bases: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+class Spec:
+    """An OpenAPI document and the operations in it. SpecError if it can't be understood.
+
+    `origin` is that of a document that is not ours, which was made modern.
+    """
+
+    def __init__(self, document: Mapping[str, Any], name: str, origin: Origin | None = None) -> None:
         self.name = name
+        self.origin = origin
+        self.ours = self if origin is None else origin.ours
+        """The document that says what fixtures and the admin API look like."""
+        self.bases = () if origin is None else origin.bases
+        """The paths below which its paths are served too."""
         self._document = document
         self._components: Mapping[str, Any] = document.get("components", {})
         with self.in_use():
@@ -128,10 +203,7 @@ class Spec:
     @classmethod
     def read(cls, path: Path) -> "Spec":
         """The document in a YAML or JSON file; UnreadableDocument if there is none."""
-        document = read_document(path)
-        if not isinstance(document, dict) or "paths" not in document:
-            raise SpecError(f"{path} is not an OpenAPI document: it has no paths")
-        return cls(document, str(path))
+        return cls(read_openapi(path), str(path))
 
     @contextmanager
     def in_use(self, where: str = "") -> Iterator[None]:
@@ -172,6 +244,13 @@ class Spec:
                     waiting.extend(items)
         return found
 
+    @cached_property
+    def examples(self) -> "Examples":
+        """What makes instances of its schemas."""
+        from mock_server.examples import Examples  # noqa: PLC0415 - for documents that are not ours
+
+        return Examples(self)
+
     def example(self, schema: Mapping[str, Any]) -> object:
         """The first example that a schema gives, or None."""
         return next(iter(self.resolve(schema).get("examples", ())), None)
@@ -204,6 +283,10 @@ class Spec:
 
     def token_terms(self) -> "TokenTerms":
         """What the security scheme for client credentials says; SpecError without one."""
+        if self.origin is not None:
+            terms = self.ours.token_terms()
+            theirs = self.origin.scopes
+            return terms._replace(scopes=tuple(dict.fromkeys((*terms.scopes, *theirs))))
         with self.in_use("components.securitySchemes"):
             schemes = self._components.get("securitySchemes", {}).values()
             scheme = next((each for each in schemes if each["type"] == "oauth2"), None)
@@ -221,6 +304,8 @@ class Spec:
                     yield operation
 
     def _operation(self, path: str, method: str, item: Mapping[str, Any]) -> Operation:
+        if self.origin is not None:
+            return self.origin.operation(self, path, method, item[method])
         node = item[method]
         where = f"{method.upper()} {path}"
         if not isinstance(node.get("operationId"), str):
@@ -240,7 +325,7 @@ class Spec:
         in_query = [parameter for parameter in parameters if parameter["in"] == "query"]
         in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
         one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
-        query = _object_of(in_query) | (one_of if one_of["anyOf"] else {})
+        query = object_of(in_query) | (one_of if one_of["anyOf"] else {})
         examples = [
             example["value"] for media in content.values() for example in media.get("examples", {}).values()
         ]
@@ -248,7 +333,7 @@ class Spec:
             id=node["operationId"],
             method=method.upper(),
             path=path,
-            path_parameters=self.checker(_object_of(in_path)),
+            path_parameters=self.checker(object_of(in_path)),
             query=self.checker(query, "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
             body=self.checker(bodies[0]) if bodies else None,
@@ -257,7 +342,7 @@ class Spec:
             example=next(iter(examples), None),
             example_path=re.sub(
                 r"\{(.+?)\}",
-                lambda match: _object_of(in_path)["properties"][match[1]].get("default", match[0]),
+                lambda match: object_of(in_path)["properties"][match[1]].get("default", match[0]),
                 path,
             ),
             success=success,
@@ -316,7 +401,16 @@ class Spec:
                 self._refuse_unknown_keywords(inner, where, seen)
 
 
-def _object_of(parameters: list[Mapping[str, Any]]) -> dict[str, Any]:
+def read_openapi(path: Path) -> dict[str, Any]:
+    """The OpenAPI document in a YAML or JSON file. SpecError, UnreadableDocument."""
+    document = read_document(path)
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        raise SpecError(f"{path} is not an OpenAPI document: it has no paths")
+    return document
+
+
+def object_of(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The schema of the object that some parameters make."""
     return {
         "type": "object",
         "properties": {parameter["name"]: parameter["schema"] for parameter in parameters},
