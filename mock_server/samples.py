@@ -55,7 +55,8 @@ def numbers(node: Mapping[str, Any], n: int, *, whole: bool) -> Iterator[int | D
     step = abs(Decimal(str(node.get("multipleOf", 1))))
     low = _limit(node, "minimum", "exclusiveMinimum", max)
     high = _limit(node, "maximum", "exclusiveMaximum", min)
-    near: list[Decimal] = [step * (n + 1)]
+    # Readers with doubles divide by the step, which is exact for whole numbers.
+    near = [Decimal(n + 1), step * (n + 1)]
     if low is not None:
         start = (low / step).to_integral_value(ROUND_CEILING) * step
         near += [start + more * step for more in range(n, n + _FAR)]

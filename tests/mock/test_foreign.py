@@ -1,6 +1,7 @@
 """Documents that nobody wrote for us: what we know is stateful, all else responds with what its schema accepts."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from jsonschema import FormatChecker
 from openapi_schema_validator import OAS30ReadValidator, OAS31Validator
 from openapi_spec_validator import validate
 
@@ -26,6 +28,8 @@ FOLDER = Path(__file__).parent / "documents"
 FREIGHT, DEPOT, AWKWARD = (FOLDER / f"{name}.yaml" for name in ("freight_3_0", "depot_3_1", "awkward"))
 DOCUMENTS = (FREIGHT, DEPOT, AWKWARD)
 IMPOSSIBLE = ("/impossible", "/endless")
+UNREADABLE = ("/A/{other}/b", "/wrong")
+"""Whose schemas the other validator can't read."""
 TOKEN = {"authorization": "Bearer x"}
 
 
@@ -125,15 +129,43 @@ def check(path: Path, operation: Operation, response: httpx2.Response) -> None:
         return
     media_type = response.headers["content-type"]
     assert media_type in content or "*/*" in content
-    if "json" in media_type and "schema" in content.get(media_type, {}):
+    if operation.path in UNREADABLE:
+        assert spec_of(path).examples.checker(operation.success).accepts(json_of(response.content))
+    elif "json" in media_type and "schema" in content.get(media_type, {}):
         errors = [error.message for error in errors_in(path, content[media_type]["schema"], response.content)]
         assert errors == [], response.text
 
 
 def errors_in(path: Path, schema: Json, body: bytes) -> list[Any]:
-    whole = {"components": original(path)["components"], "allOf": [schema]}
+    whole = without_foreign_patterns({"components": original(path)["components"], "allOf": [schema]})
     validator: Any = OAS31Validator if original(path)["openapi"].startswith("3.1") else OAS30ReadValidator
-    return list(validator(whole, format_checker=validator.FORMAT_CHECKER).iter_errors(json.loads(body)))
+    # Its `time` is one without an offset, as no draft since the third has it.
+    formats = FormatChecker()
+    formats.checkers = {
+        name: known for name, known in validator.FORMAT_CHECKER.checkers.items() if name != "time"
+    }
+    return list(validator(whole, format_checker=formats).iter_errors(json.loads(body)))
+
+
+def without_foreign_patterns(node: Json) -> Json:
+    """Without patterns that Python does not understand."""
+    if isinstance(node, list):
+        return [without_foreign_patterns(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: without_foreign_patterns(each)
+        for name, each in node.items()
+        if name != "pattern" or not isinstance(each, str) or is_pattern(each)
+    }
+
+
+def is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("path", [FREIGHT, DEPOT], ids=lambda path: path.stem)
