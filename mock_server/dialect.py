@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import jsonschema_rs
 
 from mock_server.decimal_json import encode
-from mock_server.spec import METHODS, SpecError
+from mock_server.spec import METHODS, SpecError, document_in_use
 
 Node = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ _COUNTS: tuple[str, ...] = (
 )
 _COUNTS += ("maxContains",)
 _LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_TYPED = {"examples": list, "uniqueItems": bool, "format": str, "dependentRequired": dict}
+_TYPED = {"examples": list, "uniqueItems": bool, "format": str}
 _NAMES_OF_ENUM = ("x-enumNames", "x-enum-varnames")
 _MOST_LOOPS = 100
 
@@ -137,11 +137,13 @@ class _Reader:
 
     def _path(self, path: str, item: Any) -> dict[str, Any]:
         item = self.resolve(item, path)
-        return {
-            method: self._operation(f"{method.upper()} {path}", item, self.resolve(item[method]))
-            for method in METHODS
-            if method in item
-        }
+        read = {}
+        for method in METHODS:
+            if method in item:
+                where = f"{method.upper()} {path}"
+                with document_in_use(self._name, where):
+                    read[method] = self._operation(where, item, self.resolve(item[method], where))
+        return read
 
     def _operation(self, where: str, item: Node, node: Node) -> dict[str, Any]:
         parameters = {}
@@ -203,8 +205,11 @@ class _Reader:
             }
         return read
 
-    def _security(self, node: Node, where: str) -> list[Any]:
-        ways = node.get("security", self._document.get("security")) or []
+    def _security(self, node: Node, where: str) -> list[Any] | None:
+        """The ways to be let in; None if the document does not say."""
+        ways = node.get("security", self._document.get("security"))
+        if ways is None:
+            return None
         schemes = self._document.get("components", {}).get("securitySchemes", {})
         for name in (name for way in ways for name in way):
             if name not in schemes:
@@ -226,6 +231,10 @@ class _Reader:
         made.update((key, node[key]) for key in _COUNTS if _is_number(node.get(key)) and node[key] >= 0)
         if _is_pattern(node.get("pattern")):
             made["pattern"] = node["pattern"]
+        if isinstance(node.get("dependentRequired"), dict):
+            made["dependentRequired"] = {
+                name: _texts(others) for name, others in node["dependentRequired"].items()
+            }
         if "example" in node:
             made["examples"] = [node["example"], *made.get("examples", ())]
         self._limits(node, made)
@@ -302,7 +311,7 @@ class _Reader:
 
     def _fields(self, node: Node, view: str, made: dict[str, Any]) -> None:
         """Which fields are required, and which are not sent at all, in this direction."""
-        required = [name for name in _list(node.get("required")) if isinstance(name, str)]
+        required = _texts(node.get("required"))
         fields = node.get("properties") if isinstance(node.get("properties"), dict) else None
         if fields and self._has_views:
             mark = "readOnly" if view == REQUEST else "writeOnly"
@@ -313,7 +322,7 @@ class _Reader:
                     name: each for name, each in made["properties"].items() if name not in marked
                 }
         if required:
-            made["required"] = list(dict.fromkeys(required))
+            made["required"] = required
 
     def _is_marked(self, node: Any, mark: str) -> bool:
         if not isinstance(node, dict):
@@ -392,6 +401,11 @@ def _in_place(schema: Any) -> Iterator[str]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    """The different texts in a list."""
+    return list(dict.fromkeys(each for each in _list(value) if isinstance(each, str)))
 
 
 def _is_number(value: object) -> bool:

@@ -127,7 +127,7 @@ class OperationEndpoint:
         self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec, operation)
+        self._read_json = policy.reader(spec.ours, operation)
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._subject = operation.subject

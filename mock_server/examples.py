@@ -219,7 +219,7 @@ class Examples:
             merged, names = dict(rest), {}
             for branch, told in combination:
                 _add(merged, self.plain(branch))
-                if told is not None and "$ref" in branch:
+                if told is not None and isinstance(branch, dict) and "$ref" in branch:
                     name = branch["$ref"].removeprefix(_REF)
                     by_name = {to: value for value, to in told.get("mapping", {}).items()}
                     names[told["propertyName"]] = by_name.get(name, name)

@@ -19,6 +19,7 @@ from mock_server.spec import (
     Place,
     Spec,
     Subject,
+    document_in_use,
 )
 
 Node = Mapping[str, Any]
@@ -26,6 +27,7 @@ Node = Mapping[str, Any]
 JSON = re.compile(
     r"\s*(text/json|application/([\w.*-]+\+)?json|\*/\*|application/\*)\s*(;.*)?", re.IGNORECASE
 )
+_TOKEN = "token"
 _VERSION = re.compile(r"v?\d+(\.\d+)*|v\{.+\}|\{[^}]*version[^}]*\}", re.IGNORECASE)
 
 
@@ -41,10 +43,11 @@ def is_ours(document: Node, ours: Spec) -> bool:
 
 def foreign_spec(document: Node, name: str, ours: Spec) -> Spec:
     """The document of somebody else; `ours` says what we implement. SpecError."""
-    read = modern(document, name)
-    _bind(read, ours)
-    bases = paths_of_servers(read["servers"])
-    return Spec(read, name, Origin(ours, _operation, bases, tuple(_scopes_in(read))))
+    with document_in_use(name):
+        read = modern(document, name)
+        _bind(read, ours)
+        bases = paths_of_servers(read["servers"])
+        return Spec(read, name, Origin(ours, _operation, bases, tuple(_scopes_in(read))))
 
 
 def token_spec(ours: Spec) -> Spec:
@@ -69,6 +72,22 @@ def _bind(document: dict[str, Any], ours: Spec) -> None:
         if own not in known:
             node["operationId"] = bound or (own if own not in taken else f"{method.upper()} {path}")
         taken.add(node["operationId"])
+    _secure(document, [node for _, _, node in nodes], {each.id: each.scopes for each in ours.operations})
+
+
+def _secure(
+    document: dict[str, Any], nodes: list[dict[str, Any]], scopes: Mapping[str, tuple[str, ...] | None]
+) -> None:
+    """Lets operations need a token where the document says nothing of security at all; of ours, with scopes."""
+    is_silent = all(node["security"] is None for node in nodes)
+    if is_silent:
+        document["components"]["securitySchemes"] = {_TOKEN: {"type": "oauth2"}}
+    for node in nodes:
+        if is_silent:
+            needed = scopes.get(node["operationId"], ())
+            node["security"] = [] if needed is None else [{_TOKEN: list(needed)}]
+        elif node["security"] is None:
+            node["security"] = []
 
 
 def _place(path: str) -> tuple[str, ...]:
@@ -112,6 +131,7 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
     ways = tuple(_ways(spec, node["security"]))
     examples = [each["value"] for media in content.values() for each in media["examples"].values()]
     shape = spec.examples.shape(body.schema)
+    success = media["schema"] if isinstance(media["schema"], dict) else {}
     return Operation(
         id=node["operationId"],
         method=method.upper(),
@@ -120,11 +140,11 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
         query=others.check,
         query_names=others.names,
         body=body if content else None,
-        body_schema=shape,
+        body_schema=shape if known is None else known.body_schema,
         media_types=MediaTypes(tuple(name.partition(";")[0] for name in content)),
         example=next(iter(examples), None if known is None else known.example),
         example_path=_example_path(path, in_path),
-        success=media["schema"] if isinstance(media["schema"], dict) else {},
+        success=success,
         response_types={
             int(code): tuple(each["content"]) for code, each in node["responses"].items() if code.isdigit()
         },
@@ -132,6 +152,7 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
         rate_limit=node.get("x-rate-limit", None if known is None else known.rate_limit),
         subject=Subject() if known is None else _subject(known.subject, shape, others.names),
         foreign=Foreign(
+            is_ours=known is not None and bool(spec.examples.shape(success).get("properties")),
             node=node,
             parameters=others.read,
             is_unread=unread.take,

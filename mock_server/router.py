@@ -100,8 +100,8 @@ def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
 
 
 def _policy_of(operation: Operation, policy: Policy) -> Policy:
-    """Tokens are issued as OAuth says, whatever the API does."""
-    return DEFAULT_POLICY if operation.takes_forms else policy
+    """Tokens are issued as OAuth says, whatever the API does; examples are not asked about."""
+    return DEFAULT_POLICY if operation.takes_forms or not operation.is_ours else policy
 
 
 def _anything(_parameters: object) -> bool:

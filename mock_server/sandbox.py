@@ -98,7 +98,7 @@ class Sandbox:
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        gates.extend(policy.gates(spec.operations))
+        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
         self.can_fail = settings.admin or bool(settings.faults)
         """Whether a fault could close a connection, for which the server must show the transport."""
         # Its document describes faults too; without either it is not read.
@@ -116,15 +116,15 @@ class Sandbox:
         """Those that respond with examples: of a document that is not ours."""
         if spec.origin is not None:
             from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.standins import handlers_of, is_stateful  # noqa: PLC0415
+            from mock_server.standins import handlers_of  # noqa: PLC0415
 
             tokens = token_spec(spec.ours)
             beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
             handlers = handlers_of(spec, handlers)
-            known = {each.id for each in spec.operations if is_stateful(spec, each)}
-            issuing = [each for each in tokens.operations if each.id not in known]
-            self.stateful = (*(each for each in spec.operations if each.id in known), *issuing)
-            self.exemplary = tuple(each for each in spec.operations if each.id not in known)
+            known = tuple(each for each in spec.operations if each.is_ours)
+            taken = {each.id for each in known}
+            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
+            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
         self._api = Routes(
             spec,
             handlers,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,6 +31,19 @@ _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
 class SpecError(Exception):
     """The document can't be served; the message says where and why."""
+
+
+@contextmanager
+def document_in_use(name: str, where: str = "") -> Iterator[None]:
+    """Turns any error that the document of that name causes into a SpecError; `where` is the place in it."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        place = f"{name}, {where}," if where else name
+        raise SpecError(
+            f"{place} can't be served as an OpenAPI document: {type(error).__name__}: {reason}"
+        ) from error
 
 
 class Place(NamedTuple):
@@ -76,11 +89,13 @@ UNREAD = object()
 class Foreign:
     """What an operation of a document that is not ours has besides.
 
-    `node` is what the document says of it, `parameters` reads those of a request, `is_unread` says of a
+    `is_ours` says whether we implement it, and its response can show what we know. `node` is what the
+    document says of it, `parameters` reads those of a request, `is_unread` says of a
     Content-Type that nobody looks into such bodies. `ways` are the ways to be let in, each with all its
     demands.
     """
 
+    is_ours: bool
     node: Mapping[str, Any]
     parameters: Callable[[Scope], dict[str, Any]]
     is_unread: Callable[[bytes], bool]
@@ -126,6 +141,11 @@ class Operation:
     def takes_forms(self) -> bool:
         """Whether a body may be a form, as that of a token request."""
         return FORM in self.media_types.names and self.foreign is None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we implement it."""
+        return self.foreign is None or self.foreign.is_ours
 
     def parameters_in(self, scope: Scope) -> dict[str, Any]:
         """The parameters that a request gives beside its path, by the document's names."""
@@ -205,17 +225,9 @@ class Spec:
         """The document in a YAML or JSON file; UnreadableDocument if there is none."""
         return cls(read_openapi(path), str(path))
 
-    @contextmanager
-    def in_use(self, where: str = "") -> Iterator[None]:
+    def in_use(self, where: str = "") -> AbstractContextManager[None]:
         """Turns any error that the document causes into a SpecError of one line; `where` is the place."""
-        try:
-            yield
-        except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split())
-            place = f"{self.name}, {where}," if where else self.name
-            raise SpecError(
-                f"{place} can't be served as an OpenAPI document: {type(error).__name__}: {reason}"
-            ) from error
+        return document_in_use(self.name, where)
 
     def schema(self, name: str) -> Mapping[str, Any]:
         """The schema of that name in the components; SpecError if there is none."""

@@ -28,15 +28,9 @@ _PDF = (
 def handlers_of(spec: Spec, ours: Mapping[str, Handler[Any]]) -> dict[str, Handler[Any]]:
     """A handler for each operation of the document: of ours, those that it has."""
     return {
-        each.id: _bound(spec, each, ours[each.id]) if is_stateful(spec, each) else _example(spec, each)
+        each.id: _bound(spec, each, ours[each.id]) if each.is_ours else _example(spec, each)
         for each in spec.operations
     }
-
-
-def is_stateful(spec: Spec, operation: Operation) -> bool:
-    """Whether we implement it, and its response can show what we know."""
-    is_known = operation.id in {each.id for each in spec.ours.operations}
-    return is_known and bool(spec.examples.shape(operation.success).get("properties"))
 
 
 def _bound(spec: Spec, operation: Operation, handler: Handler[Any]) -> Handler[Any]:

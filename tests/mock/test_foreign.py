@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from jsonschema import FormatChecker
+from jsonschema import FormatChecker  # type: ignore[import-untyped]
 from openapi_schema_validator import OAS30ReadValidator, OAS31Validator
 from openapi_spec_validator import validate
 
@@ -64,7 +64,10 @@ def _ended() -> Iterator[None]:
 
 @contextmanager
 def client_of(path: Path, **settings: Any) -> Iterator[httpx2.Client]:
-    with MockServer(spec=path, settings=Settings(**settings)) as mock, httpx2.Client(base_url=mock.url) as client:
+    with (
+        MockServer(spec=path, settings=Settings(**settings)) as mock,
+        httpx2.Client(base_url=mock.url) as client,
+    ):
         yield client
 
 
@@ -92,7 +95,9 @@ def request_to(spec: Spec, operation: Operation) -> dict[str, Any]:
         elif each["required"]:
             made[places[each["in"]]][each["name"]] = str(value)
     cookies = made.pop("cookies")
-    made["headers"] |= {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+    made["headers"] |= (
+        {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+    )
     for media_type, media in node_of(operation).get("requestBody", {}).get("content", {}).items():
         made["headers"]["content-type"] = media_type.replace("*", "x")
         made["content"] = encode(spec.examples.instance(media["schema"])) if "json" in media_type else b"x"
