@@ -27,7 +27,7 @@ Node = Mapping[str, Any]
 JSON = re.compile(
     r"\s*(text/json|application/([\w.*-]+\+)?json|\*/\*|application/\*)\s*(;.*)?", re.IGNORECASE
 )
-_TOKEN = "token"
+_TOKEN = "token"  # noqa: S105 - the name of a scheme
 _VERSION = re.compile(r"v?\d+(\.\d+)*|v\{.+\}|\{[^}]*version[^}]*\}", re.IGNORECASE)
 
 
@@ -78,7 +78,7 @@ def _bind(document: dict[str, Any], ours: Spec) -> None:
 def _secure(
     document: dict[str, Any], nodes: list[dict[str, Any]], scopes: Mapping[str, tuple[str, ...] | None]
 ) -> None:
-    """Lets operations need a token where the document says nothing of security at all; of ours, with scopes."""
+    """Lets operations need a token where the document says nothing of security; of ours, with scopes."""
     is_silent = all(node["security"] is None for node in nodes)
     if is_silent:
         document["components"]["securitySchemes"] = {_TOKEN: {"type": "oauth2"}}
