@@ -57,7 +57,8 @@ def modern(document: Node, name: str) -> dict[str, Any]:
     """The document of somebody else, as this package reads it; SpecError says where it can't be read."""
     version = str(document.get("openapi", ""))
     if not version.startswith(("3.0", "3.1")):
-        found = f"Swagger {document['swagger']}" if "swagger" in document else f"OpenAPI {version}".strip()
+        found = "of no version of OpenAPI" if not version else f"OpenAPI {version}"
+        found = f"Swagger {document['swagger']}" if "swagger" in document else found
         raise SpecError(f"{name} can't be served: it is {found}, and only OpenAPI 3.0 and 3.1 are")
     return _Reader(document, name, is_old=version.startswith("3.0")).read()
 

@@ -316,15 +316,18 @@ class Examples:
         wanted = max(
             int(node.get("minProperties", 0)), 1 if full and isinstance(more, dict) and not made else 0
         )
-        patterns = node.get("patternProperties", {})
+        sources = [node["propertyNames"]] if "propertyNames" in node else []
+        sources += [{"type": "string", "pattern": each} for each in node.get("patternProperties", {})]
         for place in range(wanted - len(made)):
-            names = node.get("propertyNames", {"type": "string", "pattern": next(iter(patterns), "")})
-            for name in islice(self._values(names, place, within), _MOST_COMBINED):
-                if isinstance(name, str) and name not in made and name:
-                    value = next(self._values(self._of_property(node, name), n, within), self)
-                    if value is not self:
-                        made[name] = value
-                        break
+            tried = (self._values(names, place, within) for names in sources or [{"type": "string"}])
+            for name in islice(chain.from_iterable(tried), _MOST_COMBINED):
+                fresh = isinstance(name, str) and name not in made
+                value = (
+                    next(self._values(self._of_property(node, str(name)), n, within), self) if fresh else self
+                )
+                if value is not self:
+                    made[str(name)] = value
+                    break
 
 
 def _add(merged: dict[str, Any], more: Node) -> None:

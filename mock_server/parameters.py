@@ -33,15 +33,9 @@ class PathParameters:
 
     def accepts(self, texts: Mapping[str, str]) -> bool:
         """Whether the document allows them."""
-        return self._check.accepts(self._values(texts))
-
-    def errors(self, texts: Mapping[str, str]) -> dict[str, list[str]]:
-        """What is wrong with them: field -> sentences."""
-        return self._check.errors(self._values(texts))
-
-    def _values(self, texts: Mapping[str, str]) -> dict[str, object]:
         known = ((name, self._parameters.get(name), text) for name, text in texts.items())
-        return {name: _value(self._examples, each, [text]) for name, each, text in known if each is not None}
+        values = {name: _value(self._examples, each, [text]) for name, each, text in known if each}
+        return self._check.accepts(values)
 
 
 def _of_any_form(schema: Any) -> Any:

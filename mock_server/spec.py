@@ -71,11 +71,15 @@ class Demand(NamedTuple):
     scopes: tuple[str, ...] = ()
 
 
-class Check(Protocol):
-    """Says whether a document fits, and what is wrong with it, as a Checker does."""
+class Acceptor(Protocol):
+    """Says whether a document fits, as a Checker does."""
 
     def accepts(self, document: Any, /) -> bool:
         """Whether the document has no error."""
+
+
+class Check(Acceptor, Protocol):
+    """Says also what is wrong with it."""
 
     def errors(self, document: Any, /) -> dict[str, list[str]]:
         """Every error: field -> sentences."""
@@ -122,7 +126,7 @@ class Operation:
     id: str
     method: str
     path: str
-    path_parameters: Check
+    path_parameters: Acceptor
     query: Check
     query_names: Mapping[str, str]
     body: Check | None

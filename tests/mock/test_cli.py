@@ -215,7 +215,9 @@ def test_bad_spec_is_one_clear_line(write: Write) -> None:
     path = write("x.yaml", "paths: {/a: {get: {}}}")
     done = run("--port", "0", "--spec", str(path))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"Error: {path}: GET /a has no operationId\n"
+    assert done.stderr == (
+        f"Error: {path} can't be served: it is of no version of OpenAPI, and only OpenAPI 3.0 and 3.1 are\n"
+    )
 
 
 @pytest.mark.parametrize(

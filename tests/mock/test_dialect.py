@@ -1,4 +1,4 @@
-"""What other people write in OpenAPI 3.0 and 3.1 becomes JSON Schema 2020-12, or one line that says why not."""
+"""What others write in OpenAPI 3.0 and 3.1 becomes JSON Schema 2020-12, or one line that says why not."""
 
 from typing import Any
 
@@ -16,17 +16,21 @@ REF = "#/components/schemas/"
 HEAD = "{openapi: 3.0.3, paths: {/a: {get: {responses: {'200': "
 
 
-def document_with(schema: Any, version: str = "3.0.3", view: str = "response", **schemas: Any) -> Json:
+def document_with(
+    schema: Any, version: str = "3.0.3", view: str = "response", schemas: Json | None = None
+) -> Json:
     """A document with one operation, whose response or request has the schema."""
     content = {"content": {"application/json": {"schema": schema}}}
     node: Json = {"responses": {"200": content if view == "response" else {}}}
     if view == "request":
         node["requestBody"] = content
-    return {"openapi": version, "paths": {"/a": {"post": node}}, "components": {"schemas": schemas}}
+    return {"openapi": version, "paths": {"/a": {"post": node}}, "components": {"schemas": schemas or {}}}
 
 
-def modern_schema(schema: Any, version: str = "3.0.3", view: str = "response", **schemas: Any) -> Json:
-    node = modern(document_with(schema, version, view, **schemas), "spec")["paths"]["/a"]["post"]
+def modern_schema(
+    schema: Any, version: str = "3.0.3", view: str = "response", schemas: Json | None = None
+) -> Json:
+    node = modern(document_with(schema, version, view, schemas), "spec")["paths"]["/a"]["post"]
     part = node["requestBody"] if view == "request" else node["responses"]["200"]
     return part["content"]["application/json"]["schema"]
 
@@ -70,8 +74,8 @@ def test_null_is_taken_where_nullable_has_no_type_and_never_sent() -> None:
         {"allOf": [{"$ref": REF + "Money"}], "nullable": True},
         {"$ref": REF + "Money", "nullable": True},
     ):
-        assert "anyOf" not in modern_schema(schema, Money=money)
-        assert modern_schema(schema, view="request", Money=money)["anyOf"][1] == {"type": "null"}
+        assert "anyOf" not in modern_schema(schema, schemas={"Money": money})
+        assert modern_schema(schema, view="request", schemas={"Money": money})["anyOf"][1] == {"type": "null"}
     choices = {"type": "string", "enum": ["a"], "nullable": True}
     assert modern_schema(choices)["enum"] == ["a"]
     assert modern_schema(choices, view="request")["enum"] == ["a", None]
@@ -79,8 +83,11 @@ def test_null_is_taken_where_nullable_has_no_type_and_never_sent() -> None:
 
 def test_what_stands_beside_a_reference_counts_in_3_1_only() -> None:
     schema = {"$ref": REF + "Text", "maxLength": 5}
-    assert modern_schema(schema, Text={"type": "string"}) == {"$ref": REF + "Text"}
-    assert modern_schema(schema, "3.1.0", Text={"type": "string"}) == {"$ref": REF + "Text", "maxLength": 5}
+    assert modern_schema(schema, schemas={"Text": {"type": "string"}}) == {"$ref": REF + "Text"}
+    assert modern_schema(schema, "3.1.0", schemas={"Text": {"type": "string"}}) == {
+        "$ref": REF + "Text",
+        "maxLength": 5,
+    }
 
 
 DRIVER = {
@@ -99,15 +106,15 @@ DRIVER = {
 
 def test_fields_of_one_direction_are_not_required_in_the_other() -> None:
     schemas = {"Driver": DRIVER, "Key": {"type": "string", "writeOnly": True}}
-    read = modern(document_with({"$ref": REF + "Driver"}, "3.1.0", **schemas), "spec")["components"][
+    read = modern(document_with({"$ref": REF + "Driver"}, "3.1.0", schemas=schemas), "spec")["components"][
         "schemas"
     ]
     assert read["Driver"]["required"] == ["id", "name"]
     assert list(read["Driver"]["properties"]) == ["id", "name", "any"]
-    posted = document_with({"$ref": REF + "Driver"}, view="request", **schemas)
+    posted = document_with({"$ref": REF + "Driver"}, view="request", schemas=schemas)
     sent = modern(posted, "spec")["components"]["schemas"]["Driver.request"]
     assert sent["required"] == ["pin", "name", "key"]
-    assert set(sent["properties"]) == set(DRIVER["properties"])  # type: ignore[call-overload]
+    assert set(sent["properties"]) == set(DRIVER["properties"])
 
 
 def test_any_place_of_the_document_may_be_referred_to() -> None:
@@ -122,7 +129,7 @@ def test_any_place_of_the_document_may_be_referred_to() -> None:
         "item": {"$ref": REF + "List/oneOf/0"},
         "like": {"$ref": REF + "A_b_c"},
     }
-    whole = document_with({"properties": fields}, **schemas)
+    whole = document_with({"properties": fields}, schemas=schemas)
     spec = foreign_spec(whole, "spec", read_spec(SPEC, LATEST))
     made = spec.examples.instance(spec.operations[0].success)
     assert made == {"odd": 1, "encoded": 1, "item": True, "like": None}
@@ -133,7 +140,7 @@ def test_any_place_of_the_document_may_be_referred_to() -> None:
     [
         ({"swagger": "2.0"}, "spec can't be served: it is Swagger 2.0, and only OpenAPI 3.0 and 3.1 are"),
         ({"openapi": "4.0"}, "spec can't be served: it is OpenAPI 4.0, and only"),
-        ({}, "spec can't be served: it is OpenAPI, and only"),
+        ({}, "spec can't be served: it is of no version of OpenAPI, and only"),
         (HEAD + "{}}}, post: 5}}}", "spec: POST /a must be an object"),
         (HEAD + "5}}}}}", "spec: GET /a, response 200 must be an object"),
         (
@@ -191,12 +198,14 @@ LOOP = "leads to nothing but itself"
 )
 def test_schema_that_is_nothing_but_itself_is_refused(schemas: Json) -> None:
     with pytest.raises(SpecError, match=rf"spec: {REF}[AB] {LOOP}"):
-        modern(document_with({"$ref": REF + "A"}, "3.1.0", **schemas), "spec")
+        modern(document_with({"$ref": REF + "A"}, "3.1.0", schemas=schemas), "spec")
 
 
 def test_choices_that_contain_themselves_are_refused() -> None:
     with pytest.raises(SpecError, match="spec: too many of its schemas contain themselves"):
-        modern(document_with({"$ref": REF + "A"}, A={"anyOf": [{"$ref": REF + "A"}, {}]}), "spec")
+        modern(
+            document_with({"$ref": REF + "A"}, schemas={"A": {"anyOf": [{"$ref": REF + "A"}, {}]}}), "spec"
+        )
 
 
 def test_mapping_of_a_discriminator_may_give_names() -> None:
@@ -205,7 +214,7 @@ def test_mapping_of_a_discriminator_may_give_names() -> None:
         "Derived": {},
         "Other": {},
     }
-    read = modern(document_with({"$ref": REF + "Base"}, **schemas), "spec")["components"]["schemas"]
+    read = modern(document_with({"$ref": REF + "Base"}, schemas=schemas), "spec")["components"]["schemas"]
     assert read["Base"]["discriminator"]["mapping"] == {"d": "Derived", "o": "Other"}
     assert set(read) == {"Base", "Derived", "Other"}
 

@@ -667,3 +667,72 @@ def test_start_without_payments_suggests_none() -> None:
     with serving("--port", "0", "--spec", str(AWKWARD), tries=False) as mock:
         assert "Try:" not in mock.greeting
         assert httpx2.get(f"{mock.url}/shapes").status_code == 200
+
+
+ODDITIES = """
+openapi: 3.1.0
+paths:
+  /m/{id}:
+    get:
+      parameters: [{name: id, in: path, style: matrix, schema: &n {type: integer}}]
+      responses: &ok {'200': {}}
+  /l/{id}: {get: {parameters: [{name: id, in: path, style: label, schema: *n}], responses: *ok}}
+  /o:
+    get:
+      parameters: [{name: o, in: query, explode: false, schema: &o {type: object, properties: {a: *n}}}]
+      responses: *ok
+  /p: {get: {parameters: [{name: o, in: query, schema: *o}], responses: *ok}}
+  /e: {get: {responses: {'200': {content: {application/json: {example: {b: 1}}}}}}}
+  /t: {get: {responses: {'200': {content: {text/plain: {example: five}}}}}}
+  /x:
+    get:
+      responses:
+        '200':
+          headers:
+            Left: {schema: {type: string}}
+            Many: {required: true, schema: {type: array, minItems: 2, items: *n}}
+          content:
+            text/xml:
+              schema: {type: object, properties: {a: {type: array, minItems: 2, items: *n}, b: {const: <&}}}
+  /f:
+    get:
+      parameters: [{name: n, in: query, required: true, schema: *n}]
+      responses:
+        '200': {}
+        '400': {content: {application/json: {schema: false}}}
+  /g:
+    get:
+      parameters: [{name: n, in: query, required: true, schema: *n}]
+      responses:
+        '200': {}
+        4XX: {content: {application/json: {schema: {type: array, minItems: 1, items: {type: string}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/m/;id=7", 200, ""),
+        ("/m/;id=x", 404, None),
+        ("/l/.7", 200, ""),
+        ("/o?o=a,5", 200, ""),
+        ("/o?o=a,x", 400, None),
+        ("/o?a=x", 200, ""),
+        ("/p?a=x", 400, None),
+        ("/p?a=5", 200, ""),
+        ("/e", 200, '{"b":1}'),
+        ("/t", 200, "five"),
+        ("/x", 200, "<Example><a>1</a><a>2</a><b>&lt;&amp;</b></Example>"),
+        ("/f", 400, None),
+        ("/g", 400, '["example"]'),
+    ],
+)
+def test_oddities_are_served(write: Write, path: str, status: int, text: str | None) -> None:
+    with client_of(write("spec.yaml", ODDITIES)) as client:
+        response = client.get(path)
+        assert response.status_code == status
+        assert text in (None, response.text)
+        if path == "/x":
+            assert (response.headers["many"], "left" in response.headers) == ("1,2", False)
+        if path == "/f":
+            assert response.json()["detail"] == "The n field is required."
