@@ -34,6 +34,8 @@ _TYPES_OF = {
 }
 _KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 _MOST_COMBINED = 50
+_MOST_KEPT = 32
+"""So many compiled schemas are kept: one may have all the others of its document in it."""
 _ROOM = 1000
 """So many values an instance has before only what is required is added."""
 _PATIENCE = 20_000
@@ -64,6 +66,8 @@ class Examples:
         """The compiled schema."""
         kept = self._checkers.get(id(schema))
         if kept is None:
+            if len(self._checkers) == _MOST_KEPT:
+                del self._checkers[next(iter(self._checkers))]
             whole = schema if isinstance(schema, dict) else {} if schema else {"not": {}}
             kept = self._checkers[id(schema)] = (schema, self._spec.checker(whole))
         return kept[1]

@@ -31,14 +31,11 @@ _TOKEN = "token"  # noqa: S105 - the name of a scheme
 _VERSION = re.compile(r"v?\d+(\.\d+)*|v\{.+\}|\{[^}]*version[^}]*\}", re.IGNORECASE)
 
 
-def is_ours(document: Node, ours: Spec) -> bool:
-    """Whether a document has exactly the operations that we implement: it is ours, or a copy of it."""
-    paths = [item for item in document["paths"].values() if isinstance(item, dict)]
-    nodes = [
-        node for item in paths for node in item.values() if isinstance(node, dict) and "responses" in node
-    ]
-    ids = [node.get("operationId") for node in nodes]
-    return sorted(map(str, ids)) == sorted(each.id for each in ours.operations)
+def ids_in(document: Node) -> list[str]:
+    """The ids of the operations in a document, as they are written; `None` for one without."""
+    items = [item for item in document["paths"].values() if isinstance(item, dict)]
+    nodes = [node for item in items for node in item.values() if isinstance(node, dict)]
+    return [str(node.get("operationId")) for node in nodes if "responses" in node]
 
 
 def foreign_spec(document: Node, name: str, ours: Spec) -> Spec:

@@ -91,9 +91,11 @@ class OtherParameters:
 def _value(examples: Examples, each: Node, texts: list[str]) -> object:
     """What the texts mean, if the schema accepts that, else what they are most like."""
     accepts = examples.checker(each["schema"]).accepts
-    candidates = list(_candidates(examples, each, texts))
+    for candidate in _candidates(examples, each, texts):
+        if accepts(candidate):
+            return candidate
     of_kind = examples.checker({"type": examples.shape(each["schema"]).get("type", "string")}).accepts
-    return next(chain(filter(accepts, candidates), filter(of_kind, candidates)), texts[0])
+    return next(filter(of_kind, _candidates(examples, each, texts)), texts[0])
 
 
 def _candidates(examples: Examples, each: Node, texts: list[str]) -> Iterator[object]:

@@ -16,20 +16,31 @@ LATEST = NAMES[-1]
 
 
 def read_spec(path: Path, revision: str = PAGE) -> Spec:
-    """The document in a file, changed to a revision. SpecError, UnreadableDocument."""
+    """The document in a file, changed to a revision if it has our operations. SpecError, UnreadableDocument.
+
+    One that has other operations, too, is served as a document of others is.
+    """
     if revision not in NAMES:
         raise SpecError(f"There is no revision {revision}; there are {', '.join(NAMES)}.")
     document = read_openapi(path)
-    if path != SPEC:
-        from mock_server.foreign import foreign_spec, is_ours  # noqa: PLC0415 - for documents of others only
+    if path == SPEC:
+        return Spec(*_revised(document, str(path), revision))
+    from mock_server.foreign import foreign_spec, ids_in  # noqa: PLC0415 - for documents of others only
 
-        if not is_ours(document, Spec.read(SPEC)):
-            # What they leave to us is as the vendor's latest document has it.
-            return foreign_spec(document, str(path), read_spec(SPEC, LATEST))
+    ours, theirs = [each.id for each in Spec.read(SPEC).operations], ids_in(document)
+    revised = _revised(document, str(path), revision) if {*ours} <= {*theirs} else (document, str(path))
+    if sorted(theirs) == sorted(ours):
+        return Spec(*revised)
+    # What they leave to us is as the vendor's latest document has it.
+    return foreign_spec(*revised, read_spec(SPEC, LATEST))
+
+
+def _revised(document: dict[str, Any], name: str, revision: str) -> tuple[dict[str, Any], str]:
+    """A document in a revision, and its name."""
     if revision == PAGE:
-        return Spec(document, str(path))
-    name = f"{path}, revision {revision}"
-    return Spec(overlaid(document, read_document(REVISIONS[revision]), name), name)
+        return document, name
+    name = f"{name}, revision {revision}"
+    return overlaid(document, read_document(REVISIONS[revision]), name), name
 
 
 def answers_of(revision: str) -> Mapping[str, frozenset[str]]:

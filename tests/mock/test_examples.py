@@ -163,7 +163,7 @@ IMPOSSIBLE = [
     {"type": "object", "required": ["a"], "properties": {"a": False}},
     {"type": "object", "required": ["a"], "additionalProperties": False},
     {"type": "string", "pattern": "^(?!)$"},
-    {"type": "string", "pattern": "^(?>ab)c$"},  # which nobody can invert
+    {"type": "string", "pattern": r"^\p{Greek}{3}$"},  # which we can't invert
     {"$ref": REF + "Endless"},
     {"oneOf": [{"type": "string"}, {"type": "string"}], "type": "string"},
 ]

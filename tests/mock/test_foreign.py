@@ -652,6 +652,17 @@ def test_document_of_ours_is_read_as_ours(write: Write) -> None:
         read_spec(path, "1999")
 
 
+@pytest.mark.parametrize("revision", ["page", "2026-07"])
+def test_document_of_ours_with_more_operations_keeps_its_revision(write: Write, revision: str) -> None:
+    more = "paths:\n  /more: {get: {responses: {'200': {description: ''}}}}\n"
+    path = write("more.yaml", SPEC.read_text().replace("paths:\n", more, 1))
+    with client_of(path, revision=revision) as client:
+        assert client.get("/more").headers["x-sandbox"] == "example"
+        paid = client.post(PAYMENTS, json=payment_of("LD-1001", "R")).json()
+        assert ("CustomerPayments" in paid) == (revision == "page")
+        assert ("Id" in paid) == (revision == "2026-07")
+
+
 def test_start_says_which_operations_keep_state() -> None:
     with serving("--port", "0", "--spec", str(FREIGHT)) as mock:
         lines = mock.greeting.splitlines()
