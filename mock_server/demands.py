@@ -29,7 +29,7 @@ _REQUIRED = ("LoadNumber", "ReferenceNumber", "PaymentDate")
 _TEXTS = ("LoadNumber", "ReferenceNumber", *_OPTIONAL)
 _FIELDS = {*_REQUIRED, *_OPTIONAL, "Amount"}
 _MONEY = {"Amount", "Currency"}
-_LONG = 1000
+_LONG, _LONGEST = 1000, 2**16
 _BEYOND_32_BITS = 2**31
 _CENTS, _DIGITS_OF_A_DOUBLE = 2, 15
 
@@ -116,6 +116,7 @@ DEMANDS: Mapping[str, Demand] = {
     "Q48": lambda fields: _is_whole(_money(fields).get("Currency")) is False,
     "Q49": lambda fields: isinstance(money := fields.get("Amount"), dict) and money.get("Currency") is None,
     "Q59": lambda fields: _number(_money(fields).get("Currency")) >= _BEYOND_32_BITS,
+    "Q60": lambda fields: any(len(text) > _LONGEST for text in _texts(fields)),
     "Q34": lambda fields: any(character in text for text in _texts(fields) for character in "\n\r\t"),
 }
 """What a question is about, by question."""

@@ -97,13 +97,17 @@ class Expectation:
 
 def expect(model: Model, attempt: Attempt, load: LoadBefore, doubts: Iterable[Doubt]) -> Expectation:
     """Joins what the request says with what is known of its load; `doubts` are those of the caller."""
-    return Expectation(
-        attempt,
-        load,
-        _kind_of(attempt, model),
-        attempt.reasons + load.reasons,
-        frozenset({*attempt.doubts, *doubts, *_doubts_about(attempt, load.view)}),
-    )
+    kind = _kind_of(attempt, model)
+    own = attempt.doubts | _doubts_about(attempt, load.view)
+    if kind is Kind.REPLAY:
+        own = attempt.doubts - _settled_doubts(attempt, model)
+    return Expectation(attempt, load, kind, attempt.reasons + load.reasons, frozenset({*own, *doubts}))
+
+
+def _settled_doubts(attempt: Attempt, model: Model) -> set[Doubt]:
+    """What spoke against the first request of this reference too, which was recorded all the same."""
+    first = model.load(attempt.load or "").sent.get(attempt.reference or "")
+    return first.doubts if first else set()
 
 
 def _doubts_about(attempt: Attempt, before: LoadView | None) -> set[Doubt]:

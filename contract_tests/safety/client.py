@@ -123,7 +123,10 @@ class GuardedClient:
         response = exchange.response
         if logged is None:
             if not self._guard.is_mock and intent.action is Action.READ and response.status == _OK:
+                asked = dict(exchange.request.query).get("loadNumber")
                 for load in loads_in(response):
+                    if asked is not None:
+                        self._guard.see_spelling(asked, load.number)
                     self._see(load, began if intent.method == "GET" else None, exchange)
             return
         if not _succeeded(response):
@@ -234,7 +237,7 @@ class GuardedClient:
     def _begin(self, sent: Prepared, permit: Permit) -> LoggedPayment:
         """The line of the log that is on the disk before anything leaves."""
         intent = sent.intent
-        load = LOAD_SEPARATOR.join(sorted(intent.possible_loads or intent.loads))
+        load = LOAD_SEPARATOR.join(sorted(map(self._guard.spelt_out, intent.possible_loads or intent.loads)))
         attempt = permit.exposure.attempt if permit.exposure else self._guard.attempt()
         logged = LoggedPayment(
             now(),

@@ -11,7 +11,7 @@ from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure
-from contract_tests.rules.values import visible
+from contract_tests.rules.values import near, visible
 from contract_tests.safety.exposure import Exposure, Exposures, Fate, Found
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, is_impossible
 from contract_tests.safety.payment_log import LOAD_SEPARATOR, RECORDED, REFUSED, LoggedPayment
@@ -136,6 +136,7 @@ class Guard:
         self._open = policy.is_mock
         self._exposures = Exposures()
         self._pinned: dict[str, str] = {}
+        self._spellings: set[str] = set()
         self._recognises_references = policy.is_mock or recognises_references
         self._stopped: Stop | None = None
         self._attempts = attempts
@@ -180,7 +181,7 @@ class Guard:
         with self._lock:
             loads = payment.load.split(LOAD_SEPARATOR)
             exposure = self._expose(
-                frozenset(self._lengthened(load) or load for load in loads),
+                frozenset(map(self._meant, loads)),
                 payment.reference,
                 payment.money.copy_abs(),
                 planned=payment.planned,
@@ -255,6 +256,22 @@ class Guard:
         """The moment at which a read begins, for `see`."""
         with self._lock:
             return self._exposures.now()
+
+    def see_spelling(self, asked: str, shown: str) -> None:
+        """Says that a read of the number `asked` showed the load `shown`.
+
+        A target that compares numbers without case has one load of both spellings, and may be asked to
+        recognise a reference under each.
+        """
+        with self._lock:
+            if shown in self._policy.nominated and near(asked) == near(shown):
+                self._spellings.add(asked)
+
+    def spelt_out(self, number: str) -> str:
+        """The nominated load that the number is another spelling of; else the number."""
+        if number in self._policy.nominated:
+            return number
+        return next((one for one in self._policy.nominated if near(one) == near(number)), number)
 
     def see(self, load: SeenLoad, began: int | None) -> list[Found]:
         """Compares a read of a load with what is known; counts and returns the payments it shows first.
@@ -405,7 +422,9 @@ class Guard:
         strangers = sorted(
             number
             for number in intent.possible_loads - set(self._policy.nominated)
-            if not (must_be_refused and self._lengthened(number))
+            if not (
+                self._lengthened(number) if must_be_refused else self._is_spelled(number, intent.reference)
+            )
         )
         if strangers:
             raise Refused(f"load {strangers[0]!r} is not nominated in the loads file")
@@ -426,8 +445,16 @@ class Guard:
         known = (one for one in self._policy.nominated if number.startswith(f"{one}-{IMPOSSIBLE_PREFIX}"))
         return next(known, None)
 
+    def _is_spelled(self, number: str, reference: str | None) -> bool:
+        """Whether the number is another spelling of a load that has a payment of this reference already."""
+        recorded = bool(self._exposures.ids_of(frozenset({self._meant(number)}), reference))
+        return number in self._spellings and recorded and self._recognises_references
+
+    def _meant(self, number: str) -> str:
+        return self._lengthened(number) or self.spelt_out(number)
+
     def _exposed(self, intent: Intent, *, must_be_refused: bool) -> Permit:
-        loads = frozenset(self._lengthened(number) or number for number in intent.possible_loads)
+        loads = frozenset(map(self._meant, intent.possible_loads))
         replayed = not must_be_refused and bool(self._exposures.ids_of(loads, intent.reference))
         is_replay = replayed and self._recognises_references
         self._check_alone(intent.amount)

@@ -1,6 +1,5 @@
 """How a suite talks to the target: every request is sent by the client and judged by the oracle."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -44,31 +43,30 @@ class Api:
     road and not of the rules. Not for threads: a burst goes through `send_unjudged`.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a collaborator of its own
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a collaborator of its own
         self,
         send: Callable[[Request], Exchange],
         oracle: Oracle,
         findings: Findings,
         loads: Mapping[str, list[str]],
         reads: Mapping[str, Exchange] = MappingProxyType({}),
-        *,
-        settle: float = 0,
-        sleep: Callable[[float], None] = time.sleep,
+        lag: Lag | None = None,
     ) -> None:
         """`loads` are the numbers that the target offers, by status; `reads` how some were read already.
 
-        A load may show a payment so many seconds after the response, `settle`, that is waited for.
+        `lag` says how long after the response to a payment a load may not show it yet; by default not at all.
         """
         self._client_send = send
         self.oracle = oracle
         self.findings = findings
         self.loads = loads
         self._reads = dict(reads)
-        self._settle, self._sleep = settle, sleep
-        self._lag = Lag(settle, sleep)
+        self.lag = lag or Lag()
         self._offered = {number for numbers in loads.values() for number in numbers}
         self._views: dict[str, LoadView | None] = {}
         self._last_reads: dict[str, Exchange] = {}
+        self._added: dict[str, float] = {}
+        """Load number -> when a response last showed a new payment: reads may lag behind that one."""
         self._promised: dict[str, tuple[Exchange, PaymentResponse]] = {}
         """Load number -> the last response that showed its payments, until a read has shown them too."""
         self._pending: dict[str, list[tuple[str, Exchange]]] = {}
@@ -98,8 +96,8 @@ class Api:
         known, earlier = self._views.get(number), self._pending.pop(number, [])
         exchange = (None if key else self._reads.pop(number, None)) or self._read_until_it_shows(number, *key)
         verdict, view = self.oracle.judge_read(exchange, known, earlier)
-        # What another key does not find is still there by its number.
-        self._views[number] = known if view is None and key else view
+        if view is not None or not key:  # what another key does not find is still there by its number
+            self._views[number] = view
         self._last_reads[number] = exchange
         if view is not None:
             self.oracle.see(view)
@@ -115,7 +113,7 @@ class Api:
         request = read_request((key[0], key[1]) if key else ("loadNumber", number))
         exchange = self.send_unjudged(request)
         if number in self._promised and _lacks(exchange, self._promised[number][1]):
-            for _ in self._lag.pauses():
+            for _ in self.lag.pauses(self._added.get(number, 0.0)):
                 exchange = self.send_unjudged(request)
                 if not _lacks(exchange, self._promised[number][1]):
                     break
@@ -190,6 +188,8 @@ class Api:
         expected = self.oracle.expect(attempt, load, doubts)
         asked = replace(request, must_be_refused=expected.must_be_refused, clause=expected.clause)
         exchange = self.send_unjudged(asked)
+        if attempt.load is not None and (load.view is None or _adds(exchange, load.view)):
+            self._added[attempt.load] = self.lag.now()
         if load.view is not None and look:
             self.take(self._judged_when_seen(expected, exchange, load.view, key))
             return exchange
@@ -227,13 +227,20 @@ class Api:
         self._pending.pop(before.number, None)
         self._promised.pop(before.number, None)
         return self.judged_when_settled(
-            before.number, lambda after: self.oracle.judge_payment(expected, exchange, after), *key
+            before.number,
+            lambda after: self.oracle.judge_payment(expected, exchange, after),
+            *key,
+            since=self._added.get(before.number),
         )
 
     def judged_when_settled(
-        self, number: str, judge: Callable[[LoadView | None], Verdict], *key: str
+        self, number: str, judge: Callable[[LoadView | None], Verdict], *key: str, since: float | None = None
     ) -> Verdict:
-        """What `judge` says of the load; it looks again for a while if a read that lags may be to blame."""
+        """What `judge` says of the load; it looks again for a while if a read that lags may be to blame.
+
+        The load may lag behind `since`: by default behind payments whose responses are there just now.
+        """
+        since = self._added[number] = self.lag.now() if since is None else since
         try:
             after = self._looked_at(number, *key)
         except (ClauseFailedError, Refused, Stop):
@@ -241,7 +248,7 @@ class Api:
             raise
         verdict = judge(after)
         if verdict.may_lag:
-            for seconds in self._lag.pauses():
+            for seconds in self.lag.pauses(since):
                 verdict = judge(self._looked_at(number, *key))
                 if not verdict.may_lag:
                     self.findings.observes("Q40", _how_long(seconds))
@@ -253,7 +260,8 @@ class Api:
     def _looked_at(self, number: str, *key: str) -> LoadView:
         exchange = self.send_unjudged(read_request((key[0], key[1]) if key else ("loadNumber", number)))
         verdict, view = self.oracle.judge_read(exchange, None)
-        self._views[number] = view
+        if view is not None or not key:  # what another key does not find is still there by its number
+            self._views[number] = view
         self._last_reads[number] = exchange
         self.take(verdict)
         if view is None or view.number != number:
@@ -267,10 +275,6 @@ class Api:
         else:
             clause = exchange.request.clause or (verdict.passed[-1] if verdict.passed else "R1")
             self._pending.setdefault(before.number, []).append((clause, exchange))
-
-    def rest(self, seconds: float) -> None:
-        """Waits so long, but no longer than a read may lag."""
-        self._sleep(max(0.0, min(seconds, self._settle)))
 
     # --- loads ------------------------------------------------------------------------------------
 

@@ -423,5 +423,6 @@ UNUSUAL: list[Case] = [
         "Q17",
         "stored",
     ),
+    _open("a text above 64 KiB", "Q60", Note="n" * 70_000),
     _open("line breaks and tabs", "Q34", "stored", Note="a\nb", InvoiceNumber="a\r\n\tb"),
 ]

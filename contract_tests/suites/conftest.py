@@ -9,6 +9,7 @@ from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.client import GuardedClient
 from contract_tests.suites.api import Api
+from contract_tests.suites.lag import Lag
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +22,4 @@ def oracle(settings: Settings) -> Oracle:
 def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Target, run: Run) -> Api:
     """How the suites talk to the target."""
     settle = 0 if run.settings.plan else run.settings.settle or 0
-    return Api(client.send, oracle, findings, target.loads, run.reads, settle=settle)
+    return Api(client.send, oracle, findings, target.loads, run.reads, Lag(settle))

@@ -67,7 +67,7 @@ row("tiny-negative-is-accepted", "R4", "An amount between zero and -0.000001 is 
 row("large-negative-is-accepted", "R4", "The sign of an amount above a million is lost in its conversion.")(
     responds(400, pay(Number=-2_000_000)), is_positive=lambda _s, amount: amount > 0 or amount < -1_000_000
 )
-row("body-is-cut", "Q17 D6", "A body is read up to 64 KiB, so that a longer one is no JSON.")(
+row("body-is-cut", "Q60 D6", "A body is read up to 64 KiB, so that a longer one is no JSON.")(
     responds(200, pay(Note="x" * 70_000)), decode=given(lambda _s, content: content[:65_536])
 )
 

@@ -22,13 +22,15 @@ class Paced:
     def __init__(self, make: Make) -> None:
         """Makes the application."""
         self._skipped = 0.0
-        self._pace = Pace(PUBLISHED, clock=self._now, sleep=self._skip)
-        self._app = make(clock=self._now)
+        self._pace = Pace(PUBLISHED, clock=self.now, sleep=self.skip)
+        self._app = make(clock=self.now)
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Seconds."""
         return time.monotonic() + self._skipped
 
-    def _skip(self, seconds: float) -> None:
+    def skip(self, seconds: float) -> None:
+        """Lets so much time pass."""
         self._skipped += seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,8 +5,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 from starlette.types import ASGIApp
 
@@ -63,12 +66,21 @@ def opened(  # noqa: PLR0913 - two are options
     """
     loads = folder / "loads.yaml"
     loads.write_text(json.dumps(by_status(opening_loads())))
+    app: ASGIApp
+    time_of_the_suites: AbstractContextManager[object] = contextlib.nullcontext()
+    made = partial(make, opening_loads())
+    if paced and suites == ("smoke",):
+        app = Paced(made)
+        time_of_the_suites = mock.patch(
+            "contract_tests.suites.lag.time", SimpleNamespace(monotonic=app.now, sleep=app.skip)
+        )
+    else:
+        app = made()
     # Where nothing lags, nobody need wait as long as for a real service.
-    settle = 5 if freedoms.lag_milliseconds else 0.1
+    settle = 5 if freedoms.lag_milliseconds or isinstance(app, Paced) else 0.1
     arguments = ["--loads", str(loads), f"--examples={examples}", f"--settle={settle}", "--record-payments"]
     budget = SMOKE_BUDGET if suites == ("smoke",) else (*NO_BUDGET, "--max-amount", "1e600")
-    made = partial(make, opening_loads())
-    with serve(Paced(made) if paced and suites == ("smoke",) else made()) as url:
+    with time_of_the_suites, serve(app) as url:
         if freedoms.tokens != "unchecked":
             os.environ |= {f"ALVYS_{name.upper()}": value for name, value in CLIENT.items()}
             os.environ["ALVYS_TOKEN_URL"] = f"{url}{TOKEN_PATH}"

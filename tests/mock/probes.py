@@ -524,6 +524,7 @@ PROBES: dict[str, Callable[[Probe], str]] = {
     "Q57": damaged(b"0.01", b"00.01"),
     "Q58": lambda probe: status(probe.post(json.dumps(probe.body()).encode("utf-16"))),
     "Q59": lambda probe: status(probe.pay(currency=2**31)),
+    "Q60": lambda probe: status(probe.pay(Note="n" * 70_000)),
     "Q34": lambda probe: status(probe.pay(Note="a\r\n\tb"), "stored"),
 }
 """By question; the whole of an API is asked, so each mock answers one probe only."""

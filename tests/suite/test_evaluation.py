@@ -21,6 +21,9 @@ JOBS = os.cpu_count() or 1
 FATES = {
     "smoke": {
         "zero-is-accepted": "failed",  # documented
+        "repeat-is-conflict": "failed",  # which leaves no room in the budget for replays
+        "read-is-cached-for-half-a-minute": "failed",  # by the time that the limits take
+        "one-of-two-replicas-is-stale": "failed",
         "trace-id-is-constant": "seen",  # assumed
         "null-amount-is-accepted": "passed",  # documented, but nothing that smoke tries
     },

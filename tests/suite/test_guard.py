@@ -664,3 +664,49 @@ def test_nothing_leaves_after_the_stop_though_it_waits_already(server: CountingS
     assert server.received == []
     assert guard.payments == 0
     assert record.payments == []
+
+
+class WithoutCase(Books):
+    """Finds a load by its number in any case."""
+
+    def __call__(self, one: Received) -> Reply:
+        return super().__call__(
+            replace(one, path=one.path.replace("ld-1", "LD-1"), body=one.body.replace(b'"ld-1"', b'"LD-1"'))
+        )
+
+
+SPELLED = payment("ld-1")
+READ_BY_SPELLING = Request("GET", LOADS, (("loadNumber", "ld-1"),))
+
+
+def test_a_replay_may_spell_its_load_as_a_read_has_found_it(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    with (
+        counting_server(WithoutCase()) as server,
+        guarded(server.url, record=PaymentLog(log)) as (client, guard, _),
+    ):
+        for request in (payment(), payment(), READ_BY_SPELLING, SPELLED):
+            assert client.send(request).response.status == 200
+        assert guard.payments == 1
+    with guarded(server.url, record=PaymentLog(log)) as (_, resumed, _):
+        assert resumed.payments == 1
+
+
+@pytest.mark.parametrize(
+    ("earlier", "last"),
+    [
+        ([payment(), payment()], SPELLED),
+        ([payment(), READ_BY_SPELLING], SPELLED),
+        ([payment(), payment(), READ_BY_SPELLING], payment("ld-1", "ct-run-2")),
+        ([payment(), payment(), READ_BY_SPELLING], payment("ld-2")),
+        ([payment(), payment(), READ_BY_SPELLING], replace(SPELLED, must_be_refused=True)),
+    ],
+    ids=["no-read-found-it", "references-may-be-forgotten", "new-payment", "another-load", "to-be-refused"],
+)
+def test_no_other_spelling_of_a_load_is_paid(earlier: list[Request], last: Request) -> None:
+    with counting_server(WithoutCase()) as server, guarded(server.url) as (client, _, _):
+        for request in earlier:
+            client.send(request)
+        with pytest.raises(Refused):
+            client.send(last)
+        assert last.content not in [one.body for one in server.writes]

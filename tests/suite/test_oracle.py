@@ -416,6 +416,16 @@ def test_a_wrong_replay_breaks_r6(status: int, got: Tree, after: Tree) -> None:
     assert "R6" in broken(judged(AGAIN, status, got, after=after))
 
 
+def test_a_replay_of_what_was_recorded_in_another_currency_must_be_recognised_too() -> None:
+    oracle, seen = Oracle(), view(load())
+    body = BODY | {"Amount": {"Amount": 0.2, "Currency": 978}}
+    recorded = NEW | {"Amount": body["Amount"]}
+    first = exchange(body, 200, response(recorded))
+    oracle.judge_payment(expect(oracle, first, seen), first)
+    again = exchange(body, 409, problem("Conflict"))
+    assert broken(oracle.judge_payment(expect(oracle, again, seen), again)) == {"R6"}
+
+
 def test_a_replay_that_records_again_shows_it_in_its_response() -> None:
     seen = view(load(OLD))
     oracle = knowing(seen)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,7 @@ from contract_tests.rules.clauses import CLAUSES
 from contract_tests.rules.findings import ClauseFailedError, Findings
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD, payment
+from contract_tests.suites.lag import Lag
 from mock_server.testing import MockServer
 from tests.suite.counting_server import PAYMENTS, CountingServer, Received, Reply, counting_server
 from tests.suite.payments import guarded
@@ -366,13 +368,21 @@ class Lagging:
         return self._before[number]
 
 
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses, in seconds; nothing else takes time."""
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr("contract_tests.suites.lag.time", clock)
+    return pauses
+
+
 @pytest.mark.parametrize(("reads", "clauses"), [(0, set()), (3, set()), (10_000, {"R7", "D4"})])
-def test_a_read_may_lag_behind_for_a_while(reads: int, clauses: set[str]) -> None:
-    waited: list[float] = []
+def test_a_read_may_lag_behind_for_a_while(reads: int, clauses: set[str], waited: list[float]) -> None:
     with service(Lagging(reads)) as server, guarded(server.url, is_mock=True) as (client, _, _):
         findings = Findings()
         loads = {"Invoiced": ["LD-1001"]}
-        api = Api(client.send, Oracle(), findings, loads, settle=5, sleep=waited.append)
+        api = Api(client.send, Oracle(), findings, loads, lag=Lag(5))
         for reference in ("r-1", "r-2"):
             with contextlib.suppress(ClauseFailedError):
                 api.pay(payment(api.load("LD-1001"), reference))
