@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
     "parameters": {"starlette", ".decimal_json", ".examples", ".schemas", ".spec"},
     "foreign": {".dialect", ".parameters", ".schemas", ".spec"},
-    "fitting": {".responses", ".spec"},
+    "fitting": {".examples", ".responses", ".spec"},
     "standins": {".decimal_json", ".examples", ".foreign", ".handlers", ".problems", ".spec", ".trace"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},

@@ -199,8 +199,9 @@ def test_address_of_nobody_is_one_clear_line(host: str) -> None:
         ("x.yaml", "one: {LoadNumber: X, Status: Paid, CustomerRate: {Amount: 1e99999999999999999999}}"),
         ("x.json", '{"a": 1, "a": 2}'),
         ("x.jsonl", "{}\n{}"),
+        ("x.yaml", "a: " + "[" * 50_000),
     ],
-    ids=["status", "YAML", "number", "JSON", "lines"],
+    ids=["status", "YAML", "number", "JSON", "lines", "depth"],
 )  # fmt: skip
 def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> None:
     path = write(name, text)

@@ -632,6 +632,30 @@ def test_operation_that_can_show_nothing_of_ours_responds_with_an_example(write:
         )
 
 
+def test_fact_that_the_document_refuses_is_left_out(write: Write) -> None:
+    document = bound("/pay", operation_id="recordCustomerPayment").replace(
+        "required: [loadNumber, customerPayments, fee, totalPaid]", "maxProperties: 9"
+    )
+    body = {"loadNumber": "LD-1001", "amount": {"amount": 5}}
+    body |= {"paymentDate": "2026-07-01T15:30:00Z", "referenceNumber": "R-1"}
+    with client_of(write("spec.yaml", document)) as client:
+        shown = client.post("/pay", json=body).json()
+    assert list(shown) == ["loadNumber", "status", "customerPayments"]
+
+
+@pytest.mark.parametrize("part", ["required: [loadNumber, never]", "not: {}"])
+def test_payment_is_told_even_if_nothing_satisfies_its_schema(write: Write, part: str) -> None:
+    document = bound("/pay", operation_id="recordCustomerPayment").replace(
+        "required: [loadNumber, customerPayments, fee, totalPaid]", part
+    )
+    document = document.replace("fee: {type: integer}", "never: false")
+    body = {"loadNumber": "LD-1001", "amount": {"amount": 5}}
+    body |= {"paymentDate": "2026-07-01T15:30:00Z", "referenceNumber": "R-1"}
+    with client_of(write("spec.yaml", document)) as client:
+        response = client.post("/pay", json=body)
+        assert (response.status_code, response.json()["loadNumber"]) == (201, "LD-1001")
+
+
 def test_two_operations_cannot_be_ours_at_once(write: Write) -> None:
     other = "{post: {operationId: x, responses: {'200': {description: ''}}}}"
     document = bound("/a", operation_id="recordCustomerPayment").replace(
