@@ -129,6 +129,8 @@ class _Refusals:
     def __init__(self, spec: Spec, operation: Operation, refuse: Callable[[Exception], Response]) -> None:
         self._examples = spec.examples
         self._responses: Node = operation.foreign.node["responses"]  # type: ignore[union-attr]
+        default = self._responses.get("default")
+        self._default = None if success_of(self._responses)[1] is default else default
         self._refuse = refuse
 
     def __call__(self, error: Exception) -> Response:
@@ -137,7 +139,7 @@ class _Refusals:
         unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY.value
         if status == HTTPStatus.BAD_REQUEST and self._node(status) is None and self._node(unprocessable):
             status = unprocessable
-        node = self._node(status) or self._responses.get("default")
+        node = self._node(status) or self._default
         document = decode(response.body) if response.body else None
         if node is None or not node["content"] or not isinstance(document, dict):
             return response._replace(status=status)

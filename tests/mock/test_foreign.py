@@ -719,6 +719,10 @@ paths:
   /p: {get: {parameters: [{name: o, in: query, schema: *o}], responses: *ok}}
   /e: {get: {responses: {'200': {content: {application/json: {example: {b: 1}}}}}}}
   /t: {get: {responses: {'200': {content: {text/plain: {example: five}}}}}}
+  /d:
+    get:
+      parameters: [{name: n, in: query, required: true, schema: *n}]
+      responses: {default: {content: {application/json: {schema: {type: array, items: *n}}}}}
   /x:
     get:
       responses:
@@ -760,6 +764,8 @@ paths:
         ("/x", 200, "<Example><a>1</a><a>2</a><b>&lt;&amp;</b></Example>"),
         ("/f", 400, None),
         ("/g", 400, '["example"]'),
+        ("/d", 400, None),
+        ("/d?n=1", 200, "[1]"),
     ],
 )
 def test_oddities_are_served(write: Write, path: str, status: int, text: str | None) -> None:
@@ -769,5 +775,5 @@ def test_oddities_are_served(write: Write, path: str, status: int, text: str | N
         assert text in (None, response.text)
         if path == "/x":
             assert (response.headers["many"], "left" in response.headers) == ("1,2", False)
-        if path == "/f":
+        if path in ("/f", "/d"):  # nothing fits, or what is told is not meant for refusals
             assert response.json()["detail"] == "The n field is required."
