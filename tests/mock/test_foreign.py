@@ -632,6 +632,17 @@ def test_operation_that_can_show_nothing_of_ours_responds_with_an_example(write:
         )
 
 
+def test_rules_are_told_in_the_shape_of_the_document(write: Write) -> None:
+    shape = "{type: object, additionalProperties: false, properties: {Message: {type: string}}}"
+    told = f"{{'400': {{content: {{application/json: {{schema: {shape}}}}}}}, '201'"
+    document = bound("/pay", operation_id="recordCustomerPayment").replace("{'201'", told)
+    with client_of(write("spec.yaml", document)) as client:
+        body = {"loadNumber": "LD-1001", "amount": {"amount": 5}, "paymentDate": "2026-07-01T15:30:00Z"}
+        refused = client.post("/pay", json=body)
+    assert refused.status_code == 400
+    assert refused.json() == {"Message": "The ReferenceNumber field is required."}
+
+
 def test_fact_that_the_document_refuses_is_left_out(write: Write) -> None:
     document = bound("/pay", operation_id="recordCustomerPayment").replace(
         "required: [loadNumber, customerPayments, fee, totalPaid]", "maxProperties: 9"
