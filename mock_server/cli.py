@@ -1,5 +1,6 @@
 """The command line: options -> spec, loads and settings -> a running server."""
 
+import gc
 import shlex
 import signal
 import sys
@@ -7,6 +8,7 @@ from collections import Counter
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
 
 import click
 
@@ -18,11 +20,12 @@ from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.output import Output
+from mock_server.problems import ADMIN_KEY
 from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
-from mock_server.serving import PortTaken, Server, listen, url_of
+from mock_server.serving import PortTaken, Server, is_loopback, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
@@ -173,6 +176,20 @@ A fault says when it is injected and what it does, separated by commas:
     help="A name under which the admin API may be reached, beside its address and loopback. Repeatable.",
 )
 @_option(
+    "--admin-key",
+    metavar="KEY",
+    show_default="none on loopback, else one that is printed",
+    help="What the admin API wants in the header X-Admin-Key.",
+)
+@_option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    show_default="none",
+    help="The origin of web pages that may call the API, such as http://localhost:3000, or * for all. "
+    "Repeatable; commas separate several.",
+)
+@_option(
     "--profile",
     default=DEFAULT,
     metavar="FILE|NAME",
@@ -199,6 +216,8 @@ def main(  # noqa: PLR0913 - one for each option
     no_admin: bool,
     admin_port: int | None,
     allow_hosts: tuple[str, ...],
+    admin_key: str | None,
+    cors: tuple[str, ...],
     log_level: str,
     profile: str,
     quiet: bool,
@@ -208,6 +227,8 @@ def main(  # noqa: PLR0913 - one for each option
     Loads and payments are kept in memory: every start loads the fixtures again. By default, requests need
     no access token, and any token is accepted.
     """
+    is_open = not is_loopback(host)
+    makes_key = is_open and not no_admin and admin_key is None
     settings = Settings(
         max_body=max_body,
         require_token=require_token,
@@ -219,6 +240,8 @@ def main(  # noqa: PLR0913 - one for each option
         journal_body=journal_body,
         admin=not no_admin,
         allow_hosts=(host, *allow_hosts),
+        admin_key=token_urlsafe(12) if makes_key else admin_key,
+        cors=cors,
         profile=profile,
         revision=revision,
     )
@@ -227,6 +250,7 @@ def main(  # noqa: PLR0913 - one for each option
     try:
         read = served_spec(spec, settings)
         sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
+        gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
@@ -239,6 +263,10 @@ def main(  # noqa: PLR0913 - one for each option
 
     def say(line: str) -> None:
         output.write(f"{line}\n")
+
+    if is_open:
+        wants = ", and its admin API wants a key" if settings.admin else ""
+        complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
     with redirect_stderr(complaints):
         server = Server(
@@ -294,13 +322,17 @@ def _line_of(operation: Operation) -> str:
 
 
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
-    lines = []
+    lines = [f"OpenAPI document: {urls[0]}/openapi.json, or .yaml"]
     if settings.admin:
         lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
+        if settings.admin_key is not None:
+            lines.append(f"Admin key: {settings.admin_key}, in the header {ADMIN_KEY}")
     lines += [
         f"Client: {client.id}, secret {client.secret}, scopes {' '.join(client.scopes)}"
         for client in sandbox.tokens.clients
     ]
+    if settings.cors:
+        lines.append(f"CORS: {', '.join(settings.cors)}")
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]

@@ -27,8 +27,12 @@ from mock_server.trace import ClientGone, Headers, Response, Trace
 _log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BODY = 1024 * 1024
+_MOST_ESCAPES = 50_000
+"""Escaped bytes of a form that is read."""
+_MOST_IN_FORM = 100
+"""Fields of a form that is read."""
 
-_OK = HTTPStatus.OK.value
+OK = HTTPStatus.OK.value
 _OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
 Check = Callable[[Scope], None]
@@ -42,12 +46,29 @@ class Gate(Protocol):
         """The check for one operation, None for no check; of None, for a request that has no operation."""
 
 
+class Endpoint(Protocol):
+    """What serves the requests of one path and method; `operation` is None if no operation has them."""
+
+    @property
+    def operation(self) -> Operation | None: ...
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What a request must pass before anything else is looked at."""
+
+    async def succeed(self, trace: Trace, receive: Receive) -> Response:
+        """The response if all is well; else what is wrong is raised. ClientGone."""
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+
+
 def checks_of(gates: Sequence[Gate], operation: Operation | None) -> list[Check]:
     """What a request must pass, in the order of the gates."""
     return [check for gate in gates if (check := gate.check_for(operation)) is not None]
 
 
-async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send) -> None:
+async def serve(endpoint: Endpoint, trace: Trace, receive: Receive, send: Send) -> None:
     """Responds to a request. ClientGone."""
     status, headers, body = await response_of(endpoint, trace, receive)
     trace.status, trace.response = status, body
@@ -56,7 +77,7 @@ async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send
     await send({"type": "http.response.body", "body": body})
 
 
-async def response_of(endpoint: "Endpoint", trace: Trace, receive: Receive) -> Response:
+async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Response:
     """The response to a request; whatever is raised on the way becomes a problem. ClientGone."""
     try:
         for check in endpoint.checks:
@@ -120,7 +141,7 @@ class OperationEndpoint:
         if handler.fields is not None:
             self._write = compile_response(spec, operation.success, handler.fields, operation.id)
         foreign = operation.foreign
-        self._status = _OK if foreign is None else foreign.success_status
+        self._status = OK if foreign is None else foreign.success_status
         media_type = "application/json" if foreign is None else foreign.success_type
         self._headers = header_list({"content-type": media_type, **handler.headers})
         self._needs_body = foreign is None or foreign.needs_body
@@ -239,9 +260,6 @@ class OperationEndpoint:
         trace.load, trace.reference = _found(load, trace), _found(reference, trace)
 
 
-Endpoint = OperationEndpoint | NoOperation
-
-
 def _found(place: Place | None, trace: Trace) -> object:
     if place is None:
         return None
@@ -282,7 +300,11 @@ def _is_form(headers: Headers) -> bool:
 
 def _form_in(body: bytes) -> object:
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+        if body.count(b"%") > _MOST_ESCAPES:
+            raise ValueError("too many escapes")
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_IN_FORM
+        )
     except ValueError as error:
         raise InvalidRequest({WHOLE_BODY: ["The request body can't be read as a form."]}) from error
     form = dict(pairs)

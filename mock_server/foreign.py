@@ -44,7 +44,7 @@ def foreign_spec(document: Node, name: str, ours: Spec) -> Spec:
         read = modern(document, name)
         _bind(read, ours)
         bases = paths_of_servers(read["servers"])
-        return Spec(read, name, Origin(ours, _operation, bases, tuple(_scopes_in(read))))
+        return Spec(read, name, Origin(ours, _operation, bases, tuple(_scopes_in(read)), document))
 
 
 def token_spec(ours: Spec) -> Spec:

@@ -99,6 +99,18 @@ class ForeignRequest(Exception):
     """A web page that is not ours may have sent it; the message says what makes it look so."""
 
 
+ADMIN_KEY = "X-Admin-Key"
+"""The header with the key of the admin API."""
+
+
+class AdminKeyMissing(Exception):
+    """The admin API wants its key, and the request has none or another."""
+
+    def __init__(self) -> None:
+        self.headers = {"www-authenticate": ADMIN_KEY}
+        super().__init__(f"The admin API wants its key in the header {ADMIN_KEY}.")
+
+
 class UnsupportedMediaType(Exception):
     """The operation does not take the Content-Type of the body."""
 
@@ -148,6 +160,7 @@ ROWS: Mapping[type[Exception], Row] = {
     KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
+    AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),
     UnknownPath: Row(HTTPStatus.NOT_FOUND),
     MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED),

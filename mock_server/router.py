@@ -12,12 +12,15 @@ from mock_server.clock import Clock
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
 from mock_server.handlers import Handler
+from mock_server.openapi import DocumentRoutes
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.trace import ClientGone, Trace
 
 ADMIN_PREFIX = "/_mock/"
+_LONGEST_KEPT = 256
+"""Characters of a path whose endpoint is kept."""
 
 Watcher = Callable[[Trace], object]
 """Is given each request when it is over."""
@@ -69,6 +72,10 @@ class Routes:
                 for path, those in sorted(operations.items(), key=_rank if spec.origin else lambda _: 0)
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
+
+    def has_path(self, path: str) -> bool:
+        """Whether an operation has this path, with whatever method."""
+        return any(each.parameters_in(path) is not None for each in self._paths)
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
@@ -166,21 +173,29 @@ def _rank(of_path: tuple[str, object]) -> tuple[bool, ...]:
 class Router:
     """The ASGI app: serves the API and, if there is one, the admin API beside it.
 
-    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own.
+    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own. `document`
+    serves the document of the API.
     """
 
     def __init__(
-        self, clock: Clock, api: Routes, admin: Routes | None = None, admin_port: int | None = None
+        self,
+        clock: Clock,
+        api: Routes,
+        admin: Routes | None = None,
+        admin_port: int | None = None,
+        document: DocumentRoutes | None = None,
     ) -> None:
         self._now = clock.seconds
         self._api = api
         self._admin = admin
         self._admin_port = admin_port
-        # The same few paths come again and again.
+        self._document = document
+        # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        routes, endpoint, path = self._found(scope["method"], scope["path"], scope["server"])
+        find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
+        routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
         try:
@@ -197,13 +212,16 @@ class Router:
 
     def _find(
         self, method: str, path: str, server: tuple[str, int]
-    ) -> tuple[Routes, Endpoint, Mapping[str, str]]:
-        routes = self._api
-        if self._admin is not None and self._is_admin(path, server):
+    ) -> tuple[Routes | DocumentRoutes, Endpoint, Mapping[str, str]]:
+        routes: Routes | DocumentRoutes = self._api
+        if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
+        elif self._document is not None and path in self._document.paths:
+            routes = self._document
         return routes, *routes.find(method, path)
 
-    def _is_admin(self, path: str, server: tuple[str, int]) -> bool:
+    def is_admin(self, path: str, server: tuple[str, int]) -> bool:
+        """Whether a request to an address is one to the admin API, if there is one."""
         if self._admin_port is None:
             return path.startswith(ADMIN_PREFIX)
         return server[1] == self._admin_port

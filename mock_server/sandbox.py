@@ -1,9 +1,12 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+from starlette.types import ASGIApp
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
@@ -12,7 +15,8 @@ from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
-from mock_server.origins import OriginGate
+from mock_server.openapi import DocumentRoutes
+from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
@@ -39,9 +43,10 @@ class Settings:
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
     Without `admin` there is no admin API; `allow_hosts` are names that it takes in `Host` beside its address
-    and loopback. `profile` says what is done about the open questions: the name
-    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; without one,
-    that of the profile.
+    and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
+    pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
+    about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
+    `page` or `2026-07`; without one, that of the profile.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -54,6 +59,8 @@ class Settings:
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
     allow_hosts: tuple[str, ...] = ()
+    admin_key: str | None = None
+    cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
 
@@ -150,15 +157,21 @@ class Sandbox:
                 admin_api,
                 admin_handlers(self.admin, admin_api),
                 max_body,
-                gates=[OriginGate(settings.allow_hosts)],
+                gates=_admin_gates(settings),
             )
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self._watchers = [self._api.watchers, self._document.watchers]
+        if self._admin_routes is not None:
+            self._watchers.append(self._admin_routes.watchers)
+        self._open = _cors(settings.cors, spec) if settings.cors else None
 
-    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> Router:
+    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> ASGIApp:
         """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
         if watch is not None:
-            for routes in filter(None, (self._api, self._admin_routes)):
-                routes.watchers.append(watch)
-        return Router(self.clock, self._api, self._admin_routes, admin_port)
+            for watchers in self._watchers:
+                watchers.append(watch)
+        router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
+        return router if self._open is None else self._open(router)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -172,6 +185,27 @@ def _usable_profile() -> Iterator[None]:
         yield
     except ProfileError as error:
         raise UnusableSetting(f"profile: {error}") from error
+
+
+def _admin_gates(settings: Settings) -> list[Gate]:
+    gates: list[Gate] = [OriginGate(settings.allow_hosts)]
+    if settings.admin_key is not None:
+        try:
+            gates.append(KeyGate(settings.admin_key))
+        except NotAKey as error:
+            raise UnusableSetting(f"admin key: {error}") from error
+    return gates
+
+
+def _cors(written: tuple[str, ...], spec: Spec) -> Callable[[Router], ASGIApp]:
+    from mock_server.cors import NotAnOrigin, open_to, origins_in  # noqa: PLC0415 - for those who want it
+
+    try:
+        origins = origins_in(written)
+    except NotAnOrigin as error:
+        raise UnusableSetting(f"CORS: {error}") from error
+    methods = {"GET", *(operation.method for operation in spec.operations)}
+    return partial(open_to, origins, methods)
 
 
 def _rate(text: str) -> Rate | None:

@@ -5,6 +5,7 @@ import errno
 import re
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
@@ -144,6 +145,15 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
             ) from error
         reason = getattr(error, "strerror", None) or error
         raise PortTaken(f"The server can't listen on {host}, port {port}: {reason}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on a host; so too where nothing can listen."""
+    try:
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    return ip_address(addresses[0][4][0]).is_loopback
 
 
 def url_of(listener: socket.socket) -> str:

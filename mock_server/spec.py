@@ -1,7 +1,7 @@
 """openapi.yaml -> operations: what the server serves, checks and responds."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -26,6 +26,8 @@ _CONTENT_TYPE = re.compile(
     rf"\s*({_NAME}/{_NAME})\s*((?:;\s*(?:{_NAME}=(?:{_NAME}|\"(?:[^\"\\]|\\.)*\")\s*)?)*)"
 )
 _PLACE = re.compile(r"\$request\.(?:(body)#/|(query)\.)(.+)")
+_LONGEST_KEPT = 128
+"""Bytes of a Content-Type whose reading is kept."""
 _CHARSET = re.compile(r";\s*charset=\"?([^\";\s]*)\"?", re.IGNORECASE)
 
 
@@ -184,10 +186,13 @@ class MediaTypes:
         patterns = (re.escape(name).replace(r"\*", f"{_NAME}") for name in names)
         self.names = names
         self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
-        self.take = lru_cache(maxsize=64)(self._take)
+        self._kept_take = lru_cache(maxsize=64)(self._take)
+
+    def take(self, content_type: bytes) -> bool:
+        """Whether a Content-Type header names one of them, in UTF-8 (A4)."""
+        return (self._kept_take if len(content_type) <= _LONGEST_KEPT else self._take)(content_type)
 
     def _take(self, content_type: bytes) -> bool:
-        """Whether a Content-Type header names one of them, in UTF-8 (A4)."""
         match = _CONTENT_TYPE.fullmatch(content_type.decode("latin-1"))
         if match is None or not self._pattern.fullmatch(match[1]):
             return False
@@ -197,13 +202,14 @@ class MediaTypes:
 class Origin(NamedTuple):
     """Where a document that is not ours comes from: what of it is `ours`, and how its operations are read.
 
-    `bases` are the paths of its servers, `scopes` those that its tokens may have.
+    `bases` are the paths of its servers, `scopes` those that its tokens may have; `document` is how it was.
     """
 
     ours: "Spec"
     operation: Callable[["Spec", str, str, Mapping[str, Any]], Operation]
     bases: tuple[str, ...]
     scopes: tuple[str, ...]
+    document: Mapping[str, Any]
 
 
 class Spec:
@@ -297,6 +303,11 @@ class Spec:
         """The whole document."""
         return self._document
 
+    @property
+    def published(self) -> Mapping[str, Any]:
+        """The whole document as it was written."""
+        return self._document if self.origin is None else self.origin.document
+
     def token_terms(self) -> "TokenTerms":
         """What the security scheme for client credentials says; SpecError without one."""
         if self.origin is not None:
@@ -340,8 +351,7 @@ class Spec:
             self._refuse_unknown_keywords(schema, where, frozenset())
         in_query = [parameter for parameter in parameters if parameter["in"] == "query"]
         in_path = [parameter for parameter in parameters if parameter["in"] == "path"]
-        one_of = {"anyOf": [{"required": [name]} for name in node.get("x-at-least-one-of", ())]}
-        query = object_of(in_query) | (one_of if one_of["anyOf"] else {})
+        in_body, wanted = bodies[0] if bodies else {}, node.get("x-at-least-one-of", ())
         examples = [
             example["value"] for media in content.values() for example in media.get("examples", {}).values()
         ]
@@ -350,10 +360,10 @@ class Spec:
             method=method.upper(),
             path=path,
             path_parameters=self.checker(object_of(in_path)),
-            query=self.checker(query, "query"),
+            query=self.checker(self._needing(() if bodies else wanted, object_of(in_query), where), "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
-            body=self.checker(bodies[0]) if bodies else None,
-            body_schema=bodies[0] if bodies else {},
+            body=self.checker(self._needing(wanted, in_body, where)) if bodies else None,
+            body_schema=in_body,
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),
             example_path=re.sub(
@@ -371,6 +381,20 @@ class Spec:
             rate_limit=node.get("x-rate-limit"),
             subject=self._subject(node, where, bodies, in_query),
         )
+
+    def _needing(self, names: Collection[str], schema: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """The schema, with one of these fields needed that is neither null nor empty."""
+        if not names:
+            return schema
+        whole = self.resolve(schema)
+        for name in names:
+            if name not in whole["properties"]:
+                raise SpecError(f"{self.name}: {where} has no {name} for its x-at-least-one-of")
+        branches = [
+            {"required": [name], "properties": {name: _not_empty(self.resolve(whole["properties"][name]))}}
+            for name in names
+        ]
+        return {**whole, "anyOf": branches}
 
     def _subject(
         self,
@@ -415,6 +439,11 @@ class Spec:
         for inner in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
             if isinstance(inner, Mapping):
                 self._refuse_unknown_keywords(inner, where, seen)
+
+
+def _not_empty(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return {"type": [each for each in types if each != "null"], "minItems": 1, "minLength": 1}
 
 
 def read_openapi(path: Path) -> dict[str, Any]:

@@ -129,8 +129,14 @@ class MockServer:
 
     def freeze_clock(self, at: datetime) -> None:
         """Stops the clock at an instant, which must have a time zone, until the next reset."""
-        self._soon(self._sandbox.clock.freeze)
-        self._soon(self._sandbox.clock.set, at)
+        clock = self._sandbox.clock
+
+        def freeze() -> None:
+            with clock.all_or_nothing():
+                clock.freeze()
+                clock.set(at)
+
+        self._soon(freeze)
 
     def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:
         async def call() -> Result:

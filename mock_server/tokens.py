@@ -29,6 +29,8 @@ DEFAULT_LIFETIME = 3600
 _ALGORITHM = "HS256"
 _MOST_CHECKED = 1000
 """How many tokens are remembered, so that a signature is checked once and not for every request."""
+_LONGEST_KEPT = 4096
+"""Bytes of an Authorization header whose token is remembered; white space makes it as long as one likes."""
 
 
 class NotAClient(ValueError):
@@ -135,7 +137,8 @@ class Tokens:
             known = self._verified(token)
             while len(self._known) >= _MOST_CHECKED:
                 del self._known[next(iter(self._known))]
-            self._known[authorization] = known
+            if len(authorization) <= _LONGEST_KEPT:
+                self._known[authorization] = known
         if known.expires_at <= self._clock.seconds():
             raise TokenRefused("The token has expired")
         return known.scopes

@@ -136,8 +136,9 @@ def exit_statuses() -> Rows:
 
 
 def modules() -> Rows:
-    paths = (ROOT / "mock_server").glob("[!_]*.py")
-    return [(path.stem, None) for path in paths]
+    package = ROOT / "mock_server"
+    paths = (path.relative_to(package).with_suffix("") for path in package.rglob("[!_]*.py"))
+    return [(".".join(path.parts), None) for path in paths]
 
 
 def rooms() -> Rows:

@@ -15,7 +15,7 @@ from mock_server.documents import read_document
 from mock_server.shipped import ADMIN, SPEC
 from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, Json, json_of, payment_of
-from tests.mock.command import run, serving
+from tests.mock.command import has_ipv6, run, serving
 
 OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
 
@@ -155,11 +155,7 @@ def test_every_option_is_an_environment_variable_too(write: Write) -> None:
 
 
 def test_ipv6_address_is_printed_as_a_url() -> None:
-    if not socket.has_ipv6:
-        pytest.skip("this machine has no IPv6")
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6 address")
     with serving("--host", "::1", "--port", "0") as mock:
         assert mock.url.startswith("http://[::1]:")

@@ -698,6 +698,11 @@ def test_document_of_ours_with_more_operations_keeps_its_revision(write: Write, 
         assert ("Id" in paid) == (revision == "2026-07")
 
 
+def test_document_is_served_as_it_was_written(freight: httpx2.Client) -> None:
+    served = freight.get("/openapi.json").json()
+    assert served == {**original(FREIGHT), "servers": served["servers"]}
+
+
 def test_start_says_which_operations_keep_state() -> None:
     with serving("--port", "0", "--spec", str(FREIGHT)) as mock:
         lines = mock.greeting.splitlines()

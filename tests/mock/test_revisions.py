@@ -98,6 +98,8 @@ def examples_in(spec: Spec, node: Json, where: str = "") -> Iterator[tuple[str, 
         if isinstance(examples, dict) and "schema" in node:
             for name, example in examples.items():
                 yield f"{where}/{name}", node["schema"], example["value"]
+        elif "example" in node and "schema" in node:
+            yield where, node["schema"], node["example"]
         elif isinstance(examples, list):
             for example in examples:
                 yield where, {key: value for key, value in node.items() if key != "examples"}, example
