@@ -34,6 +34,13 @@ from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
 
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_files = click.Path(exists=True, allow_dash=True, path_type=Path)
+
+
+class _Unusable(click.ClickException):
+    """What the mock was given can't be served."""
+
+    exit_code = 2
 
 
 class _ClientType(click.ParamType[OAuthClient]):
@@ -85,12 +92,12 @@ A fault says when it is injected and what it does, separated by commas:
 @_option("--port", default=8080, type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.")
 @_option(
     "--fixtures",
-    type=_file,
+    type=_files,
     multiple=True,
     default=[FIXTURES],
     show_default="the shipped loads",
-    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl, a load a line). "
-    "Repeatable.",
+    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl or .ndjson, a load a "
+    "line); a folder of such files, or - for standard input. Repeatable.",
 )
 @_option(
     "--spec", type=_file, default=SPEC, show_default="the shipped openapi.yaml", help="The OpenAPI document."
@@ -251,12 +258,14 @@ def main(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
         read = served_spec(spec, settings)
-        sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
-    except (SpecError, FixtureError, UnreadableDocument, PortTaken, UnusableSetting) as error:
+    except (SpecError, FixtureError, UnreadableDocument, UnusableSetting) as error:
+        raise _Unusable(str(error)) from error
+    except PortTaken as error:
         raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
     output, complaints = Output(sys.stdout), Output(sys.stderr)
@@ -303,15 +312,27 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
         *_switched_on(urls, sandbox, settings),
         "",
     ]
-    lines += ["Operations:"]
-    lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
+    lines += [
+        "Operations:" if spec.origin is None else f"Operations that keep state: {len(sandbox.stateful)}"
+    ]
+    lines += [_line_of(operation) for operation in sandbox.stateful]
+    if sandbox.exemplary:
+        lines += [
+            f"Operations that respond with examples, and the header x-sandbox: {len(sandbox.exemplary)}"
+        ]
+        lines += [_line_of(operation) for operation in sandbox.exemplary]
     lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]
     payable = next((load.number for load in ledger if load.status in PAYABLE_STATUSES), None)
-    if payable:
-        record = next(each for each in spec.operations if each.id == "recordCustomerPayment")
+    record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
+    if payable and record:
         token = ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
         lines += ["", "Try:", _curl(url, record, payable, token)]
     return "\n".join([*lines, ""])
+
+
+def _line_of(operation: Operation) -> str:
+    by_name = operation.id != f"{operation.method} {operation.path}"
+    return f"  {operation.method:4} {operation.path}" + (f"  {operation.id}" if by_name else "")
 
 
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:

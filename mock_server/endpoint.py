@@ -21,7 +21,7 @@ from mock_server.problems import (
 )
 from mock_server.responses import compile_response
 from mock_server.schemas import WHOLE_BODY
-from mock_server.spec import FORM, Operation, Spec
+from mock_server.spec import FORM, UNREAD, Operation, Spec
 from mock_server.trace import ClientGone, Headers, Response, Trace
 
 _log = logging.getLogger(__name__)
@@ -140,10 +140,15 @@ class OperationEndpoint:
         self._write: Callable[[Any], object] = _as_it_is
         if handler.fields is not None:
             self._write = compile_response(spec, operation.success, handler.fields, operation.id)
-        self._headers = header_list({"content-type": "application/json", **handler.headers})
+        foreign = operation.foreign
+        self._status = OK if foreign is None else foreign.success_status
+        media_type = "application/json" if foreign is None else foreign.success_type
+        self._headers = header_list({"content-type": media_type, **handler.headers})
+        self._needs_body = foreign is None or foreign.needs_body
+        self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec, operation)
+        self._read_json = policy.reader(spec.ours, operation)
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._max_body = max_body
@@ -163,6 +168,8 @@ class OperationEndpoint:
             body = await self.read(trace, receive) if trace.body is None else trace.body
             if len(body) > self._max_body:
                 raise ContentTooLarge(self._max_body)
+            if not body and not self._needs_body:
+                return self._success(await self._handle(ValidRequest({}, trace.query, trace.path)))
             if not trace.parsed:
                 self._parse_body(trace, body)
             if not operation.body.accepts(trace.document):
@@ -173,7 +180,9 @@ class OperationEndpoint:
         return self._success(await self._handle(ValidRequest(trace.document, trace.query, trace.path)))
 
     def _success(self, result: object) -> Response:
-        return Response(OK, self._headers, encode(self._write(result)))
+        if isinstance(result, Response):  # of an example, which is whole
+            return result
+        return Response(self._status, self._headers, encode(self._write(result)))
 
     async def _body_first(self, error: Exception, trace: Trace, receive: Receive) -> Exception:
         if self._status_of_body_first is None:
@@ -218,13 +227,16 @@ class OperationEndpoint:
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""
         if self.operation.query_names:
-            trace.query = self.operation.query_in(trace.scope["query_string"])
+            trace.query = self.operation.parameters_in(trace.scope)
         if self.operation.body is not None:
             self._parse_body(trace, body)
 
     def _parse_body(self, trace: Trace, body: bytes) -> None:
-        is_form = self._takes_forms and _is_form(trace.scope["headers"])
-        trace.document = _form_in(body) if is_form else self._json_in(body)
+        if self._is_unread is not None and self._is_unread(_content_type_of(trace.scope["headers"])):
+            trace.document = UNREAD
+        else:
+            is_form = self._takes_forms and _is_form(trace.scope["headers"])
+            trace.document = _form_in(body) if is_form else self._json_in(body)
         trace.parsed = True
 
     def _json_in(self, body: bytes) -> object:
@@ -241,7 +253,11 @@ class OperationEndpoint:
 def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:
     """Status -> the media type of problems, where the document does not list theirs. The first decides."""
     names = {status: types for each in reversed(operations) for status, types in each.response_types.items()}
-    return {status: types[0].encode() for status, types in names.items() if types and MEDIA_TYPE not in types}
+    return {
+        status: next((name for name in types if "json" in name), types[0]).encode()
+        for status, types in names.items()
+        if types and MEDIA_TYPE not in types
+    }
 
 
 def _in_type(response: Response, media_types: Mapping[int, bytes]) -> Response:
@@ -257,9 +273,12 @@ def _as_it_is(thing: object) -> object:
     return thing
 
 
+def _content_type_of(headers: Headers) -> bytes:
+    return next((value for name, value in headers if name == b"content-type"), b"")
+
+
 def _is_form(headers: Headers) -> bool:
-    content_type = next((value for name, value in headers if name == b"content-type"), b"")
-    return content_type.lower().startswith(FORM.encode())
+    return _content_type_of(headers).lower().startswith(FORM.encode())
 
 
 def _form_in(body: bytes) -> object:

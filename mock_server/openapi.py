@@ -47,7 +47,7 @@ class DocumentRoutes:
     @cached_property
     def _here(self) -> Mapping[str, Any]:
         """The document, in which this server is _HERE."""
-        document = self._spec.document
+        document = self._spec.published
         tokens = next((each.path for each in self._spec.operations if each.id == _TOKENS), None)
         components = document.get("components", {})
         if tokens is not None and "securitySchemes" in components:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mock_server.decimal_json import encode
-from mock_server.documents import read_document, read_lines
+from mock_server.documents import (
+    LINES,
+    STDIN,
+    SUFFIXES,
+    UnreadableDocument,
+    document_in,
+    lines_in,
+    name_of,
+    read_bytes,
+)
 from mock_server.domain import Load, Payments, Recording
 from mock_server.handlers import money_in, payment_in
 from mock_server.instants import instant
@@ -25,6 +34,7 @@ class FixtureError(Exception):
 def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     """The loads in the fixture files: YAML or JSON (scenario -> load), or JSON Lines (a load a line).
 
+    A folder stands for the files of these kinds in it, by name, and `-` for standard input.
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. A payment is written as it is posted, and may have an
     `Id`. FixtureError, UnreadableDocument.
@@ -34,7 +44,7 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     origins = _Origins()
     loads = []
     with spec.in_use(), _without_collecting():
-        for path in paths:
+        for path in _files(paths):
             origins.begin(path)
             for scenario, fixture in _fixtures(path):
                 try:
@@ -52,7 +62,8 @@ _Origin = tuple[Path, str | int]
 
 def _at(origin: _Origin) -> str:
     path, scenario = origin
-    return f"{path}, line {scenario}" if isinstance(scenario, int) else f"{path}, scenario {scenario}"
+    what = "line" if isinstance(scenario, int) else "scenario"
+    return f"{name_of(path)}, {what} {scenario}"
 
 
 class _Origins:
@@ -94,14 +105,37 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        files = [
+            each for each in sorted(path.iterdir()) if each.suffix.lower() in SUFFIXES and each.is_file()
+        ]
+        if not files:
+            raise FixtureError(f"{path} has no fixtures: no file whose name ends with {', '.join(SUFFIXES)}")
+        yield from files
+
+
 def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
-    if path.suffix == ".jsonl":
-        yield from read_lines(path)
+    text = read_bytes(path)
+    if path.suffix.lower() in LINES or (path == STDIN and _is_of_lines(text)):
+        yield from lines_in(text, path)
         return
-    document = read_document(path)
+    document = document_in(text, path)
     if not isinstance(document, dict):
-        raise FixtureError(f"{path} must be a mapping: scenario -> load")
+        raise FixtureError(f"{name_of(path)} must be a mapping: scenario -> load")
     yield from document.items()
+
+
+def _is_of_lines(text: bytes) -> bool:
+    """Whether the first line of a text without a name is a load, rather than a part of a mapping."""
+    try:
+        _, first = next(lines_in(text, STDIN), (0, None))
+    except UnreadableDocument:
+        return False
+    return isinstance(first, dict) and "LoadNumber" in first
 
 
 _NAMES = {name.lower(): name for name in ("paidAt", "totalPaid", "payments")}

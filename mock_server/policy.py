@@ -165,6 +165,8 @@ def _show_when_paid(schemas: dict[str, Any]) -> None:
 
 
 def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
+    if spec.origin is not None:
+        return Spec(spec.document, spec.name, spec.origin._replace(ours=_amended(spec.ours, chosen)))
     document: Any = deepcopy(spec.document)
     if "A1b" in chosen:
         _show_when_paid(document.get("components", {}).get("schemas", {}))

@@ -60,6 +60,22 @@ class ScopeMissing(Exception):
         super().__init__(f"The access token must have the scope {scope}.")
 
 
+class KeyMissing(Exception):
+    """The request lacks the key, or the user and password, that the operation needs."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        challenge = "Basic" if kind == "basic" else f'ApiKey in="{kind}", name="{name}"'
+        self.headers = {"www-authenticate": challenge}
+        super().__init__(f"The {name} {'header' if kind == 'basic' else kind} is required.")
+
+
+class NoExample(Exception):
+    """Nothing satisfies the schema that a response has in the document."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"No example satisfies the schema that the document has for {operation}.")
+
+
 class RateLimitExceeded(Exception):
     """Too many requests; `retry_after` is in seconds."""
 
@@ -155,6 +171,8 @@ ROWS: Mapping[type[Exception], Row] = {
     GrantRefused: Row(HTTPStatus.FORBIDDEN),
     TokenRefused: Row(HTTPStatus.UNAUTHORIZED),
     ScopeMissing: Row(HTTPStatus.FORBIDDEN),
+    KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
+    NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
     AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),

@@ -50,6 +50,10 @@ def compile_response(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], w
     Names are matched without case, so that a document may write them its own way. SpecError if the
     schema requires a field that nothing fills.
     """
+    if spec.origin is not None:
+        from mock_server.fitting import fitted  # noqa: PLC0415 - for documents that are not ours
+
+        return fitted(spec, schema, fields, where)
     schema = _not_null(spec, schema)
     writers: list[tuple[str, Writer[T]]] = []
     for name, field_schema in schema["properties"].items():
@@ -116,7 +120,8 @@ def many(get: Callable[[T], Iterable[Part]], fields: Fields[Part]) -> Nested[T]:
 
 
 def _items(spec: Spec, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    items: Mapping[str, Any] = _not_null(spec, schema)["items"]
+    shape = _not_null(spec, schema) if spec.origin is None else spec.examples.shape(schema)
+    items: Mapping[str, Any] = shape["items"]
     return items
 
 

@@ -43,11 +43,15 @@ class Routes:
         faults: Faults | None = None,
         watchers: Sequence[Watcher] = (),
         policy: Policy = DEFAULT_POLICY,
+        beside: "Routes | None" = None,
     ) -> None:
+        """`beside` has what is served where the document has no path."""
         self.faults = faults
         self.watchers = list(watchers)
         check_rows()
         _check_handlers(spec, handlers)
+        self._beside = beside
+        self._bases = spec.bases
         operations: dict[str, list[Operation]] = {}
         for operation in spec.operations:
             operations.setdefault(operation.path, []).append(operation)
@@ -63,8 +67,9 @@ class Routes:
                     },
                     gates,
                     _policy_of(those[0], policy),
+                    takes_rest=spec.origin is None,
                 )
-                for path, those in operations.items()
+                for path, those in sorted(operations.items(), key=_rank if spec.origin else lambda _: 0)
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
 
@@ -74,10 +79,22 @@ class Routes:
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
+        others: list[tuple[Endpoint, Mapping[str, str]]] = []
         for each in self._paths:
             parameters = each.parameters_in(path)
             if parameters is not None:
-                return each.endpoints.get(method, each.no_method), parameters
+                if method in each.endpoints:
+                    return each.endpoints[method], parameters
+                others.append((each.no_method, parameters))
+        if others:
+            return others[0]
+        for base in self._bases:
+            if path.lower().startswith(f"{base.lower()}/"):
+                return self.find(method, path[len(base) :])
+        if self._beside is not None:
+            found = self._beside.find(method, path)
+            if isinstance(found[0], OperationEndpoint):
+                return found
         return self._no_path, {}
 
 
@@ -90,8 +107,8 @@ def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
 
 
 def _policy_of(operation: Operation, policy: Policy) -> Policy:
-    """Tokens are issued as OAuth says, whatever the API does."""
-    return DEFAULT_POLICY if operation.takes_forms else policy
+    """Tokens are issued as OAuth says, whatever the API does; examples are not asked about."""
+    return DEFAULT_POLICY if operation.takes_forms or not operation.is_ours else policy
 
 
 def _anything(_parameters: object) -> bool:
@@ -102,17 +119,19 @@ def _unknown_path(_trace: Trace) -> UnknownPath:
     return UnknownPath("There is no such path, or not in this version of the API.")
 
 
-def _parameter(match: re.Match[str]) -> str:
-    is_at_end = match[2] is not None
-    return f"(?P<{match[1]}>{'.*' if is_at_end else '[^/]+'})"
-
-
 class _Path:
     """A path of the document, in any case (A5). It matches only with parameters that the document allows."""
 
     def __init__(
-        self, path: str, endpoints: Mapping[str, OperationEndpoint], gates: Sequence[Gate], policy: Policy
+        self,
+        path: str,
+        endpoints: Mapping[str, OperationEndpoint],
+        gates: Sequence[Gate],
+        policy: Policy,
+        *,
+        takes_rest: bool,
     ) -> None:
+        """`takes_rest`: whether a parameter at the end may have slashes, as a load number may."""
         self.endpoints: Mapping[str, Endpoint] = endpoints
         operations = [endpoint.operation for endpoint in endpoints.values()]
         # Without a token one may not even learn the methods of a path whose operations need one.
@@ -123,10 +142,9 @@ class _Path:
             policy.refuse,
             operations,
         )
-        # A parameter at the end takes the rest of the path: a load number may have slashes.
-        pattern = re.sub(r"\\\{(\w+)\\\}(\Z)?", _parameter, re.escape(path))
-        # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
-        self._pattern = re.compile(rf"{pattern}\Z", re.IGNORECASE | re.ASCII)
+        self._names = re.findall(r"\{(.+?)\}", path)
+        # `\Z`, because `$` would let a line feed follow; without ASCII a long s would pass for an s.
+        self._pattern = re.compile(_pattern_of(path, takes_rest=takes_rest) + r"\Z", re.IGNORECASE | re.ASCII)
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
@@ -134,8 +152,22 @@ class _Path:
         match = self._pattern.match(path)
         if match is None:
             return None
-        parameters = match.groupdict()
+        parameters = dict(zip(self._names, match.groups(), strict=True))
         return parameters if self._takes(parameters) else None
+
+
+def _pattern_of(path: str, *, takes_rest: bool) -> str:
+    first, *others = re.split(r"\{.+?\}", path)
+    is_last = takes_rest and path.endswith("}")
+    pieces = [f"([^/]+){re.escape(piece)}" for piece in others]
+    if is_last:
+        pieces[-1] = "(.*)"
+    return re.escape(first) + "".join(pieces)
+
+
+def _rank(of_path: tuple[str, object]) -> tuple[bool, ...]:
+    """Which of two paths that both match counts: the one that says more, from left to right."""
+    return tuple("{" in segment for segment in of_path[0].split("/"))
 
 
 class Router:

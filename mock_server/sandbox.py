@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
-from mock_server.spec import Spec
+from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 
 OFF = "off"
@@ -90,6 +90,8 @@ class Sandbox:
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         policy = _policy(settings)
+        if spec.origin is not None and policy.style.order is None:  # a schema checks lists, and no texts
+            policy = replace(policy, style=replace(policy.style, order=list))
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -103,22 +105,43 @@ class Sandbox:
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        gates.extend(policy.gates(spec.operations))
+        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
         # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec) if settings.admin or settings.faults else None
+        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        handlers = {
+            **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
+            **token_handlers(self.tokens),
+        }
+        beside = None
+        self.stateful = spec.operations
+        """The operations that we implement."""
+        self.exemplary: tuple[Operation, ...] = ()
+        """Those that respond with examples: of a document that is not ours."""
+        if spec.origin is not None:
+            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.standins import handlers_of  # noqa: PLC0415
+
+            tokens = token_spec(spec.ours)
+            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            handlers = handlers_of(spec, handlers)
+            known = tuple(each for each in spec.operations if each.is_ours)
+            taken = {each.id for each in known}
+            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
+            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
         self._api = Routes(
             spec,
-            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
+            handlers,
             max_body,
+            beside=beside,
             gates=gates,
             faults=faults,
             watchers=[] if journal is None else [journal.add],
             policy=policy,
         )
         self.admin = Admin(
-            spec,
+            spec.ours,
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,

@@ -101,7 +101,7 @@ class Checker:
             if _value_at(self._schema, list(error.schema_path[:-1])).get("additionalProperties") is not False:
                 yield from ((field, told) for told in _in_other_case([kind.value], path, document))
         elif kind.name == "additionalProperties":
-            allowed = _value_at(self._schema, list(error.schema_path[:-1]))["properties"]
+            allowed = _value_at(self._schema, list(error.schema_path[:-1])).get("properties", {})
             for name in kind.as_dict()["unexpected"]:
                 yield _dotted([*path, name]), unknown_field(name, allowed)
         else:
@@ -173,7 +173,8 @@ def unknown_field(name: str, allowed: Collection[str]) -> str:
     """The sentence for a field that there is not: the one that was probably meant, and all that there are."""
     close = get_close_matches(name[:_LONGEST_COMPARED], allowed, n=1)
     meant = f"; did you mean {close[0]}?" if close else "."
-    return f"There is no field {name}{meant} The fields are: {', '.join(allowed)}."
+    listed = f" The fields are: {', '.join(allowed)}." if allowed else ""
+    return f"There is no field {name}{meant}{listed}"
 
 
 def beyond_a_double(field: str) -> str:
@@ -192,6 +193,9 @@ def _sentence(field: str, keyword: str, limit: Any, value: object) -> str:
     if isinstance(value, Decimal) and value.is_nan():
         return beyond_a_double(field)
     # The field and the limit are the schema's: nothing that a request says is formatted.
+    if keyword not in _SENTENCES or (keyword == "format" and limit not in FORMATS):
+        what = f"the format {limit}" if keyword == "format" else f"the keyword {keyword} of its schema"
+        return f"The {field} field does not fit {what}."
     return _SENTENCES[keyword].format(field=field, limit=_limit(keyword, limit))
 
 

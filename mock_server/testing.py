@@ -45,10 +45,10 @@ class MockServer:
     ) -> None:
         settings = settings or Settings()
         read = served_spec(spec, settings)
-        self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        self._sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
-        self._write = compile_response(read, read.schema("Load"), LOAD, "Load")
+        self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
         self._is_up = threading.Event()
         self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
 

@@ -196,7 +196,7 @@ def test_every_option_is_an_environment_variable_too(write: Write) -> None:
         assert "Loads: 2\n" in mock.greeting
         assert httpx2.post(mock.url + PAYMENTS, json={"LoadNumber": "X"}).status_code == 413
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
-    assert run("--port", "0", environ={"ALVYS_MOCK_SPEC": str(one)}).returncode == 1
+    assert run("--port", "0", environ={"ALVYS_MOCK_SPEC": str(one)}).returncode == 2
 
 
 def test_ipv6_address_is_printed_as_a_url() -> None:
@@ -240,13 +240,14 @@ def test_address_of_nobody_is_one_clear_line(host: str) -> None:
         ("x.yaml", "one: {LoadNumber: X, Status: Paid, CustomerRate: {Amount: 1e99999999999999999999}}"),
         ("x.json", '{"a": 1, "a": 2}'),
         ("x.jsonl", "{}\n{}"),
+        ("x.yaml", "a: " + "[" * 50_000),
     ],
-    ids=["status", "YAML", "number", "JSON", "lines"],
+    ids=["status", "YAML", "number", "JSON", "lines", "depth"],
 )  # fmt: skip
 def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> None:
     path = write(name, text)
     done = run("--port", "0", "--fixtures", str(path))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"Error: {path}")
     assert done.stderr.count("\n") == 1
@@ -255,8 +256,10 @@ def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> 
 def test_bad_spec_is_one_clear_line(write: Write) -> None:
     path = write("x.yaml", "paths: {/a: {get: {}}}")
     done = run("--port", "0", "--spec", str(path))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {path}: GET /a has no operationId\n"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"Error: {path} can't be served: it is of no version of OpenAPI, and only OpenAPI 3.0 and 3.1 are\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,17 @@ SUBJECT = (*POST, "x-subject")
 TEXT = {"type": "string"}
 IN_RESPONSE = f"POST {PATH}, CustomerPayments, Amount, Amount"
 GONE = "gone"
+REF = "#/components/schemas"
+
+
+def nested(depth: int) -> Json:
+    schema: Json = {}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
+DEEP = {"deep": nested(5000)}
 
 
 def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
@@ -177,7 +188,19 @@ def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
             [((*POST, "requestBody", "content", "text/json"), {"schema": {}})],
             f"POST {PATH} has media types with different schemas",
         ),
-        ([((*POST, "responses", "200"), GONE)], "can't be served as an OpenAPI document: KeyError: '200'"),
+        ([((*POST, "responses", "200"), GONE)], f"spec: POST {PATH} has no response 200"),
+        (
+            [(("components", "securitySchemes"), GONE)],
+            "spec: components.securitySchemes has none of the type",
+        ),
+        (
+            [
+                ((*SCHEMAS, "Text"), {"$ref": f"{REF}/Currency"}),
+                ((*SCHEMAS, "Currency"), {"$ref": f"{REF}/Text"}),
+            ],
+            f"spec: {REF}/Currency leads to nothing but itself",
+        ),
+        ([((*SCHEMAS, "Text", "properties"), DEEP)], f"spec, POST {PATH}, can't be served as an OpenAPI"),
         ([(("paths",), [])], "can't be served as an OpenAPI document: AttributeError: "),
         ([((*MONEY, "type"), 5)], "can't be served as an OpenAPI document: ValidationError: "),
         ([((*SCHEMAS, "CustomerPaymentResponse"), {})], "OpenAPI document: KeyError: 'properties'"),
