@@ -157,7 +157,7 @@ class OperationEndpoint:
         """A 200, or what is wrong with the request is raised."""
         operation = self.operation
         if operation.query_names:
-            trace.query = operation.query_in(trace.scope["query_string"])
+            trace.query = operation.parameters_in(trace.scope)
             if errors := operation.query.errors(trace.query):
                 raise InvalidRequest(errors)
         if operation.body is not None:
