@@ -188,17 +188,17 @@ class Exposures:
 
     @staticmethod
     def _explains(payment: SeenPayment, candidates: list[Exposure]) -> Exposure | None:
-        """The transmission that booked a payment: one that is under way rather than one that was refused."""
-        order = (Fate.OPEN, Fate.UNKNOWN, Fate.REFUSED)
-        for fate in order:
-            for one in candidates:
-                if one.fate is not fate:
-                    continue
-                if payment.reference is None and payment.amount in (None, one.amount):
-                    return one
-                if payment.reference is not None and same_reference(one.reference, payment.reference):
-                    return one
-        return None
+        """The transmission that booked a payment: one that is under way rather than one that was refused.
+
+        One with exactly its reference rather than one that a lenient service may take for it.
+        """
+        fates = (Fate.OPEN, Fate.UNKNOWN, Fate.REFUSED)
+        left = sorted((one for one in candidates if one.fate in fates), key=lambda one: fates.index(one.fate))
+        if payment.reference is None:
+            return next((one for one in left if payment.amount in (None, one.amount)), None)
+        alike = [one for one in left if same_reference(one.reference, payment.reference)]
+        exact = (one for one in alike if one.reference == payment.reference)
+        return next(exact, alike[0] if alike else None)
 
     @staticmethod
     def _grown(load: SeenLoad, known: _Known, mine: list[Exposure], found: list[Found]) -> Iterator[Found]:

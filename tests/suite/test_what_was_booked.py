@@ -737,6 +737,21 @@ def test_a_replay_that_was_under_way_when_the_run_was_killed_is_not_another_paym
     assert [kept.outcome for kept in record.payments] == [RECORDED, SENDING]
 
 
+def test_a_payment_that_a_read_shows_is_that_of_its_reference_and_not_of_one_alike(
+    server: CountingServer, books: Books, tmp_path: Path
+) -> None:
+    sent = [
+        replace(SENT, reference=ref, attempt=n)
+        for n, ref in enumerate(["ct-run-a", "ct-run-a", "ct-run-A"], 1)
+    ]
+    books.add("LD-1", "ct-run-a", 0.1)
+    books.add("LD-1", "ct-run-A", 0.1)
+    with guarded(server.url, record=log_of(tmp_path / "log", *sent)) as (client, _, record):
+        client.send(READ)
+    recorded = [kept.reference for kept in record.payments if kept.outcome == RECORDED]
+    assert recorded == ["ct-run-a", "ct-run-A"]
+
+
 def test_what_was_booked_before_the_run_was_killed_does_not_hide_what_is_booked_since(
     server: CountingServer, books: Books, tmp_path: Path
 ) -> None:
