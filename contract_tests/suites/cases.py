@@ -97,9 +97,6 @@ def _of_one_load(fields: Mapping[str, object], ref: str) -> Mapping[str, object]
     return {**fields, **own}
 
 
-_LONGEST_TEXT = 100
-
-
 def _open(name: str, question: str, accepted: str = "accepted", **changes: object) -> Case:
     def make(load: LoadView | str, ref: str) -> Body:
         return payment(load, ref, **changes)
@@ -119,6 +116,7 @@ def _raw(name: str, question: str, old: str, new: str, accepted: str = "accepted
 
 # --- what must be refused -----------------------------------------------------------------------------
 
+_LONGEST_TEXT = 100
 _OPTIONAL = ("InvoiceNumber", "PaymentMethod", "CheckNumber", "Note")
 _WRONG: dict[str, object] = {"an array": ["x"], "an object": {"x": "y"}}
 

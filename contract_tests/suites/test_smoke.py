@@ -35,13 +35,13 @@ ENVELOPES = (
 )
 """Other ways to send a payment, tried where it is refused anyway: questions, path, media type.
 
-The first two hide what the load's status does, so they go to the least telling statuses; where tokens are
-checked, that is tested instead.
+The first ones hide what the load's status does, so they go to the least telling statuses; where tokens are
+checked, that is tested instead. The most telling status is tried without an envelope.
 """
+HIDING = 2
 ELSEWHERE = PAYMENTS_PATH.replace("v1.0", "v2.0").replace("invoices", "Invoices")
 GATES = ("Dispatched", "Paid", "Released", "Queued", "Delivered", "Cancelled", "TONU", "In Transit")
 """The statuses that a target is most likely to let through, in the order of trying them."""
-MOST_GATES = 7
 LENGTHS = (1000, 255, 100, 50)
 """After so many characters references differ, if they are not too long for the target."""
 PRECISE = Decimal("0.12500000000000001")
@@ -59,6 +59,7 @@ class Script:
         self.api = api
         self.reference = reference
         self.with_token = with_token
+        self.envelopes = ENVELOPES[HIDING:] if with_token else ENVELOPES
         self.one = self.other("")
         self.began = api.lag.now()
         self.first = f"{reference()}-{'x' * 40}-é-Az-7"
@@ -228,18 +229,17 @@ class Script:
             status for status, some in self.api.loads.items() if status not in PAYABLE_STATUSES and some
         ]
         offered.sort(key=lambda one: GATES.index(one) if one in GATES else len(GATES))
-        return offered[: MOST_GATES - 2 if self.with_token else MOST_GATES]
+        return offered[: len(self.envelopes) + 1]
 
     def gate(self, status: str, index: int) -> None:
         """A payment that the status forbids; the last ones vary in how they are sent."""
         number = self.api.loads[status][0]
         body = payment(number, self.reference())
         turn = len(self.gated()) - 1 - index
-        envelopes = ENVELOPES[2:] if self.with_token else ENVELOPES
-        if turn >= len(envelopes) or not index:
+        if turn >= len(self.envelopes) or not index:
             self.api.pay(body, look=False, nominal=status)
             return
-        questions, path, media_type = envelopes[turn]
+        questions, path, media_type = self.envelopes[turn]
         if "A18a" in questions:
             body["Comment"] = "x"
         request = payment_request(body, media_type, path)
