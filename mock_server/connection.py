@@ -80,7 +80,6 @@ class Shared:
 class Exchange:
     """One request and its response, as ASGI has them."""
 
-    body = b""  # what has come of it, and the app has not taken
     is_whole = False  # whether the request has come to its end
     error: Exception | None = None  # why it never will, for a client that is there to be told
     has_left = False  # whether nothing more can come: the client has gone, or the response is over
@@ -97,6 +96,7 @@ class Exchange:
     def __init__(self, connection: "Connection", scope: Scope, *, keeps_alive: bool, expects: bool) -> None:
         self._connection = connection
         self.scope = scope
+        self.body = bytearray()  # what has come of it, and the app has not taken
         self.keeps_alive = keeps_alive  # whether another request may follow
         self._expects = expects
 
@@ -134,7 +134,7 @@ class Exchange:
             self._news.clear()
             self._connection.read_on()  # which may bring it at once
             await self._news.wait()
-        body, self.body = self.body, b""
+        body, self.body = bytes(self.body), bytearray()
         self._is_taken = self.is_whole
         return {"type": "http.request", "body": body, "more_body": not self.is_whole}
 
@@ -148,11 +148,14 @@ class Exchange:
             await self._connection.has_read.wait()
 
     def _begin(self, status: int, headers: Headers) -> None:
-        lines = [_STATUS_LINES[status], self._connection.shared.date]
+        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        lines = [line, self._connection.shared.date]
         length = None
         for name, value in headers:
             if name == b"content-length":
                 length = int(value)
+                if status == HTTPStatus.NO_CONTENT:  # which may not say one
+                    continue
             lines.append(b"%b: %b\r\n" % (name, value))
         self._left = length or 0
         self._is_mute = self.scope["method"] == "HEAD" or status in _WITHOUT_BODY
@@ -190,7 +193,7 @@ class Exchange:
         self._write(body)
         if not more:
             self.is_over = True
-            self.body = b""
+            self.body.clear()
             self.leave()
 
     def _write(self, body: bytes) -> None:
@@ -367,7 +370,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         headers, self._headers = self._headers, []  # what follows are trailers, which nobody wants
-        if self._quiet > MOST_HEAD:
+        if self._quiet > MOST_HEAD - _SLICE:  # in whose last slice another request may have ended
             _check_size(self._url, headers)
         self._quiet = 0
         parser = self._parser

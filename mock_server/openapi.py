@@ -48,7 +48,8 @@ class DocumentRoutes:
     def _here(self) -> Mapping[str, Any]:
         """The document, in which this server is _HERE."""
         document = self._spec.published
-        tokens = next((each.path for each in self._spec.operations if each.id == _TOKENS), None)
+        served = (*self._spec.operations, *self._spec.ours.operations)
+        tokens = next((each.path for each in served if each.id == _TOKENS), None)
         components = document.get("components", {})
         if tokens is not None and "securitySchemes" in components:
             schemes = {

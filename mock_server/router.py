@@ -21,6 +21,8 @@ from mock_server.trace import ClientGone, Trace
 ADMIN_PREFIX = "/_mock/"
 _LONGEST_KEPT = 256
 """Characters of a path whose endpoint is kept."""
+_LONGEST_TRIED = 4096
+"""Characters of a path that may be one of a document that is not ours."""
 
 Watcher = Callable[[Trace], object]
 """Is given each request when it is over."""
@@ -79,6 +81,18 @@ class Routes:
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
+        below = (path[len(base) :] for base in self._bases if path.lower().startswith(f"{base.lower()}/"))
+        for each in (path, *below):
+            if (ours := self._endpoint(method, each)) is not None:
+                return ours
+        if self._beside is not None:
+            found = self._beside.find(method, path)
+            if isinstance(found[0], OperationEndpoint):
+                return found
+        return self._no_path, {}
+
+    def _endpoint(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]] | None:
+        """The first path that matches and has the method, else the first that matches, if any does."""
         others: list[tuple[Endpoint, Mapping[str, str]]] = []
         for each in self._paths:
             parameters = each.parameters_in(path)
@@ -86,16 +100,7 @@ class Routes:
                 if method in each.endpoints:
                     return each.endpoints[method], parameters
                 others.append((each.no_method, parameters))
-        if others:
-            return others[0]
-        for base in self._bases:
-            if path.lower().startswith(f"{base.lower()}/"):
-                return self.find(method, path[len(base) :])
-        if self._beside is not None:
-            found = self._beside.find(method, path)
-            if isinstance(found[0], OperationEndpoint):
-                return found
-        return self._no_path, {}
+        return others[0] if others else None
 
 
 def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
@@ -145,11 +150,14 @@ class _Path:
         self._names = re.findall(r"\{(.+?)\}", path)
         # `\Z`, because `$` would let a line feed follow; without ASCII a long s would pass for an s.
         self._pattern = re.compile(_pattern_of(path, takes_rest=takes_rest) + r"\Z", re.IGNORECASE | re.ASCII)
+        # With two parameters in a segment, where one ends is tried out.
+        self._longest = None if takes_rest else _LONGEST_TRIED
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""
-        match = self._pattern.match(path)
+        is_too_long = self._longest is not None and len(path) > self._longest
+        match = None if is_too_long else self._pattern.match(path)
         if match is None:
             return None
         parameters = dict(zip(self._names, match.groups(), strict=True))

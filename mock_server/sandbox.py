@@ -158,16 +158,19 @@ class Sandbox:
                 gates=_admin_gates(settings),
             )
         self._document = DocumentRoutes(spec, self._api.has_path)
-        self._watchers = [self._api.watchers, self._document.watchers]
-        if self._admin_routes is not None:
-            self._watchers.append(self._admin_routes.watchers)
-        self._open = _cors(settings.cors, spec) if settings.cors else None
+        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
 
     def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> ASGIApp:
         """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
         if watch is not None:
-            for watchers in self._watchers:
-                watchers.append(watch)
+            watched: tuple[Routes | DocumentRoutes | None, ...] = (
+                self._api,
+                self._document,
+                self._admin_routes,
+            )
+            for routes in watched:
+                if routes is not None:
+                    routes.watchers.append(watch)
         router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
         return router if self._open is None else self._open(router)
 
@@ -195,14 +198,14 @@ def _admin_gates(settings: Settings) -> list[Gate]:
     return gates
 
 
-def _cors(written: tuple[str, ...], spec: Spec) -> Callable[[Router], ASGIApp]:
+def _cors(written: tuple[str, ...], operations: Iterable[Operation]) -> Callable[[Router], ASGIApp]:
     from mock_server.cors import NotAnOrigin, open_to, origins_in  # noqa: PLC0415 - for those who want it
 
     try:
         origins = origins_in(written)
     except NotAnOrigin as error:
         raise UnusableSetting(f"CORS: {error}") from error
-    methods = {"GET", *(operation.method for operation in spec.operations)}
+    methods = {"GET", *(operation.method for operation in operations)}
     return partial(open_to, origins, methods)
 
 

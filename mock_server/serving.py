@@ -72,7 +72,8 @@ class Server:
         self._on_start()
         if not self._stops:
             await told.wait()
-        told.clear()
+        told = asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, told.set)
         for server in servers:
             server.close()
         if self._stops == 1:

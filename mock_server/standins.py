@@ -18,6 +18,8 @@ from mock_server.trace import Response
 Node = Mapping[str, Any]
 
 _MARK = {"x-sandbox": "example"}
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "date"})
+"""Headers that the server writes itself, in lowercase."""
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 _PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
@@ -79,7 +81,7 @@ class _Example:
         body = b""
         try:
             for name, header in node["headers"].items():
-                if header["required"] or "example" in header:
+                if name.lower() not in _FRAMING and (header["required"] or "example" in header):
                     given = [header["example"]] if "example" in header else []
                     headers[name.lower()] = _text(self._spec.examples.instance(header["schema"], given))
             if node["content"] and status not in _BODILESS:

@@ -215,10 +215,12 @@ class TokenGate:
 def _has_key(demand: Demand, scope: Scope) -> bool:
     """Whether a request has a key, of whatever value, where its scheme wants it."""
     if demand.kind == "query":
-        return any(name == demand.name for name, _ in parse_qsl(scope["query_string"].decode("latin-1")))
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return any(name == demand.name for name, _ in query)
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     if demand.kind == "cookie":
-        return any(f"{demand.name}=" in value for name, value in headers if name == "cookie")
+        cookies = [part for name, value in headers if name == "cookie" for part in value.split(";")]
+        return any(cookie.partition("=")[0].strip() == demand.name for cookie in cookies)
     return any(name == demand.name.lower() and value for name, value in headers)
 
 

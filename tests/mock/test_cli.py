@@ -17,6 +17,7 @@ from mock_server.shipped import ADMIN, SPEC
 from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, Json, json_of, payment_of
 from tests.mock.command import MODULE, Running, has_ipv6, run, serving
+from tests.mock.wire import Wire, post
 
 OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
 
@@ -137,41 +138,37 @@ def test_signals_end_it_cleanly(ending: signal.Signals) -> None:
     assert (out.splitlines()[-1], err, code) == ("Stopped.", "", 0)
 
 
-def delayed(mock: Running, seconds: int) -> socket.socket:
+def delayed(mock: Running, seconds: int) -> Wire:
     """A payment that is recorded, and whose response will be late."""
-    host, _, port = mock.url.removeprefix("http://").partition(":")
     fault = {"operation": "recordCustomerPayment", "delay": seconds}
     assert httpx2.post(f"{mock.url}/_mock/faults", json=fault).status_code == 200
-    body = json.dumps(payment_of("LD-1001", "R-1"))
-    head = f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\nContent-Length: {len(body)}"
-    connection = socket.create_connection((host, int(port)), timeout=20)
-    connection.sendall(f"{head}\r\n\r\n{body}".encode())
+    wire = Wire(int(mock.url.rpartition(":")[2]))
+    wire.send(post(PAYMENTS, json.dumps(payment_of("LD-1001", "R-1")).encode(), "Content-Type: text/json"))
     while not json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)["payments"]:
         pass
-    return connection
+    return wire
 
 
 def test_payment_that_is_being_answered_is_answered_before_the_end() -> None:
-    with serving("--port", "0", "--quiet") as mock, delayed(mock, 1) as connection:
+    with serving("--port", "0", "--quiet") as mock, delayed(mock, 1) as wire:
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
-        response = connection.recv(65536)
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b"\r\nconnection: close\r\n" in response
+        reply = wire.reply()
+    assert (reply.status, reply.is_last) == (200, True)
 
 
 @pytest.mark.parametrize(("options", "signals"), [(("--grace", "0"), 1), (("--grace", "1000"), 2)])
 def test_payment_that_takes_too_long_is_cut_and_not_told_as_a_failure(
     options: tuple[str, ...], signals: int
 ) -> None:
-    with serving("--port", "0", "--quiet", *options) as mock, delayed(mock, 1000) as connection:
+    with serving("--port", "0", "--quiet", *options) as mock, delayed(mock, 1000) as wire:
         if signals > 1:
             mock.process.send_signal(signal.SIGTERM)
             with suppress(ConnectionError):
                 while True:  # until it listens no more
-                    socket.create_connection(connection.getpeername()).close()
+                    socket.create_connection(wire.socket.getpeername()).close()
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
         with suppress(ConnectionResetError):
-            assert connection.recv(65536) == b""
+            assert wire.is_over()
 
 
 def test_hanging_up_does_not_end_what_nohup_started() -> None:

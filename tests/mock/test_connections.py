@@ -16,7 +16,7 @@ from mock_server.serving import PATIENCE
 from mock_server.testing import MockServer
 from tests.mock.api import PAYMENTS, checked_problem, payment_of
 from tests.mock.house import LARGE, House
-from tests.mock.wire import Over, Reply, Wire
+from tests.mock.wire import Over, Reply, Wire, get, post
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
@@ -32,23 +32,25 @@ def house(request: pytest.FixtureRequest) -> Iterator[House]:
 
 @pytest.fixture(autouse=True)
 def uncomplaining(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves an error in the log, but those that are about one."""
+    """No test logs an error, but those that are about one."""
     yield
-    if "fail" not in request.node.name:
-        assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
-
-
-def get(path: str, *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
-    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *headers, "", ""]).encode()
-
-
-def post(path: str, body: bytes, *headers: str, version: str = "1.1") -> bytes:
-    return get(path, f"Content-Length: {len(body)}", *headers, method="POST", version=version) + body
+    if "_fail" not in request.node.name:
+        logged = [each for when in ("call", "teardown") for each in caplog.get_records(when)]
+        assert [each for each in logged if each.levelno >= logging.ERROR] == []
 
 
 def chunked(path: str, *pieces: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     head = get(path, "Transfer-Encoding: chunked", method="POST")
     return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + end
+
+
+def answered_after_the_end(house: House, wire: Wire, path: str) -> None:
+    """Sends a request, and has it answered once the server knows that no more comes."""
+    wire.send(get(path))
+    wire.send_no_more()
+    house.has_seen(1)
+    house.until(lambda: all(each.has_eof for each in house.server.shared.open))
+    house.let("a")
 
 
 def refused(reply: Reply, status: int) -> None:
@@ -607,11 +609,7 @@ def test_failed_app_is_a_problem_without_details(
 
 def test_failure_is_told_to_a_client_that_sends_no_more(house: House) -> None:
     with house.wire() as wire:
-        wire.send(get("/fail-later/a"))
-        wire.send_no_more()
-        house.has_seen(1)
-        house.until(lambda: all(each.has_eof for each in house.server.shared.open))
-        house.let("a")
+        answered_after_the_end(house, wire, "/fail-later/a")
         assert wire.reply().status == 500
         assert wire.is_over()
     house.is_empty()
@@ -657,11 +655,7 @@ def test_stream_ends_when_its_client_leaves(house: House, leave: Callable[[Wire]
 
 def test_stream_that_begins_after_its_client_sends_no_more_ends_at_once(house: House) -> None:
     with house.wire() as wire:
-        wire.send(get("/later/a"))
-        wire.send_no_more()
-        house.has_seen(1)
-        house.until(lambda: all(each.has_eof for each in house.server.shared.open))
-        house.let("a")
+        answered_after_the_end(house, wire, "/later/a")
         with pytest.raises(Over):
             wire.reply()
     house.is_empty()
@@ -697,7 +691,7 @@ def test_request_that_is_at_the_app_is_answered_and_all_others_end(house: House)
 
 
 @pytest.mark.parametrize("stops", [1, 2])
-def test_what_takes_longer_than_the_grace_is_cut_and_never_told_as_a_failure(stops: int) -> None:
+def test_what_takes_longer_than_the_grace_is_cut_and_never_told_to_be_an_error(stops: int) -> None:
     with House(uvloop.new_event_loop, grace=0 if stops == 1 else 1000) as house, house.wire() as wire:
         wire.send(get("/wait/a"))
         house.has_seen(1)

@@ -11,6 +11,14 @@ _HEADER = re.compile(rb"([a-z0-9-]+): ([^\r\n\0]*)\r\n")
 _CHUNK = re.compile(rb"([0-9a-f]+)\r\n")
 
 
+def get(path: str, *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *headers, "", ""]).encode()
+
+
+def post(path: str, body: bytes, *headers: str, version: str = "1.1") -> bytes:
+    return get(path, f"Content-Length: {len(body)}", *headers, method="POST", version=version) + body
+
+
 class Reply(NamedTuple):
     """A response that was read to its end."""
 
