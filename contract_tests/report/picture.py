@@ -12,7 +12,7 @@ from contract_tests.rules.findings import Failure
 from contract_tests.rules.values import Json, NotJsonError, parse_json, same_day, visible
 
 _MOST_FACTS: Final = 16
-_LONGEST_VALUE: Final = 120
+_LONGEST_VALUE: Final = 60
 _OF_A_LOAD: Final = ("loadnumber", "status", "totalpaid", "paidat")
 """The fields of a load that tell of its payments; its Id is not that of a payment."""
 _PAYMENTS: Final = ("customerpayments", "payments")
