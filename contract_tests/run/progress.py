@@ -110,8 +110,9 @@ class Lines:
         if self._beat.is_alive():
             self._beat.join()
         with self._lock:
-            for name in self._suites.keys() - self._said:
-                self._say_ended(name)
+            for name in self._suites:
+                if name not in self._said:
+                    self._say_ended(name)
 
     def _suite(self, test: str) -> _Suite:
         name = _suite_in(test)
