@@ -1,11 +1,13 @@
 """What a person reads first: the failures, each cause once, with amounts that people write."""
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from contract_tests.report.causes import rounded
+from contract_tests.report.failures import kind
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.findings import Findings
 from contract_tests.safety.guard import Budget
@@ -38,6 +40,13 @@ def test_clauses_that_a_service_breaks_by_breaking_down_are_one_cause() -> None:
     assert causes_of(("R1", "200", "503 trace 1", seen_at(1)), ("R3", "404", "503 trace 2", seen_at(2))) == [
         (["R1", "R3"], 2)
     ]
+
+
+def test_no_text_of_a_service_makes_the_search_for_causes_long() -> None:
+    began = time.process_time()
+    kind("x" * 1_000_000, "1" * 1_000_000)
+    rounded("1" * 4000 + ".1" * 4000, "1." * 4000)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import hashlib
 import re
 from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_a_screen_reader_finds_its_way(every: Page) -> None:
     assert all(each["type"] == "button" for each in every.all("button"))
     assert all(each["aria-label"] for each in every.all("input") + every.all("pre") + every.all("nav"))
     levels = [int(tag[1]) for tag, _ in every.elements if re.fullmatch(r"h[1-6]", tag)]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_without_scripts_nothing_that_needs_them_is_shown(every: Page) -> None:
