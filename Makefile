@@ -1,15 +1,18 @@
-# serve · test · attack · check · contract · evaluate · bench. Needs Python 3.11 or newer, and make.
+# serve · test · attack · soak · check · contract · evaluate · bench. Needs Python 3.11 or newer, and make.
 
 PYTHON ?= python3
 ARGS ?=
+REQUESTS ?= 300000
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test attack check format contract evaluate bench
+.PHONY: help serve test attack soak check format contract evaluate bench
 
 help:
 	@echo "make serve     the sandbox on http://127.0.0.1:8080 (ARGS='--port 9000' and so on)"
 	@echo "make test      all tests, with coverage of the mock"
-	@echo "make attack    the contract suite against services that book what they must refuse"
+	@echo "make attack    the contract suite against services that book what they must refuse, the mock against hostile"
+	@echo "               clients"
+	@echo "make soak      300,000 requests of hostile clients (REQUESTS=1000000 and so on)"
 	@echo "make check     formatter, linter and type checker"
 	@echo "make contract  the contract suite against the mock (ARGS='--target https://...')"
 	@echo "make evaluate  the suites against the reference implementation, every seeded defect and generic mutants"
@@ -40,6 +43,9 @@ test: .venv/dev.stamp
 
 attack: .venv/dev.stamp
 	.venv/bin/python -m pytest tests/attack $(ARGS)
+
+soak: .venv/dev.stamp
+	.venv/bin/python -m tests.attack.test_hostile_clients $(REQUESTS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff format --check .

@@ -1,4 +1,4 @@
-"""Measures the mock beside a bare ASGI function under the same uvicorn.
+"""Measures the mock beside a bare ASGI function under uvicorn.
 
 Machines are noisy, so both are measured in turns and the ratio is what counts. CPU time and memory
 are the operating system's own figures for the server process.
@@ -23,6 +23,7 @@ from benchmarks.load import responses_to
 from mock_server.testing import MockServer
 
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
+SEARCH = "/api/p/v2.0/loads/search"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 
 
@@ -218,10 +219,54 @@ def post(url: str, *bodies: bytes) -> bytes:
     return response.content
 
 
+STATUSES = ("Dispatched", "Completed", "Financed", "Invoiced")
+
+
 def many_loads(path: Path, count: int) -> None:
-    """Writes that many loads as JSON Lines."""
-    loads = ({"LoadNumber": f"B-{n}", "Status": "Invoiced"} for n in range(count))
-    path.write_text("\n".join(map(json.dumps, loads)), encoding="utf-8")
+    """Writes that many loads as JSON Lines; of each status a quarter, of each customer a thousand."""
+    with path.open("w", encoding="utf-8") as file:
+        for n in range(count):
+            status, customer = STATUSES[n % len(STATUSES)], f"CUS-{n % max(count // 1000, 1)}"
+            load = {"LoadNumber": f"B-{n}", "OrderNumber": f"O-{n}", "Status": status, "CustomerId": customer}
+            file.write(f"{json.dumps(load)}\n")
+
+
+def growing(folder: Path, count: int) -> None:
+    """Measures new payments on a load that has many, with a response that shows them all, and one without."""
+    file = folder / "grown.jsonl"
+    payments = [json.loads(payment("", f"OLD-{n}")) for n in range(count)]
+    for each in payments:
+        del each["LoadNumber"]
+    file.write_text(json.dumps({"LoadNumber": "B-0", "Status": "Invoiced", "payments": payments}))
+    for revision, times in (("page", 50), ("2026-07", 2000)):
+        with mock(*OFF, "--revision", revision, "--fixtures", str(file)) as served:
+            post(served.url, payment("B-0", "NEW"))
+            before = served.cpu()
+            response = post(served.url, *(payment("B-0", f"NEW-{n}") for n in range(times)))
+            cost = (served.cpu() - before) / times * 1000
+        what = f"a new payment on a load with {count:,}, {revision} ({len(response) // 1000} kB)"
+        print(f"{what:58} {cost:7.2f} ms CPU", flush=True)
+
+
+def searched(folder: Path, count: int) -> None:
+    """Measures the start with many loads, and searches among them."""
+    file = folder / "searched.jsonl"
+    many_loads(file, count)
+    with mock(*OFF, "--fixtures", str(file)) as served, httpx2.Client(base_url=served.url) as client:
+        print(
+            f"{f'{count:,} loads: start':58} {served.cpu():7.2f} s CPU, {served.memory():.0f} MiB", flush=True
+        )
+        for what, wanted in (
+            ("status", {"Status": ["Invoiced"]}),
+            ("order number", {"OrderNumbers": [f"O-{count // 2}"]}),
+            ("customer", {"CustomerId": "CUS-7"}),
+            ("customer and status", {"CustomerId": "CUS-7", "Status": ["Invoiced"]}),
+        ):
+            before, times = served.cpu(), 50
+            for _ in range(times):
+                total = client.post(SEARCH, json=wanted).raise_for_status().json()["Total"]
+            cost = (served.cpu() - before) / times * 1000
+            print(f"{f'{count:,} loads: search by {what}':58} {cost:7.2f} ms CPU, {total} hits", flush=True)
 
 
 @click.command()
@@ -256,6 +301,9 @@ def main(*, rounds: int, seconds: int) -> None:
             body = payment("B-7", "BENCH-1")
             what = "a replayed payment: 100,000 loads : 10 loads"
             compare(what, large, small, bodies=(body, body), **load)
+    with tempfile.TemporaryDirectory() as folder:
+        growing(Path(folder), 50_000)
+        searched(Path(folder), 1_000_000)
     switched_on(rounds, seconds)
     in_tests(rounds)
     journalled(10_000)

@@ -1,6 +1,6 @@
 """The least that a server can do: reads the body, returns bytes from a file. For comparison.
 
-The same uvicorn, with nothing around the function.
+uvicorn, with nothing around the function.
 
 python -m benchmarks.bare PORT FILE
 """

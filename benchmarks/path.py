@@ -44,7 +44,7 @@ async def _follow(steps: Steps) -> None:
     sandbox = Sandbox(spec, opening_loads(spec, [FIXTURES]))
     started = asyncio.Event()
     app = sandbox.app(watch=CallLog(print))
-    server = Server(app, on_start=started.set, shows_transport=sandbox.can_fail)
+    server = Server(app, started.set)
     listener = listen("127.0.0.1", 0)
     serving = asyncio.create_task(server.serve([listener]))
     await started.wait()
@@ -59,7 +59,7 @@ async def _follow(steps: Steps) -> None:
         sys.setprofile(None)
         assert response.startswith(b"HTTP/1.1 200 "), response
     writer.close()
-    server.should_exit = True
+    server.stop()
     await serving
 
 

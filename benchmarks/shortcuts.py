@@ -11,17 +11,10 @@ import statistics
 from collections.abc import Callable, Mapping
 
 import click
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from benchmarks.__main__ import free_port, micros_per_request, payment, post, serving
 from mock_server import decimal_json, policy, responses
-from mock_server import serving as server
 from mock_server.cli import main as serve_mock
-
-
-def _write_head_and_body_apart() -> None:
-    for name in ("connection_made", "eof_received"):
-        setattr(server._Protocol, name, getattr(HttpToolsProtocol, name))  # noqa: SLF001
 
 
 def _read_json_carefully() -> None:
@@ -42,14 +35,12 @@ def _write_all_payments_again() -> None:
 
 WITHOUT: Mapping[str, Callable[[], None]] = {
     "nothing": lambda: None,
-    "joined writes": _write_head_and_body_apart,
     "counted colons": _read_json_carefully,
     "kept payments": _write_all_payments_again,
 }
 """How each shortcut is switched off."""
 
 CASES = (
-    ("joined writes", 1),
     ("counted colons", 1),
     ("kept payments", 1),
     ("kept payments", 10),

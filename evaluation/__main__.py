@@ -20,6 +20,7 @@ from evaluation.defects.subject import seeded
 from evaluation.engine import SUITES, Outcome, Subject, Suites, hunt, run, run_calls
 from evaluation.mutants.explanations import Explanations
 from evaluation.mutants.mutation import mutants
+from evaluation.mutants.roles import STAGES
 from evaluation.mutants.subject import mutated, unchanged
 from evaluation.profiles import SUITES as SUITES_OF_PROFILES
 from evaluation.profiles import round_trip
@@ -29,7 +30,6 @@ from evaluation.reference.subject import at_the_end_of, correct, freedom
 from evaluation.tally import HEADINGS, Tally, alarms
 
 CONSOLE = Console(width=int(os.environ.get("COLUMNS", "110")), highlight=False)
-MUTANT_STAGES: tuple[Suites, ...] = (("smoke",), ("rejects", "reads", "table", "concurrency", "model"))
 ON_A_ROAD: Suites = ("reads", "rejects", "smoke")
 """What meets a service at the end of a bad road: the suites that a real service gets by default."""
 GENERATED = ("plain_text", "vendor_like")
@@ -136,10 +136,21 @@ def _defects(options: Options, summary: Summary) -> None:
 
 
 def _mutants(options: Options, summary: Summary) -> None:
-    tried = [mutated(one) for one in mutants() if not Explanations.read().leave_out(one)]
-    tally = Tally("mutants", options.chosen(tried), CONSOLE, seen_is_enough=True)
-    stages = [(suite,) for suite in options.suites] or MUTANT_STAGES
-    _find(tally, unchanged(), stages, options, summary)
+    tried = {one.change: one for one in mutants() if not Explanations.read().leave_out(one)}
+    tally = Tally(
+        "mutants", options.chosen([mutated(one) for one in tried.values()]), CONSOLE, seen_is_enough=True
+    )
+    if options.only_list or not tally.subjects:
+        _list(tally.subjects)
+        return
+    for role, suites in STAGES:
+        left = tally.unfound() if options.rest else tally.subjects
+        subjects = [mutated(tried[one.id], role) for one in left]
+        stages: list[Suites] = [(suite,) for suite in options.suites] or [suites]
+        for stage in hunt(subjects, unchanged(role), stages, jobs=options.jobs, rest=options.rest):
+            CONSOLE.print(f"The mock {role.name}:")
+            tally.add(stage)
+    _report(tally, options, summary)
 
 
 def _find(tally: Tally, right: Subject, stages: Sequence[Suites], options: Options, summary: Summary) -> None:
@@ -148,6 +159,10 @@ def _find(tally: Tally, right: Subject, stages: Sequence[Suites], options: Optio
         return
     for stage in hunt(tally.subjects, right, stages, jobs=options.jobs, rest=options.rest):
         tally.add(stage)
+    _report(tally, options, summary)
+
+
+def _report(tally: Tally, options: Options, summary: Summary) -> None:
     tally.print_runs() if options.ids else tally.print_unfound()
     summary.rows += tally.rows()
     summary.document[tally.name] = tally.report()

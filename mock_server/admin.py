@@ -173,17 +173,18 @@ class Admin:
         return self.clock
 
     async def change_clock(self, change: Mapping[str, Any]) -> Clock:
-        """Sets, moves and freezes the clock; InvalidRequest if that leads out of the calendar."""
+        """Sets, moves and freezes the clock; or InvalidRequest, if that leads out of the calendar."""
         clock, frozen = self.clock, change.get("frozen")
-        if frozen:  # first, so that no time passes on the way to where it is to stop
-            clock.freeze()
         field = "at"
         try:
-            if "at" in change:
-                clock.set(instant(change["at"]))
-            field = "move"
-            if "move" in change:
-                clock.move(float(change["move"]))
+            with clock.all_or_nothing():
+                if frozen:  # first, so that no time passes on the way to where it is to stop
+                    clock.freeze()
+                if "at" in change:
+                    clock.set(instant(change["at"]))
+                field = "move"
+                if "move" in change:
+                    clock.move(float(change["move"]))
         except OverflowError as error:
             raise InvalidRequest({field: ["The clock can show the years 1 to 9998."]}) from error
         if frozen is False:

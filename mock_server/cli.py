@@ -1,12 +1,16 @@
 """The command line: options -> spec, loads and settings -> a running server."""
 
+import gc
+import logging
 import shlex
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
 
 import click
 
@@ -18,17 +22,25 @@ from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.output import Output
+from mock_server.problems import ADMIN_KEY
 from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
 from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
-from mock_server.serving import PortTaken, Server, listen, url_of
+from mock_server.serving import GRACE, PortTaken, Server, is_loopback, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
 
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_files = click.Path(exists=True, allow_dash=True, path_type=Path)
+
+
+class _Unusable(click.ClickException):
+    """What the mock was given can't be served."""
+
+    exit_code = 2
 
 
 class _ClientType(click.ParamType[OAuthClient]):
@@ -80,12 +92,12 @@ A fault says when it is injected and what it does, separated by commas:
 @_option("--port", default=8080, type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one.")
 @_option(
     "--fixtures",
-    type=_file,
+    type=_files,
     multiple=True,
     default=[FIXTURES],
     show_default="the shipped loads",
-    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl, a load a line). "
-    "Repeatable.",
+    help="The opening loads: YAML or JSON (scenario -> load), or JSON Lines (.jsonl or .ndjson, a load a "
+    "line); a folder of such files, or - for standard input. Repeatable.",
 )
 @_option(
     "--spec", type=_file, default=SPEC, show_default="the shipped openapi.yaml", help="The OpenAPI document."
@@ -101,6 +113,12 @@ A fault says when it is injected and what it does, separated by commas:
     default=DEFAULT_MAX_BODY,
     type=click.IntRange(1),
     help="Longest request body in bytes; a longer one gets a 413.",
+)
+@_option(
+    "--grace",
+    default=GRACE,
+    type=click.IntRange(0),
+    help="Seconds in which requests are still answered once it is told to stop; a second signal cuts them.",
 )
 @_option(
     "--log-level",
@@ -166,6 +184,20 @@ A fault says when it is injected and what it does, separated by commas:
     help="A name under which the admin API may be reached, beside its address and loopback. Repeatable.",
 )
 @_option(
+    "--admin-key",
+    metavar="KEY",
+    show_default="none on loopback, else one that is printed",
+    help="What the admin API wants in the header X-Admin-Key.",
+)
+@_option(
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    show_default="none",
+    help="The origin of web pages that may call the API, such as http://localhost:3000, or * for all. "
+    "Repeatable; commas separate several.",
+)
+@_option(
     "--profile",
     default=DEFAULT,
     metavar="FILE|NAME",
@@ -192,6 +224,9 @@ def main(  # noqa: PLR0913 - one for each option
     no_admin: bool,
     admin_port: int | None,
     allow_hosts: tuple[str, ...],
+    admin_key: str | None,
+    cors: tuple[str, ...],
+    grace: int,
     log_level: str,
     profile: str,
     quiet: bool,
@@ -201,6 +236,8 @@ def main(  # noqa: PLR0913 - one for each option
     Loads and payments are kept in memory: every start loads the fixtures again. By default, requests need
     no access token, and any token is accepted.
     """
+    is_open = not is_loopback(host)
+    makes_key = is_open and not no_admin and admin_key is None
     settings = Settings(
         max_body=max_body,
         require_token=require_token,
@@ -212,6 +249,8 @@ def main(  # noqa: PLR0913 - one for each option
         journal_body=journal_body,
         admin=not no_admin,
         allow_hosts=(host, *allow_hosts),
+        admin_key=token_urlsafe(12) if makes_key else admin_key,
+        cors=cors,
         profile=profile,
         revision=revision,
     )
@@ -219,11 +258,14 @@ def main(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
     try:
         read = served_spec(spec, settings)
-        sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
+        gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
-    except (SpecError, FixtureError, UnreadableDocument, PortTaken, UnusableSetting) as error:
+    except (SpecError, FixtureError, UnreadableDocument, UnusableSetting) as error:
+        raise _Unusable(str(error)) from error
+    except PortTaken as error:
         raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
     output, complaints = Output(sys.stdout), Output(sys.stderr)
@@ -231,23 +273,32 @@ def main(  # noqa: PLR0913 - one for each option
     def say(line: str) -> None:
         output.write(f"{line}\n")
 
+    logging.basicConfig(stream=complaints, level=log_level.upper(), format="%(levelname)s: %(message)s")
+    if is_open:
+        wants = ", and its admin API wants a key" if settings.admin else ""
+        complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
+
     with redirect_stderr(complaints):
         server = Server(
             sandbox.app(
                 None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
             ),
-            log_level,
             on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
-            shows_transport=sandbox.can_fail,
+            grace=grace,
         )
-        # uvicorn shuts down in good order on both signals, and then raises them again for us. One that comes
-        # before it listens to them shuts it down too.
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, server.handle_exit)
+        for ending in _endings():
+            signal.signal(ending, lambda *_: server.stop())
         server.run(listeners)
-    say("Stopped.")
-    output.finish()
+    output.finish("Stopped.\n")
     complaints.finish()
+
+
+def _endings() -> Iterator[signal.Signals]:
+    yield signal.SIGINT
+    yield signal.SIGTERM
+    # Windows has none, and nohup has it ignored.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP
 
 
 def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
@@ -261,25 +312,41 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
         *_switched_on(urls, sandbox, settings),
         "",
     ]
-    lines += ["Operations:"]
-    lines += [f"  {operation.method:4} {operation.path}  {operation.id}" for operation in spec.operations]
+    lines += [
+        "Operations:" if spec.origin is None else f"Operations that keep state: {len(sandbox.stateful)}"
+    ]
+    lines += [_line_of(operation) for operation in sandbox.stateful]
+    if sandbox.exemplary:
+        lines += [
+            f"Operations that respond with examples, and the header x-sandbox: {len(sandbox.exemplary)}"
+        ]
+        lines += [_line_of(operation) for operation in sandbox.exemplary]
     lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]
     payable = next((load.number for load in ledger if load.status in PAYABLE_STATUSES), None)
-    if payable:
-        record = next(each for each in spec.operations if each.id == "recordCustomerPayment")
+    record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
+    if payable and record:
         token = ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
         lines += ["", "Try:", _curl(url, record, payable, token)]
     return "\n".join([*lines, ""])
 
 
+def _line_of(operation: Operation) -> str:
+    by_name = operation.id != f"{operation.method} {operation.path}"
+    return f"  {operation.method:4} {operation.path}" + (f"  {operation.id}" if by_name else "")
+
+
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
-    lines = []
+    lines = [f"OpenAPI document: {urls[0]}/openapi.json, or .yaml"]
     if settings.admin:
         lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
+        if settings.admin_key is not None:
+            lines.append(f"Admin key: {settings.admin_key}, in the header {ADMIN_KEY}")
     lines += [
         f"Client: {client.id}, secret {client.secret}, scopes {' '.join(client.scopes)}"
         for client in sandbox.tokens.clients
     ]
+    if settings.cors:
+        lines.append(f"CORS: {', '.join(settings.cors)}")
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]

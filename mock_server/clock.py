@@ -1,6 +1,8 @@
 """The time that the mock goes by: the real one, until somebody moves or freezes it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
 
@@ -46,8 +48,19 @@ class Clock:
 
     def thaw(self) -> None:
         """Goes on from where it stands; does nothing to a clock that goes."""
-        at, self._stopped_at = self.now(), None
-        self.set(at)
+        if self._stopped_at is not None:
+            self._ahead = self._stopped_at - datetime.now(UTC)
+            self._stopped_at = None
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Takes back every change inside if one of them raises OverflowError."""
+        before = self._stopped_at, self._ahead
+        try:
+            yield
+        except OverflowError:
+            self._stopped_at, self._ahead = before
+            raise
 
     def reset(self) -> None:
         """Goes by the real time again."""

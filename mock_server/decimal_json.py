@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -40,7 +41,9 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _LONGEST_INTEGER = 308
 """Digits that an integer can have and certainly be within the range of a double."""
-_LONG_INTEGER = re.compile(rb"[0-9]{%d}" % (_LONGEST_INTEGER + 1))
+_LONGEST_NUMBER = 100_000
+"""Digits that a number can have and be compared and written in milliseconds."""
+_LONG_INTEGER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (_LONGEST_INTEGER + 1))
 
 
 Pairs = list[tuple[str, object]]
@@ -76,8 +79,39 @@ def decode(body: bytes, object_of: "Callable[[Pairs], dict[str, object]] | None"
 
 
 def _decode_carefully(body: bytes, object_of: Callable[[Pairs], dict[str, object]]) -> object:
-    """The same, of JSON that `_decoder` has read, with an eye on every field and every integer."""
-    return json.loads(body, object_pairs_hook=object_of, parse_float=_decimal, parse_int=number)
+    """The same, of JSON that `_decoder` has read, with an eye on every field and every long number."""
+    return json.loads(body, object_pairs_hook=object_of, parse_float=_of_bearable_length, parse_int=number)
+
+
+def _of_bearable_length(text: str) -> Decimal:
+    if len(text) > _LONGEST_NUMBER:
+        raise NotJson(f"a number has more than {_LONGEST_NUMBER} digits")
+    return _decimal(text)
+
+
+MOST_VALUES = 50_000
+"""Values of a body that is read, or a few more: a load with some 5,000 payments."""
+
+
+def _up_to(mark: bytes) -> re.Pattern[bytes]:
+    """A pattern for what ends with a mark, or with the document; marks in its texts are none."""
+    return re.compile(rb'(?:[^"%b]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"|")*+(?:[%b]|\Z)' % (mark, mark), re.DOTALL)
+
+
+_UP_TO_COMMA, _UP_TO_OPENING = _up_to(b","), _up_to(rb"\[{")
+
+
+def refuse_many_values(body: bytes) -> None:
+    """NotJson if a text has more values than can be read in some milliseconds, however short each is."""
+    if _has_more(_UP_TO_COMMA, body):
+        raise NotJson(f"it has more than {MOST_VALUES} values")
+    if _has_more(_UP_TO_OPENING, body):  # with as few commas as that
+        raise NotJson("it is nested too deeply")
+
+
+def _has_more(up_to_mark: re.Pattern[bytes], body: bytes) -> bool:
+    # Behind the last mark there are two more matches: what follows it, and the end.
+    return next(islice(up_to_mark.finditer(body), MOST_VALUES + 2, None), None) is not None
 
 
 def last_of_each(pairs: Pairs) -> dict[str, object]:

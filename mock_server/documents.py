@@ -1,6 +1,7 @@
 """Reads YAML, JSON and JSON Lines as JSON values: numbers decimal, dates strings, no field twice."""
 
 import re
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,21 @@ from pathlib import Path
 import yaml
 
 from mock_server.decimal_json import NotJson, decode, number
+
+STDIN = Path("-")
+"""Stands for what comes on standard input."""
+LINES = (".jsonl", ".ndjson")
+"""How the names of JSON Lines files end."""
+SUFFIXES = (".yaml", ".yml", ".json", *LINES)
+
+_DEEPEST = 250
+"""What is nested deeper overflows the stack of the YAML library, which ends the process."""
+_TOO_DEEP = "it is nested too deeply"
+_MOST_BY_ALIAS = 200_000
+"""So many values may a short text stand for by its aliases; a long one has as many as it has bytes."""
+_UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+"""The marks of an encoding, which some programs write first."""
+_BYTE = re.compile(r" \(byte (\d+)\)$")
 
 
 class UnreadableDocument(Exception):
@@ -23,6 +39,17 @@ class _JsonLoader(yaml.CSafeLoader):
         tag: yaml.CSafeLoader.yaml_constructors[tag]
         for tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", None)
     }
+
+    depth = 0
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        # The library calls it for every node, and has no limit of its own.
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise NotJson(_TOO_DEEP)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
     def construct_fields(self, node: yaml.MappingNode) -> dict[str, object]:
         fields: dict[str, object] = {}
@@ -54,25 +81,104 @@ _JsonLoader.add_constructor("tag:yaml.org,2002:number", _JsonLoader.construct_nu
 
 def read_document(path: Path) -> object:
     """The value in a YAML or JSON file; UnreadableDocument if there is none."""
-    text = _bytes(path)
+    return document_in(read_bytes(path), path)
+
+
+def document_in(text: bytes, path: Path) -> object:
+    """The value in the text of that file; UnreadableDocument."""
     try:
-        return decode(text) if path.suffix == ".json" else yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
+        if path.suffix.lower() == ".json":
+            document = decode(text)
+            _refuse_depth(document)
+        else:
+            document = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
+            if b"*" in text:
+                _refuse_aliases(document, max(_MOST_BY_ALIAS, len(text)))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UnreadableDocument(f"{path} can't be read: {' '.join(str(error).split())}") from error
+        raise UnreadableDocument(_complaint(path, text, error)) from error
+    return document
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, object]]:
     """The values in a JSON Lines file, each with its line number; blank lines are skipped."""
-    for line_number, line in enumerate(_bytes(path).splitlines(), start=1):
+    return lines_in(read_bytes(path), path)
+
+
+def lines_in(text: bytes, path: Path) -> Iterator[tuple[int, object]]:
+    """The values in the lines of that file's text. UnreadableDocument."""
+    for line_number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
                 yield line_number, decode(line)
             except NotJson as error:
-                raise UnreadableDocument(f"{path}, line {line_number}, can't be read: {error}") from error
+                raise UnreadableDocument(_complaint(path, line, error, line_number)) from error
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """What is in a file, or on standard input, in UTF-8 and without a byte order mark. UnreadableDocument."""
     try:
-        return path.read_bytes()
+        text = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+        if text.startswith(_UTF_16):
+            text = text.decode("utf-16").encode()
     except OSError as error:
         raise UnreadableDocument(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableDocument(f"{path} can't be read: it is not UTF-16, as it begins") from error
+    return text.removeprefix(_UTF_8)
+
+
+def name_of(path: Path) -> str:
+    """How a file is called in what is said about it."""
+    return "standard input" if path == STDIN else str(path)
+
+
+def _complaint(path: Path, text: bytes, error: Exception, first: int = 1) -> str:
+    """What is wrong, after the place of it; the line `first` is that of the text's first."""
+    at, reason = _place_of(error, len(text))
+    place = ""
+    if at is not None:
+        line, column = first + text.count(b"\n", 0, at), at - text.rfind(b"\n", 0, at)
+        place = f", line {line}, column {column},"
+    elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1},"
+        reason = ": ".join(filter(None, (error.context, error.problem)))
+    elif first > 1:
+        place = f", line {first},"
+    return f"{name_of(path)}{place} can't be read: {' '.join(reason.split())}"
+
+
+def _place_of(error: Exception, end: int) -> tuple[int | None, str]:
+    """How many bytes stand before what is wrong, if the error says it, and the reason."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return error.position, error.reason
+    if match := _BYTE.search(str(error)):
+        return int(match[1]), str(error)[: match.start()]
+    return (end, "it ends too early") if "truncated" in str(error) else (None, str(error))
+
+
+def _refuse_depth(document: object) -> None:
+    level = [document]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        ]
+        if not level:
+            return
+    raise NotJson(_TOO_DEEP)
+
+
+def _refuse_aliases(document: object, most: int) -> None:
+    """Refuses a short text that stands for a huge document."""
+    sizes: dict[int, int] = {}
+
+    def size(node: object) -> int:
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        if id(node) not in sizes:
+            sizes[id(node)] = 1 + sum(map(size, inner))
+        return sizes[id(node)]
+
+    if size(document) > most:
+        raise NotJson(f"its aliases make more than {most} values of it")

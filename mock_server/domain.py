@@ -3,7 +3,7 @@
 R and A numbers are clauses of the contract; the README lists them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import MAX_PREC, Context, Decimal
@@ -65,6 +65,71 @@ class Payment(NamedTuple):
     recorded_at: datetime | None = None
 
 
+class Recording:
+    """Payments in the order in which they were recorded, and the place of each by its reference."""
+
+    __slots__ = ("__weakref__", "payments", "places")
+
+    def __init__(self, payments: Iterable[Payment] = ()) -> None:
+        self.payments: list[Payment] = []
+        self.places: dict[str, int] = {}
+        for payment in payments:
+            self.add(payment)
+
+    def add(self, payment: Payment) -> None:
+        """Adds a payment, or puts it in the place of one with its reference."""
+        place = self.places.setdefault(payment.reference, len(self.payments))
+        self.payments[place : place + 1] = [payment]
+
+
+class Payments(Mapping[str, Payment]):
+    """The payments of a load by reference, oldest first: the start of a recording. Never changes.
+
+    `plus` copies nothing, so that recording costs the same however many there are: the longer one shares the
+    recording. Only the longest may add to it, and none that does not grow: it stays what it is.
+    """
+
+    __slots__ = ("_count", "_grows", "recording")
+
+    def __init__(self, recording: Recording, *, grows: bool = False) -> None:
+        self.recording = recording
+        self._count = len(recording.payments)
+        self._grows = grows
+
+    def plus(self, payment: Payment) -> "Payments":
+        """These and one more, which takes the place of one with its reference."""
+        recording = self.recording
+        is_longest = self._grows and self._count == len(recording.payments)
+        if not is_longest or payment.reference in recording.places:
+            recording = Recording(self.after(0))
+        recording.add(payment)
+        return Payments(recording, grows=True)
+
+    def after(self, count: int) -> Sequence[Payment]:
+        """All but the first `count`."""
+        return self.recording.payments[count : self._count]
+
+    def find(self, reference: str) -> Payment | None:
+        """The payment with a reference; None if there is none."""
+        place = self.recording.places.get(reference, self._count)
+        return self.recording.payments[place] if place < self._count else None
+
+    def __getitem__(self, reference: str) -> Payment:
+        payment = self.find(reference)
+        if payment is None:
+            raise KeyError(reference)
+        return payment
+
+    def __iter__(self) -> Iterator[str]:
+        return (payment.reference for payment in self.after(0))
+
+    def __len__(self) -> int:
+        return self._count
+
+
+NO_PAYMENTS = Payments(Recording())
+
+
 class Stamp(NamedTuple):
     """What recording gives to a payment: its id, and the instant."""
 
@@ -76,7 +141,7 @@ class Stamp(NamedTuple):
 class Terms:
     """What the contract leaves open about recording, as chosen; by default as the README says it."""
 
-    find: Callable[[Mapping[str, Payment], str], Payment | None] = dict.get  # type: ignore[assignment]
+    find: Callable[[Payments, str], Payment | None] = Payments.find
     """The payment that a reference names, among those of a load (A9)."""
     replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
     """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""
@@ -104,7 +169,7 @@ TERMS = Terms()
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load and the payments recorded on it: by reference, oldest first, never changed in place.
+    """A load and the payments recorded on it, never changed in place.
 
     `billed` is what the customer owes (the invoiced amount, else the agreed rate), `total_paid` the
     sum of the payments in the load's own currency, `paid_at` when the latest was recorded; all are
@@ -119,7 +184,7 @@ class Load:
     created_at: datetime
     po_number: str | None = None
     billed: Money | None = None
-    payments: dict[str, Payment] = field(default_factory=dict)
+    payments: Payments = field(default_factory=lambda: NO_PAYMENTS)
     total_paid: Money | None = None
     paid_at: datetime | None = None
     details: Mapping[str, object] = field(default_factory=dict)
@@ -170,7 +235,7 @@ class Load:
         kept = payment if terms.kept is None else terms.kept(self, payment)
         return replace(
             self,
-            payments={**self.payments, payment.reference: kept._replace(recorded_at=at)},
+            payments=self.payments.plus(kept._replace(recorded_at=at)),
             total_paid=self._total_with(kept.amount, payment.amount.currency, terms),
             paid_at=self.paid_at if terms.paid_at_stays and self.paid_at else at,
         )

@@ -21,14 +21,18 @@ from mock_server.problems import (
 )
 from mock_server.responses import compile_response
 from mock_server.schemas import WHOLE_BODY
-from mock_server.spec import FORM, Operation, Place, Spec
+from mock_server.spec import FORM, UNREAD, Operation, Spec
 from mock_server.trace import ClientGone, Headers, Response, Trace
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BODY = 1024 * 1024
+_MOST_ESCAPES = 50_000
+"""Escaped bytes of a form that is read."""
+_MOST_IN_FORM = 100
+"""Fields of a form that is read."""
 
-_OK = HTTPStatus.OK.value
+OK = HTTPStatus.OK.value
 _OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
 Check = Callable[[Scope], None]
@@ -42,12 +46,29 @@ class Gate(Protocol):
         """The check for one operation, None for no check; of None, for a request that has no operation."""
 
 
+class Endpoint(Protocol):
+    """What serves the requests of one path and method; `operation` is None if no operation has them."""
+
+    @property
+    def operation(self) -> Operation | None: ...
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """What a request must pass before anything else is looked at."""
+
+    async def succeed(self, trace: Trace, receive: Receive) -> Response:
+        """The response if all is well; else what is wrong is raised. ClientGone."""
+
+    def refuse(self, error: Exception) -> Response:
+        """The response to what was raised."""
+
+
 def checks_of(gates: Sequence[Gate], operation: Operation | None) -> list[Check]:
     """What a request must pass, in the order of the gates."""
     return [check for gate in gates if (check := gate.check_for(operation)) is not None]
 
 
-async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send) -> None:
+async def serve(endpoint: Endpoint, trace: Trace, receive: Receive, send: Send) -> None:
     """Responds to a request. ClientGone."""
     status, headers, body = await response_of(endpoint, trace, receive)
     trace.status, trace.response = status, body
@@ -56,7 +77,7 @@ async def serve(endpoint: "Endpoint", trace: Trace, receive: Receive, send: Send
     await send({"type": "http.response.body", "body": body})
 
 
-async def response_of(endpoint: "Endpoint", trace: Trace, receive: Receive) -> Response:
+async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Response:
     """The response to a request; whatever is raised on the way becomes a problem. ClientGone."""
     try:
         for check in endpoint.checks:
@@ -119,20 +140,24 @@ class OperationEndpoint:
         self._write: Callable[[Any], object] = _as_it_is
         if handler.fields is not None:
             self._write = compile_response(spec, operation.success, handler.fields, operation.id)
-        self._headers = header_list({"content-type": "application/json", **handler.headers})
+        foreign = operation.foreign
+        self._status = OK if foreign is None else foreign.success_status
+        media_type = "application/json" if foreign is None else foreign.success_type
+        self._headers = header_list({"content-type": media_type, **handler.headers})
+        self._needs_body = foreign is None or foreign.needs_body
+        self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec, operation)
+        self._read_json = policy.reader(spec.ours, operation)
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
-        self._subject = operation.subject
         self._max_body = max_body
 
     async def succeed(self, trace: Trace, receive: Receive) -> Response:
         """A 200, or what is wrong with the request is raised."""
         operation = self.operation
         if operation.query_names:
-            self._parse_query(trace)
+            trace.query = operation.parameters_in(trace.scope)
             if errors := operation.query.errors(trace.query):
                 raise InvalidRequest(errors)
         if operation.body is not None:
@@ -143,6 +168,8 @@ class OperationEndpoint:
             body = await self.read(trace, receive) if trace.body is None else trace.body
             if len(body) > self._max_body:
                 raise ContentTooLarge(self._max_body)
+            if not body and not self._needs_body:
+                return self._success(await self._handle(ValidRequest({}, trace.query, trace.path)))
             if not trace.parsed:
                 self._parse_body(trace, body)
             if not operation.body.accepts(trace.document):
@@ -153,7 +180,9 @@ class OperationEndpoint:
         return self._success(await self._handle(ValidRequest(trace.document, trace.query, trace.path)))
 
     def _success(self, result: object) -> Response:
-        return Response(_OK, self._headers, encode(self._write(result)))
+        if isinstance(result, Response):  # of an example, which is whole
+            return result
+        return Response(self._status, self._headers, encode(self._write(result)))
 
     async def _body_first(self, error: Exception, trace: Trace, receive: Receive) -> Exception:
         if self._status_of_body_first is None:
@@ -198,19 +227,17 @@ class OperationEndpoint:
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""
         if self.operation.query_names:
-            self._parse_query(trace)
+            trace.query = self.operation.parameters_in(trace.scope)
         if self.operation.body is not None:
             self._parse_body(trace, body)
 
-    def _parse_query(self, trace: Trace) -> None:
-        trace.query = self.operation.query_in(trace.scope["query_string"])
-        self._note_subject(trace)
-
     def _parse_body(self, trace: Trace, body: bytes) -> None:
-        is_form = self._takes_forms and _is_form(trace.scope["headers"])
-        trace.document = _form_in(body) if is_form else self._json_in(body)
+        if self._is_unread is not None and self._is_unread(_content_type_of(trace.scope["headers"])):
+            trace.document = UNREAD
+        else:
+            is_form = self._takes_forms and _is_form(trace.scope["headers"])
+            trace.document = _form_in(body) if is_form else self._json_in(body)
         trace.parsed = True
-        self._note_subject(trace)
 
     def _json_in(self, body: bytes) -> object:
         try:
@@ -222,25 +249,15 @@ class OperationEndpoint:
                 {WHOLE_BODY: [f"The request body can't be read as JSON: {error}."]}
             ) from error
 
-    def _note_subject(self, trace: Trace) -> None:
-        load, reference = self._subject
-        trace.load, trace.reference = _found(load, trace), _found(reference, trace)
-
-
-Endpoint = OperationEndpoint | NoOperation
-
-
-def _found(place: Place | None, trace: Trace) -> object:
-    if place is None:
-        return None
-    fields = trace.query if place.part == "query" else trace.document
-    return fields.get(place.name) if isinstance(fields, dict) else None
-
 
 def _other_types(operations: Sequence[Operation]) -> Mapping[int, bytes]:
     """Status -> the media type of problems, where the document does not list theirs. The first decides."""
     names = {status: types for each in reversed(operations) for status, types in each.response_types.items()}
-    return {status: types[0].encode() for status, types in names.items() if types and MEDIA_TYPE not in types}
+    return {
+        status: next((name for name in types if "json" in name), types[0]).encode()
+        for status, types in names.items()
+        if types and MEDIA_TYPE not in types
+    }
 
 
 def _in_type(response: Response, media_types: Mapping[int, bytes]) -> Response:
@@ -256,14 +273,21 @@ def _as_it_is(thing: object) -> object:
     return thing
 
 
+def _content_type_of(headers: Headers) -> bytes:
+    return next((value for name, value in headers if name == b"content-type"), b"")
+
+
 def _is_form(headers: Headers) -> bool:
-    content_type = next((value for name, value in headers if name == b"content-type"), b"")
-    return content_type.lower().startswith(FORM.encode())
+    return _content_type_of(headers).lower().startswith(FORM.encode())
 
 
 def _form_in(body: bytes) -> object:
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+        if body.count(b"%") > _MOST_ESCAPES:
+            raise ValueError("too many escapes")
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_IN_FORM
+        )
     except ValueError as error:
         raise InvalidRequest({WHOLE_BODY: ["The request body can't be read as a form."]}) from error
     form = dict(pairs)

@@ -204,12 +204,11 @@ async def _inject(
     await asyncio.sleep(fault.delay())
     if response is None or "drop" in wanted:
         trace.scope[TRANSPORT].abort()
-        await _until_gone(receive)
         return
     trace.status = response.status
     headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await _send_body(wanted, response.body, trace, receive, send)
+    await _send_body(wanted, response.body, trace, send)
 
 
 def _failure(wanted: Mapping[str, Any], endpoint: OperationEndpoint) -> Response | None:
@@ -220,9 +219,7 @@ def _failure(wanted: Mapping[str, Any], endpoint: OperationEndpoint) -> Response
     return endpoint.as_documented(failure(int(wanted["status"]), retry_after, with_problem=with_problem))
 
 
-async def _send_body(
-    wanted: Mapping[str, Any], body: bytes, trace: Trace, receive: Receive, send: Send
-) -> None:
+async def _send_body(wanted: Mapping[str, Any], body: bytes, trace: Trace, send: Send) -> None:
     truncated = wanted.get("body") == "truncated"
     if truncated:
         body = body[: len(body) // 2]
@@ -241,10 +238,3 @@ async def _send_body(
         trace.response += piece
     if truncated:
         transport.close()
-        await _until_gone(receive)
-
-
-async def _until_gone(receive: Receive) -> None:
-    # The server takes a response that is not whole for an error of the app, unless nobody is there.
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment
+from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment, Payments
 from mock_server.instants import instant
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
@@ -76,7 +76,7 @@ async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load
 
 
 def showing_payment(
-    handler: Handler[Load], find: Callable[[Mapping[str, Payment], str], Payment | None], style: Style
+    handler: Handler[Load], find: Callable[[Payments, str], Payment | None], style: Style
 ) -> Handler[Recorded]:
     """The handler of a payment, whose response may show that payment; `find` is that of the terms."""
 

@@ -19,6 +19,19 @@ def instant(text: str) -> datetime:
     Python can't hold a leap second, the year 0, or what an offset moves out of the years 1 to 9999:
     they become the nearest instant that it can.
     """
+    return _kept_instant(text) if len(text) <= _LONGEST_KEPT else _instant(text)
+
+
+def is_instant(text: str) -> bool:
+    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17)."""
+    try:
+        instant(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _instant(text: str) -> datetime:
     match = _RFC_3339.fullmatch(text)
     if match is None:
         raise ValueError(text)
@@ -36,17 +49,9 @@ def instant(text: str) -> datetime:
     return at if 1 < at.year < _LAST.year else _in_utc(at)
 
 
-@lru_cache(maxsize=256)
-def is_instant(text: str) -> bool:
-    """Whether the text is an instant in RFC 3339, with `Z` or an offset (A17).
-
-    The payments of a batch share their date, so the latest results are kept.
-    """
-    try:
-        instant(text)
-    except ValueError:
-        return False
-    return True
+_LONGEST_KEPT = 64
+"""Characters of a text whose instant is kept: the payments of a batch, and loads, share theirs."""
+_kept_instant = lru_cache(maxsize=256)(_instant)
 
 
 def instant_text(at: datetime) -> str:

@@ -45,7 +45,7 @@ _SIGNS = (b"secret", b"token", b"key", b"password", b"assertion", b"%", b"\\u")
 _NAMED = re.compile(
     rb"(?:" + b"|".join(map(_spelled, _WORDS)) + rb')(")?(?:\\"|%22)?\s*(?::|=|%3[ad])\s*', re.IGNORECASE
 )
-_SECRET_HEADER = re.compile(r"(?:secret|token|api-?key|password|assertion|^cookie|^set-cookie)$")
+_SECRET_HEADER = re.compile(r"(?:secret|token|(?:api|admin)-?key|password|assertion|^cookie|^set-cookie)$")
 _STRING = rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
 _JSON_VALUE = re.compile(_STRING + rb'|\\"[^"\\]*(?:\\")?|[^\s,&"\\}\]]*', re.DOTALL)
 _FORM_VALUE = re.compile(rb"[^&\r\n]*")

@@ -1,8 +1,10 @@
 """The loads and their payments: the only mutable state."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from typing import Protocol
 from uuid import uuid4
 
@@ -21,6 +23,12 @@ class LoadFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
 
+    @property
+    def asks_for_one_thing(self) -> bool:
+        """Whether there is one filter: who found loads by it need not look at them."""
+        keys = (self.statuses, self.numbers, self.order_numbers, self.po_numbers, self.customer_id)
+        return sum(map(bool, keys)) == 1 and self.created_from is None and self.created_to is None
+
     def accepts(self, load: Load) -> bool:
         """Whether the load passes every filter."""
         return (
@@ -36,6 +44,9 @@ class LoadFilter:
 
 class Ledger(Protocol):
     """Keeps loads. Asynchronous, because a database will keep them too."""
+
+    on_reset: list[Callable[[], object]]
+    """Called after a reset, by which what else remembers the loads forgets them."""
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
@@ -68,8 +79,59 @@ class Ledger(Protocol):
         """How many loads there are."""
 
 
+class _Index:
+    """The rows of loads by one of their fields, in order: a single one as it is, several as a list."""
+
+    def __init__(self, key_of: Callable[[Load], str | None], loads: Mapping[int, Load]) -> None:
+        """`loads` are by their rows, in order."""
+        self._key_of = key_of
+        self._rows: dict[str, int | list[int]] = {}
+        self._fill(zip(loads, map(key_of, loads.values()), strict=True))
+
+    def _fill(self, keys: Iterable[tuple[int, str | None]]) -> None:
+        known = self._rows
+        for row, key in keys:
+            if key is None:
+                continue
+            rows = known.setdefault(key, row)
+            if isinstance(rows, list):
+                rows.append(row)
+            elif rows != row:
+                known[key] = [rows, row]
+
+    def rows(self, key: str) -> Sequence[int]:
+        """The rows of the loads that have this key."""
+        rows = self._rows.get(key, [])
+        return (rows,) if isinstance(rows, int) else rows
+
+    def add(self, load: Load, row: int) -> None:
+        key = self._key_of(load)
+        if key is None:
+            return
+        rows = self._rows.get(key)
+        if rows is None:
+            self._rows[key] = row
+        elif isinstance(rows, int):
+            self._rows[key] = sorted((rows, row))
+        else:
+            insort(rows, row)
+
+    def remove(self, load: Load, row: int) -> None:
+        key = self._key_of(load)
+        if key is None:
+            return
+        rows = self._rows[key]
+        if isinstance(rows, int) or len(rows) == 1:
+            del self._rows[key]
+        else:
+            del rows[bisect_left(rows, row)]
+
+
 class MemoryLedger:
-    """Keeps the loads in this process. Every call runs to its end without letting another in."""
+    """Keeps the loads in this process. Every call runs to its end without letting another in.
+
+    A load keeps its row, whatever happens to it, and rows are in the order in which loads were added.
+    """
 
     def __init__(
         self,
@@ -77,92 +139,127 @@ class MemoryLedger:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         terms: Terms = TERMS,
     ) -> None:
-        self._opening = {load.number: load for load in loads}
+        self._opening = tuple(loads)
         self._clock = clock
         self._terms = terms
+        self.on_reset: list[Callable[[], object]] = []
         self._open()
 
     def _open(self) -> None:
-        self._loads = self._opening.copy()
-        self._number_of_id = {load.id: load.number for load in self._loads.values()}
-        self._number_of_order: dict[str, str] = {}
-        for load in self._loads.values():
-            self._number_of_order.setdefault(load.order_number, load.number)
+        self._next_row = count(len(self._opening))
+        self._rows = dict(enumerate(self._opening))
+        self._row_of = {load.number: row for row, load in self._rows.items()}
+        self._row_of_id = {load.id: row for row, load in self._rows.items()}
+        self._by_status = _Index(lambda load: load.status, self._rows)
+        self._by_order = _Index(lambda load: load.order_number, self._rows)
+        self._by_po_number = _Index(lambda load: load.po_number, self._rows)
+        self._by_customer = _Index(lambda load: load.customer_id, self._rows)
+        self._indexes = (self._by_status, self._by_order, self._by_po_number, self._by_customer)
 
     def __iter__(self) -> Iterator[Load]:
-        return iter(self._loads.values())
+        return iter(self._rows.values())
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
     ) -> Load:
-        if number is None and id is not None:
-            number = self._number_of_id.get(id)
-        if number is None and order_number is not None:
-            number = self._number_of_order.get(order_number)
-        load = self._loads.get(number) if number is not None else None
+        row = None
+        if number is not None:
+            row = self._row_of.get(number)
+        elif id is not None:
+            row = self._row_of_id.get(id)
+        elif order_number is not None:
+            row = next(iter(self._by_order.rows(order_number)), None)
+        load = self._rows[row] if row is not None else None
         if load is None or (id or load.id, order_number or load.order_number) != (load.id, load.order_number):
             raise LoadNotFound
         return load
 
     async def record(self, number: str, payment: Payment) -> Load:
-        before = self._loads.get(number)
-        if before is None:
+        row = self._row_of.get(number)
+        if row is None:
             raise _no_load(number)
-        after = self._loads[number] = before.record(payment, self._stamp, self._terms)
+        before = self._rows[row]
+        after = before.record(payment, self._stamp, self._terms)
+        if after is not before:
+            self._change(row, before, after)
         return after
 
     def _stamp(self) -> Stamp:
         return Stamp(str(uuid4()), self._clock())
 
+    def _change(self, row: int, before: Load, after: Load) -> None:
+        """Puts a load in the place of what it was before; the indexes know it by no more than its status."""
+        self._rows[row] = after
+        if after.status != before.status:
+            self._by_status.remove(before, row)
+            self._by_status.add(after, row)
+
     async def search(self, wanted: LoadFilter) -> list[Load]:
         if wanted.numbers:
-            candidates = (
-                self._loads[number] for number in dict.fromkeys(wanted.numbers) if number in self._loads
-            )
-            return [load for load in candidates if wanted.accepts(load)]
-        return [load for load in self if wanted.accepts(load)]
+            numbers = dict.fromkeys(wanted.numbers)
+            rows: Iterable[int] = [self._row_of[number] for number in numbers if number in self._row_of]
+        else:
+            rows = self._narrowest(wanted)
+        if wanted.asks_for_one_thing:
+            return [self._rows[row] for row in rows]
+        return [load for row in rows if wanted.accepts(load := self._rows[row])]
+
+    def _narrowest(self, wanted: LoadFilter) -> Iterable[int]:
+        """The rows of all loads that may be wanted, by the index that has the fewest of them."""
+        customers = (wanted.customer_id,) if wanted.customer_id else ()
+        asked = (wanted.statuses, wanted.order_numbers, wanted.po_numbers, customers)
+        candidates = [
+            [index.rows(key) for key in dict.fromkeys(keys)]
+            for index, keys in zip(self._indexes, asked, strict=True)
+            if keys
+        ]
+        if not candidates:
+            return self._rows
+        return sorted(chain(*min(candidates, key=lambda some: sum(map(len, some)))))
 
     async def put(self, load: Load) -> None:
-        taken_by = self._number_of_id.get(load.id, load.number)
-        if taken_by != load.number:
-            raise LoadIdTaken(taken_by)
-        before = self._loads.get(load.number)
-        if before is not None and before.id != load.id:
-            del self._number_of_id[before.id]
-        self._loads[load.number] = load
-        self._number_of_id[load.id] = load.number
-        if before is not None and before.order_number != load.order_number:
-            self._forget_order(before)
-        self._number_of_order.setdefault(load.order_number, load.number)
+        row, taken = self._row_of.get(load.number), self._row_of_id.get(load.id)
+        if taken not in (None, row):
+            raise LoadIdTaken(self._rows[taken].number)
+        if row is None:
+            row = next(self._next_row)
+        else:
+            self._forget(row)
+        self._rows[row] = load
+        self._row_of[load.number] = self._row_of_id[load.id] = row
+        for index in self._indexes:
+            index.add(load, row)
+
+    def _forget(self, row: int) -> None:
+        """Forgets all that leads to a row."""
+        load = self._rows[row]
+        del self._row_of[load.number], self._row_of_id[load.id]
+        for index in self._indexes:
+            index.remove(load, row)
 
     async def set_status(self, number: str, status: str) -> Load:
-        before = self._loads.get(number)
-        if before is None:
+        row = self._row_of.get(number)
+        if row is None:
             raise _no_load(number)
-        after = self._loads[number] = replace(before, status=status)
+        before = self._rows[row]
+        after = replace(before, status=status)
+        self._change(row, before, after)
         return after
 
     async def remove(self, number: str) -> None:
-        load = self._loads.pop(number, None)
-        if load is None:
+        row = self._row_of.get(number)
+        if row is None:
             raise _no_load(number)
-        del self._number_of_id[load.id]
-        self._forget_order(load)
-
-    def _forget_order(self, load: Load) -> None:
-        # Several loads may share an order number; then the next of them is found by it.
-        if self._number_of_order[load.order_number] == load.number:
-            del self._number_of_order[load.order_number]
-            for other in self:
-                if other.order_number == load.order_number:
-                    self._number_of_order[load.order_number] = other.number
-                    break
+        self._forget(row)
+        del self._rows[row]
 
     async def reset(self) -> None:
         self._open()
+        for forget in self.on_reset:
+            forget()
 
     async def count(self) -> int:
-        return len(self._loads)
+        return len(self._rows)
 
 
 def _no_load(number: str) -> LoadNotFound:

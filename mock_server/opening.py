@@ -3,15 +3,27 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from mock_server.documents import read_document, read_lines
-from mock_server.domain import Load
+from mock_server.decimal_json import encode
+from mock_server.documents import (
+    LINES,
+    STDIN,
+    SUFFIXES,
+    UnreadableDocument,
+    document_in,
+    lines_in,
+    name_of,
+    read_bytes,
+)
+from mock_server.domain import Load, Payments, Recording
 from mock_server.handlers import money_in, payment_in
 from mock_server.instants import instant
-from mock_server.schemas import unknown_field
+from mock_server.schemas import beyond_a_double, unknown_field
 from mock_server.spec import Spec
 
 
@@ -22,29 +34,24 @@ class FixtureError(Exception):
 def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     """The loads in the fixture files: YAML or JSON (scenario -> load), or JSON Lines (a load a line).
 
+    A folder stands for the files of these kinds in it, by name, and `-` for standard input.
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. A payment is written as it is posted, and may have an
     `Id`. FixtureError, UnreadableDocument.
     """
     with spec.in_use():
         filler = Filler(spec)
-    origins: dict[str, _Origin] = {}
-    numbers: dict[str, str] = {}
+    origins = _Origins()
     loads = []
     with spec.in_use(), _without_collecting():
-        for path in paths:
+        for path in _files(paths):
+            origins.begin(path)
             for scenario, fixture in _fixtures(path):
-                origin = (path, scenario)
                 try:
                     load = filler.load(fixture)
-                    if load.number in origins:
-                        raise _already("LoadNumber", load.number, origins[load.number])
-                    if load.id in numbers:
-                        raise _already("Id", load.id, origins[numbers[load.id]])
+                    origins.add(load, scenario)
                 except FixtureError as error:
-                    raise FixtureError(f"{_at(origin)}: {error}") from error
-                origins[load.number] = origin
-                numbers[load.id] = load.number
+                    raise FixtureError(f"{_at((path, scenario))}: {error}") from error
                 loads.append(load)
     return loads
 
@@ -55,11 +62,35 @@ _Origin = tuple[Path, str | int]
 
 def _at(origin: _Origin) -> str:
     path, scenario = origin
-    return f"{path}, line {scenario}" if isinstance(scenario, int) else f"{path}, scenario {scenario}"
+    what = "line" if isinstance(scenario, int) else "scenario"
+    return f"{name_of(path)}, {what} {scenario}"
 
 
-def _already(what: str, key: str, origin: _Origin) -> FixtureError:
-    return FixtureError(f"{what} {key!r} is already used in {_at(origin)}")
+class _Origins:
+    """Where each load comes from; for a million loads, so there is no object for each."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[int, Path]] = []
+        self._scenarios: dict[str, str | int] = {}
+        self._numbers: dict[str, str] = {}
+
+    def begin(self, path: Path) -> None:
+        """From now on, loads come from that file."""
+        self._files.append((len(self._scenarios), path))
+
+    def add(self, load: Load, scenario: str | int) -> None:
+        """Notes where a load comes from; FixtureError if another has its number or its id."""
+        if load.number in self._scenarios:
+            raise self._already("LoadNumber", load.number, load.number)
+        if load.id in self._numbers:
+            raise self._already("Id", load.id, self._numbers[load.id])
+        self._scenarios[load.number] = scenario
+        self._numbers[load.id] = load.number
+
+    def _already(self, what: str, key: str, number: str) -> FixtureError:
+        place = list(self._scenarios).index(number)
+        path = [path for start, path in self._files if start <= place][-1]
+        return FixtureError(f"{what} {key!r} is already used in {_at((path, self._scenarios[number]))}")
 
 
 @contextmanager
@@ -74,14 +105,37 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        files = [
+            each for each in sorted(path.iterdir()) if each.suffix.lower() in SUFFIXES and each.is_file()
+        ]
+        if not files:
+            raise FixtureError(f"{path} has no fixtures: no file whose name ends with {', '.join(SUFFIXES)}")
+        yield from files
+
+
 def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
-    if path.suffix == ".jsonl":
-        yield from read_lines(path)
+    text = read_bytes(path)
+    if path.suffix.lower() in LINES or (path == STDIN and _is_of_lines(text)):
+        yield from lines_in(text, path)
         return
-    document = read_document(path)
+    document = document_in(text, path)
     if not isinstance(document, dict):
-        raise FixtureError(f"{path} must be a mapping: scenario -> load")
+        raise FixtureError(f"{name_of(path)} must be a mapping: scenario -> load")
     yield from document.items()
+
+
+def _is_of_lines(text: bytes) -> bool:
+    """Whether the first line of a text without a name is a load, rather than a part of a mapping."""
+    try:
+        _, first = next(lines_in(text, STDIN), (0, None))
+    except UnreadableDocument:
+        return False
+    return isinstance(first, dict) and "LoadNumber" in first
 
 
 _NAMES = {name.lower(): name for name in ("paidAt", "totalPaid", "payments")}
@@ -104,6 +158,17 @@ def _opening_payment(spec: Spec) -> dict[str, Any]:
     }
 
 
+_KEPT_BY_A_LOAD = frozenset(
+    ("Id", "LoadNumber", "OrderNumber", "PONumber", "CustomerId", "Status", "paidAt", "totalPaid", "payments")
+)
+"""The fields that are no details of a load: it has them itself, or they follow from its payments."""
+_UNIQUE = frozenset(("Id", "LoadNumber", "OrderNumber", "PONumber"))
+"""The fields that differ from load to load."""
+_NO_DETAILS: Mapping[str, object] = {}
+_MOST_SHARED = 10_000
+"""Texts of which loads have one object."""
+
+
 class Filler:
     """Completes a fixture to a whole load, and checks it, by the document's schema of a load."""
 
@@ -114,26 +179,45 @@ class Filler:
         # What a load shows of a payment is another matter: perhaps not even its reference.
         checked = {**fields, "payments": {**fields["payments"], "items": payment}}
         required = [*_respelled(dict.fromkeys(schema.get("required", ())))]
-        self._check = spec.checker({**schema, "properties": checked, "required": required}, whole="load")
+        whole = spec.checker({**schema, "properties": checked, "required": required}, whole="load")
         self._blank = {name: spec.example(field) for name, field in fields.items()}
         self._blank_payment: dict[str, object] = dict.fromkeys(payment["properties"])
+        # What is filled in is not checked again with every load.
+        missing = [name for name in required if name in whole.errors(self._blank)]
+        self._check = spec.checker({**schema, "properties": checked, "required": missing}, whole="load")
+        self._shared: dict[str, str] = {}
 
     def load(self, fixture: object) -> Load:
         """The load that a fixture describes; FixtureError names the field."""
         if not isinstance(fixture, dict):
             raise FixtureError("A load must be an object.")
-        fixture = _respelled(fixture)
-        self._refuse_unknown("", fixture, self._blank)
+        if not fixture.keys() <= self._blank.keys():
+            fixture = _respelled(fixture)
+            self._refuse_unknown("", fixture, self._blank)
         number = fixture.get("LoadNumber")
         identity = {"Id": _derived_id("load", str(number)), "OrderNumber": f"ORD-{number}"}
-        document = {**self._blank, **identity, **fixture}
+        stated = {**identity, **fixture}
         payments = fixture.get("payments")
         if isinstance(payments, list):
-            document["payments"] = [self._payment(str(number), payment) for payment in payments]
-        if not self._check.accepts(document):
-            name, sentences = next(iter(self._check.errors(document).items()))
+            stated["payments"] = [self._payment(str(number), payment) for payment in payments]
+        if not self._check.accepts(stated):
+            name, sentences = next(iter(self._check.errors(stated).items()))
             raise FixtureError(f"{name}: {sentences[0]}")
-        return self._consistent(document, fixture)
+        _refuse_beyond_a_double(fixture)
+        for name in stated.keys() - _UNIQUE:
+            stated[name] = self._shared_text(stated[name])
+        details = {name: stated[name] for name in fixture if name not in _KEPT_BY_A_LOAD}
+        return self._consistent({**self._blank, **stated}, details or _NO_DETAILS)
+
+    def _shared_text(self, value: Any) -> Any:
+        """The same text in many loads is one object."""
+        if type(value) is not str:
+            return value
+        return (
+            self._shared.setdefault(value, value)
+            if len(self._shared) < _MOST_SHARED
+            else self._shared.get(value, value)
+        )
 
     def load_numbered(self, number: str, fixture: Mapping[str, object]) -> Load:
         """The load of that number; the fixture may leave the number out. FixtureError."""
@@ -166,6 +250,26 @@ class Filler:
         return load
 
 
+def _refuse_beyond_a_double(fixture: Mapping[str, object]) -> None:
+    # In what a schema leaves open there may be one, and no JSON could show it. Rare, and cheap to suspect.
+    if b"NaN" in encode(fixture):
+        for name, value in fixture.items():
+            if _holds_nan(value):
+                raise FixtureError(f"{name}: {beyond_a_double(name)}")
+
+
+def _holds_nan(value: object) -> bool:
+    match value:
+        case Decimal():
+            return value.is_nan()
+        case dict():
+            return any(map(_holds_nan, value.values()))
+        case list():
+            return any(map(_holds_nan, value))
+        case _:
+            return False
+
+
 def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load:
     """A load, with its payments, from a document that has every field of a load.
 
@@ -187,7 +291,8 @@ def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load
     for payment in document["payments"] or ():
         paid_at = instant(document["paidAt"] or payment["PaymentDate"])
         load = load.with_payment(payment_in(payment, load.currency)._replace(id=payment["Id"]), paid_at)
-    return load
+    # What is recorded on the load from now on is kept apart: a reset forgets it.
+    return replace(load, payments=Payments(Recording(load.payments.values()))) if load.payments else load
 
 
 def _derived_id(*names: str) -> str:

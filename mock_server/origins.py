@@ -1,18 +1,24 @@
-"""Where a request to the admin API comes from: web pages that somebody has open may not send any."""
+"""Who may use the admin API: no web page that somebody has open, and who has the key if there is one."""
 
 import re
 from collections.abc import Iterable
+from hmac import compare_digest
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import Scope
 
 from mock_server.endpoint import Check
-from mock_server.problems import ForeignRequest, UnsupportedMediaType
+from mock_server.problems import ADMIN_KEY, AdminKeyMissing, ForeignRequest, UnsupportedMediaType
 from mock_server.spec import Operation
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s:@/\[\]]+))(?::[0-9]*)?")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _JSON = "application/json"
+_KEY = re.compile(r"[!-~]+")
+
+
+class NotAKey(ValueError):
+    """A key could not be sent in a header; the message says why."""
 
 
 class OriginGate:
@@ -51,6 +57,25 @@ class OriginGate:
             return True
         address = _address(name)
         return address is not None and (address.is_loopback or address == _address(reached))
+
+
+class KeyGate:
+    """Lets through what has the key in its header. NotAKey."""
+
+    def __init__(self, key: str) -> None:
+        if not _KEY.fullmatch(key):
+            raise NotAKey("a key is one or more visible characters of ASCII, without spaces")
+        self._key = key.encode()
+
+    def check_for(self, _operation: Operation | None) -> Check:
+        """The check, which is the same for every operation; AdminKeyMissing."""
+        return self._check
+
+    def _check(self, scope: Scope) -> None:
+        name = ADMIN_KEY.lower().encode()
+        sent = [value for key, value in scope["headers"] if key == name]
+        if len(sent) != 1 or not compare_digest(sent[0], self._key):
+            raise AdminKeyMissing
 
 
 def _sent(scope: Scope, name: bytes) -> str | None:

@@ -30,6 +30,7 @@ class Output(io.TextIOBase):
         self._lock = threading.Lock()
         self._said = threading.Event()
         self._over = threading.Event()
+        self._last = ""
         self._terminal = stream is not None and stream.isatty()
         self._thread: threading.Thread | None = None
         if stream is not None:
@@ -54,8 +55,9 @@ class Output(io.TextIOBase):
             self._said.set()
         return len(text)
 
-    def finish(self, seconds: int = 1) -> None:
-        """Waits until everything is written, but not longer than this for a reader."""
+    def finish(self, last: str = "", seconds: int = 1) -> None:
+        """Says the last line, whatever was dropped; waits for a reader, but not longer than this."""
+        self._last = last
         self._over.set()
         self._said.set()
         if self._thread is not None:
@@ -73,7 +75,9 @@ class Output(io.TextIOBase):
             said = "".join(texts)
             note = f"(Lines that were dropped here: {dropped})\n" if dropped else ""
             try:
-                self._send(file, (said + note).encode(encoding, "backslashreplace"))
+                self._send(
+                    file, (said + note + (self._last if last else "")).encode(encoding, "backslashreplace")
+                )
             except OSError:  # the reader is gone, or the disk is full
                 with self._lock:
                     self.dropped += dropped + said.count("\n")

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mock_server.decimal_json import decode
+from mock_server.decimal_json import MOST_VALUES, decode, refuse_many_values
 from mock_server.domain import TERMS, Load, Terms
 from mock_server.handlers import Handler, load_handlers, showing_payment
 from mock_server.ledger import Ledger
@@ -21,7 +21,7 @@ from mock_server.spec import Operation, Spec
 from mock_server.trace import Response
 
 if TYPE_CHECKING:  # for other answers than the defaults
-    from mock_server.envelope import Envelope
+    from mock_server.answers.envelope import Envelope
 
 Handlers = Mapping[str, Handler[Any]]
 Read = Callable[[bytes], object]
@@ -29,8 +29,14 @@ Take = Callable[[bytes], bool]
 Now = Callable[[], float]
 
 
+def _read(body: bytes) -> object:
+    if len(body) > MOST_VALUES:  # a shorter one can't have so many
+        refuse_many_values(body)
+    return decode(body)
+
+
 def _json(_spec: Spec, _operation: Operation) -> Read:
-    return decode
+    return _read
 
 
 def _no_gates(_operations: Sequence[Operation]) -> "Sequence[Envelope]":
@@ -109,7 +115,7 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
     """The policy that gives the `chosen` answers, and else the defaults."""
     if not chosen:
         return DEFAULT_POLICY
-    from mock_server import courses, envelope, reading, terms, wording  # noqa: PLC0415 - for other answers only
+    from mock_server.answers import courses, envelope, reading, terms, wording  # noqa: PLC0415 - for others
 
     made_terms = terms.terms_of(chosen)
     ways: Mapping[str, tuple[Collection[str], object]] = {
@@ -159,6 +165,8 @@ def _show_when_paid(schemas: dict[str, Any]) -> None:
 
 
 def _amended(spec: Spec, chosen: Mapping[str, str]) -> Spec:
+    if spec.origin is not None:
+        return Spec(spec.document, spec.name, spec.origin._replace(ours=_amended(spec.ours, chosen)))
     document: Any = deepcopy(spec.document)
     if "A1b" in chosen:
         _show_when_paid(document.get("components", {}).get("schemas", {}))

@@ -60,6 +60,22 @@ class ScopeMissing(Exception):
         super().__init__(f"The access token must have the scope {scope}.")
 
 
+class KeyMissing(Exception):
+    """The request lacks the key, or the user and password, that the operation needs."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        challenge = "Basic" if kind == "basic" else f'ApiKey in="{kind}", name="{name}"'
+        self.headers = {"www-authenticate": challenge}
+        super().__init__(f"The {name} {'header' if kind == 'basic' else kind} is required.")
+
+
+class NoExample(Exception):
+    """Nothing satisfies the schema that a response has in the document."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"No example satisfies the schema that the document has for {operation}.")
+
+
 class RateLimitExceeded(Exception):
     """Too many requests; `retry_after` is in seconds."""
 
@@ -83,6 +99,18 @@ class ForeignRequest(Exception):
     """A web page that is not ours may have sent it; the message says what makes it look so."""
 
 
+ADMIN_KEY = "X-Admin-Key"
+"""The header with the key of the admin API."""
+
+
+class AdminKeyMissing(Exception):
+    """The admin API wants its key, and the request has none or another."""
+
+    def __init__(self) -> None:
+        self.headers = {"www-authenticate": ADMIN_KEY}
+        super().__init__(f"The admin API wants its key in the header {ADMIN_KEY}.")
+
+
 class UnsupportedMediaType(Exception):
     """The operation does not take the Content-Type of the body."""
 
@@ -95,6 +123,20 @@ class ContentTooLarge(Exception):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body must not be longer than {limit} bytes.")
+
+
+class HeadTooLarge(Exception):
+    """The request line and the headers, or the trailers, are longer than the server reads."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request line and the headers must not be longer than {limit} bytes.")
+
+
+class RequestTimedOut(Exception):
+    """The request did not become whole in time."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"The request was not whole within {seconds} seconds.")
 
 
 class InvalidRequest(Exception):
@@ -129,11 +171,16 @@ ROWS: Mapping[type[Exception], Row] = {
     GrantRefused: Row(HTTPStatus.FORBIDDEN),
     TokenRefused: Row(HTTPStatus.UNAUTHORIZED),
     ScopeMissing: Row(HTTPStatus.FORBIDDEN),
+    KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
+    NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
+    AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),
     UnknownPath: Row(HTTPStatus.NOT_FOUND),
     MethodNotAllowed: Row(HTTPStatus.METHOD_NOT_ALLOWED),
     ContentTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    HeadTooLarge: Row(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    RequestTimedOut: Row(HTTPStatus.REQUEST_TIMEOUT),
     UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 """Every error of the domain and of this module. What is not here is a defect of the server: 500."""
@@ -143,6 +190,7 @@ _RETRY_AFTER = 60
 _TITLE = {HTTPStatus.BAD_REQUEST: "One or more validation errors occurred."}
 _SECTIONS = {HTTPStatus.UNPROCESSABLE_ENTITY: "5.21", HTTPStatus.MISDIRECTED_REQUEST: "5.20"}
 """Where RFC 9110 leaves numbers out."""
+_SECTIONS_OF_RFC_6585 = {HTTPStatus.TOO_MANY_REQUESTS: 4, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: 5}
 
 
 def check_rows() -> None:
@@ -237,8 +285,8 @@ def trace_id() -> str:
 
 
 def _type(status: HTTPStatus) -> str:
-    if status is HTTPStatus.TOO_MANY_REQUESTS:  # the one that is not in RFC 9110
-        return "https://tools.ietf.org/html/rfc6585#section-4"
+    if status in _SECTIONS_OF_RFC_6585:
+        return f"https://tools.ietf.org/html/rfc6585#section-{_SECTIONS_OF_RFC_6585[status]}"
     section = f"5.{status - 399}" if status < HTTPStatus.INTERNAL_SERVER_ERROR else f"6.{status - 499}"
     section = _SECTIONS.get(status, section)
     return f"https://tools.ietf.org/html/rfc9110#section-15.{section}"

@@ -6,23 +6,41 @@ from typing import Any
 
 from mock_server.decimal_json import decode, encode
 from mock_server.documents import read_document
-from mock_server.shipped import REVISIONS
-from mock_server.spec import Spec, SpecError
+from mock_server.shipped import REVISIONS, SPEC
+from mock_server.spec import Spec, SpecError, read_openapi
 
 PAGE = "page"
 """The revision that the document describes as it is: the endpoint's own page."""
 NAMES = (PAGE, *REVISIONS)
+LATEST = NAMES[-1]
 
 
 def read_spec(path: Path, revision: str = PAGE) -> Spec:
-    """The document in a file, changed to a revision. SpecError, UnreadableDocument."""
-    spec = Spec.read(path)
-    if revision == PAGE:
-        return spec
-    if revision not in REVISIONS:
+    """The document in a file, changed to a revision if it has our operations. SpecError, UnreadableDocument.
+
+    One that has other operations, too, is served as a document of others is.
+    """
+    if revision not in NAMES:
         raise SpecError(f"There is no revision {revision}; there are {', '.join(NAMES)}.")
-    name = f"{path}, revision {revision}"
-    return Spec(overlaid(spec.document, read_document(REVISIONS[revision]), name), name)
+    document = read_openapi(path)
+    if path == SPEC:
+        return Spec(*_revised(document, str(path), revision))
+    from mock_server.foreign import foreign_spec, ids_in  # noqa: PLC0415 - for documents of others only
+
+    ours, theirs = [each.id for each in Spec.read(SPEC).operations], ids_in(document)
+    revised = _revised(document, str(path), revision) if {*ours} <= {*theirs} else (document, str(path))
+    if sorted(theirs) == sorted(ours):
+        return Spec(*revised)
+    # What they leave to us is as the vendor's latest document has it.
+    return foreign_spec(*revised, read_spec(SPEC, LATEST))
+
+
+def _revised(document: dict[str, Any], name: str, revision: str) -> tuple[dict[str, Any], str]:
+    """A document in a revision, and its name."""
+    if revision == PAGE:
+        return document, name
+    name = f"{name}, revision {revision}"
+    return overlaid(document, read_document(REVISIONS[revision]), name), name
 
 
 def answers_of(revision: str) -> Mapping[str, frozenset[str]]:

@@ -6,19 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from mock_server.clock import Clock
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
 from mock_server.handlers import Handler
+from mock_server.openapi import DocumentRoutes
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.trace import ClientGone, Trace
 
 ADMIN_PREFIX = "/_mock/"
+_LONGEST_KEPT = 256
+"""Characters of a path whose endpoint is kept."""
 
 Watcher = Callable[[Trace], object]
 """Is given each request when it is over."""
@@ -41,11 +43,15 @@ class Routes:
         faults: Faults | None = None,
         watchers: Sequence[Watcher] = (),
         policy: Policy = DEFAULT_POLICY,
+        beside: "Routes | None" = None,
     ) -> None:
+        """`beside` has what is served where the document has no path."""
         self.faults = faults
         self.watchers = list(watchers)
         check_rows()
         _check_handlers(spec, handlers)
+        self._beside = beside
+        self._bases = spec.bases
         operations: dict[str, list[Operation]] = {}
         for operation in spec.operations:
             operations.setdefault(operation.path, []).append(operation)
@@ -61,17 +67,34 @@ class Routes:
                     },
                     gates,
                     _policy_of(those[0], policy),
+                    takes_rest=spec.origin is None,
                 )
-                for path, those in operations.items()
+                for path, those in sorted(operations.items(), key=_rank if spec.origin else lambda _: 0)
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
 
+    def has_path(self, path: str) -> bool:
+        """Whether an operation has this path, with whatever method."""
+        return any(each.parameters_in(path) is not None for each in self._paths)
+
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request, and the parameters in its path."""
+        others: list[tuple[Endpoint, Mapping[str, str]]] = []
         for each in self._paths:
             parameters = each.parameters_in(path)
             if parameters is not None:
-                return each.endpoints.get(method, each.no_method), parameters
+                if method in each.endpoints:
+                    return each.endpoints[method], parameters
+                others.append((each.no_method, parameters))
+        if others:
+            return others[0]
+        for base in self._bases:
+            if path.lower().startswith(f"{base.lower()}/"):
+                return self.find(method, path[len(base) :])
+        if self._beside is not None:
+            found = self._beside.find(method, path)
+            if isinstance(found[0], OperationEndpoint):
+                return found
         return self._no_path, {}
 
 
@@ -84,8 +107,8 @@ def _check_handlers(spec: Spec, handlers: Mapping[str, Handler[Any]]) -> None:
 
 
 def _policy_of(operation: Operation, policy: Policy) -> Policy:
-    """Tokens are issued as OAuth says, whatever the API does."""
-    return DEFAULT_POLICY if operation.takes_forms else policy
+    """Tokens are issued as OAuth says, whatever the API does; examples are not asked about."""
+    return DEFAULT_POLICY if operation.takes_forms or not operation.is_ours else policy
 
 
 def _anything(_parameters: object) -> bool:
@@ -100,8 +123,15 @@ class _Path:
     """A path of the document, in any case (A5). It matches only with parameters that the document allows."""
 
     def __init__(
-        self, path: str, endpoints: Mapping[str, OperationEndpoint], gates: Sequence[Gate], policy: Policy
+        self,
+        path: str,
+        endpoints: Mapping[str, OperationEndpoint],
+        gates: Sequence[Gate],
+        policy: Policy,
+        *,
+        takes_rest: bool,
     ) -> None:
+        """`takes_rest`: whether a parameter at the end may have slashes, as a load number may."""
         self.endpoints: Mapping[str, Endpoint] = endpoints
         operations = [endpoint.operation for endpoint in endpoints.values()]
         # Without a token one may not even learn the methods of a path whose operations need one.
@@ -112,10 +142,9 @@ class _Path:
             policy.refuse,
             operations,
         )
-        # A parameter at the end takes the rest of the path: a load number may have slashes.
-        pattern, _, _ = compile_path(re.sub(r"/\{([^/]+)\}$", r"/{\1:path}", path))
-        # `$` would let a line feed follow, and without ASCII a long s would pass for an s.
-        self._pattern = re.compile(pattern.pattern.removesuffix("$") + r"\Z", re.IGNORECASE | re.ASCII)
+        self._names = re.findall(r"\{(.+?)\}", path)
+        # `\Z`, because `$` would let a line feed follow; without ASCII a long s would pass for an s.
+        self._pattern = re.compile(_pattern_of(path, takes_rest=takes_rest) + r"\Z", re.IGNORECASE | re.ASCII)
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
@@ -123,28 +152,50 @@ class _Path:
         match = self._pattern.match(path)
         if match is None:
             return None
-        parameters = match.groupdict()
+        parameters = dict(zip(self._names, match.groups(), strict=True))
         return parameters if self._takes(parameters) else None
+
+
+def _pattern_of(path: str, *, takes_rest: bool) -> str:
+    first, *others = re.split(r"\{.+?\}", path)
+    is_last = takes_rest and path.endswith("}")
+    pieces = [f"([^/]+){re.escape(piece)}" for piece in others]
+    if is_last:
+        pieces[-1] = "(.*)"
+    return re.escape(first) + "".join(pieces)
+
+
+def _rank(of_path: tuple[str, object]) -> tuple[bool, ...]:
+    """Which of two paths that both match counts: the one that says more, from left to right."""
+    return tuple("{" in segment for segment in of_path[0].split("/"))
 
 
 class Router:
     """The ASGI app: serves the API and, if there is one, the admin API beside it.
 
-    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own.
+    The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own. `document`
+    serves the document of the API.
     """
 
     def __init__(
-        self, clock: Clock, api: Routes, admin: Routes | None = None, admin_port: int | None = None
+        self,
+        clock: Clock,
+        api: Routes,
+        admin: Routes | None = None,
+        admin_port: int | None = None,
+        document: DocumentRoutes | None = None,
     ) -> None:
         self._now = clock.seconds
         self._api = api
         self._admin = admin
         self._admin_port = admin_port
-        # The same few paths come again and again.
+        self._document = document
+        # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        routes, endpoint, path = self._found(scope["method"], scope["path"], scope["server"])
+        find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
+        routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
         try:
@@ -161,13 +212,16 @@ class Router:
 
     def _find(
         self, method: str, path: str, server: tuple[str, int]
-    ) -> tuple[Routes, Endpoint, Mapping[str, str]]:
-        routes = self._api
-        if self._admin is not None and self._is_admin(path, server):
+    ) -> tuple[Routes | DocumentRoutes, Endpoint, Mapping[str, str]]:
+        routes: Routes | DocumentRoutes = self._api
+        if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
+        elif self._document is not None and path in self._document.paths:
+            routes = self._document
         return routes, *routes.find(method, path)
 
-    def _is_admin(self, path: str, server: tuple[str, int]) -> bool:
+    def is_admin(self, path: str, server: tuple[str, int]) -> bool:
+        """Whether a request to an address is one to the admin API, if there is one."""
         if self._admin_port is None:
             return path.startswith(ADMIN_PREFIX)
         return server[1] == self._admin_port

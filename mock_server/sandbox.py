@@ -1,9 +1,12 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+from starlette.types import ASGIApp
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
@@ -12,14 +15,15 @@ from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MemoryLedger
-from mock_server.origins import OriginGate
+from mock_server.openapi import DocumentRoutes
+from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
-from mock_server.spec import Spec
+from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 
 OFF = "off"
@@ -39,9 +43,10 @@ class Settings:
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
     Without `admin` there is no admin API; `allow_hosts` are names that it takes in `Host` beside its address
-    and loopback. `profile` says what is done about the open questions: the name
-    of a shipped profile, or a file. `revision` is that of the contract, `page` or `2026-07`; without one,
-    that of the profile.
+    and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
+    pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
+    about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
+    `page` or `2026-07`; without one, that of the profile.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -54,6 +59,8 @@ class Settings:
     journal_body: int = DEFAULT_BODY_LIMIT
     admin: bool = True
     allow_hosts: tuple[str, ...] = ()
+    admin_key: str | None = None
+    cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
 
@@ -83,6 +90,8 @@ class Sandbox:
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         policy = _policy(settings)
+        if spec.origin is not None and policy.style.order is None:  # a schema checks lists, and no texts
+            policy = replace(policy, style=replace(policy.style, order=list))
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -96,24 +105,43 @@ class Sandbox:
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        gates.extend(policy.gates(spec.operations))
-        self.can_fail = settings.admin or bool(settings.faults)
-        """Whether a fault could close a connection, for which the server must show the transport."""
+        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
         # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec) if self.can_fail else None
+        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        handlers = {
+            **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
+            **token_handlers(self.tokens),
+        }
+        beside = None
+        self.stateful = spec.operations
+        """The operations that we implement."""
+        self.exemplary: tuple[Operation, ...] = ()
+        """Those that respond with examples: of a document that is not ours."""
+        if spec.origin is not None:
+            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.standins import handlers_of  # noqa: PLC0415
+
+            tokens = token_spec(spec.ours)
+            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            handlers = handlers_of(spec, handlers)
+            known = tuple(each for each in spec.operations if each.is_ours)
+            taken = {each.id for each in known}
+            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
+            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
         self._api = Routes(
             spec,
-            {**policy.handlers(self.ledger, spec, self.clock.seconds), **token_handlers(self.tokens)},
+            handlers,
             max_body,
+            beside=beside,
             gates=gates,
             faults=faults,
             watchers=[] if journal is None else [journal.add],
             policy=policy,
         )
         self.admin = Admin(
-            spec,
+            spec.ours,
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,
@@ -127,15 +155,21 @@ class Sandbox:
                 admin_api,
                 admin_handlers(self.admin, admin_api),
                 max_body,
-                gates=[OriginGate(settings.allow_hosts)],
+                gates=_admin_gates(settings),
             )
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self._watchers = [self._api.watchers, self._document.watchers]
+        if self._admin_routes is not None:
+            self._watchers.append(self._admin_routes.watchers)
+        self._open = _cors(settings.cors, spec) if settings.cors else None
 
-    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> Router:
+    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> ASGIApp:
         """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
         if watch is not None:
-            for routes in filter(None, (self._api, self._admin_routes)):
-                routes.watchers.append(watch)
-        return Router(self.clock, self._api, self._admin_routes, admin_port)
+            for watchers in self._watchers:
+                watchers.append(watch)
+        router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
+        return router if self._open is None else self._open(router)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -149,6 +183,27 @@ def _usable_profile() -> Iterator[None]:
         yield
     except ProfileError as error:
         raise UnusableSetting(f"profile: {error}") from error
+
+
+def _admin_gates(settings: Settings) -> list[Gate]:
+    gates: list[Gate] = [OriginGate(settings.allow_hosts)]
+    if settings.admin_key is not None:
+        try:
+            gates.append(KeyGate(settings.admin_key))
+        except NotAKey as error:
+            raise UnusableSetting(f"admin key: {error}") from error
+    return gates
+
+
+def _cors(written: tuple[str, ...], spec: Spec) -> Callable[[Router], ASGIApp]:
+    from mock_server.cors import NotAnOrigin, open_to, origins_in  # noqa: PLC0415 - for those who want it
+
+    try:
+        origins = origins_in(written)
+    except NotAnOrigin as error:
+        raise UnusableSetting(f"CORS: {error}") from error
+    methods = {"GET", *(operation.method for operation in spec.operations)}
+    return partial(open_to, origins, methods)
 
 
 def _rate(text: str) -> Rate | None:

@@ -1,135 +1,105 @@
-"""Serves an ASGI app with uvicorn, on a socket that is known to be free."""
+"""The life of the server: it listens, serves, and ends in good order when it is told to."""
 
 import asyncio
 import errno
-import re
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from functools import partial
+from ipaddress import ip_address
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mock_server.problems import InvalidRequest, problem
-from mock_server.schemas import WHOLE_BODY
-from mock_server.trace import TRANSPORT
+from mock_server.connection import Connection, Shared
 
-_OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+try:
+    from uvloop import new_event_loop
+except ImportError:  # there is none for Windows
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+PATIENCE = 30
+"""Seconds that a connection waits for its client."""
+GRACE = 10
+"""Seconds in which requests are still answered once the server is told to end."""
 
 
 class PortTaken(Exception):
     """Nothing can listen on the address; the message says why, and what to do."""
 
 
-_LARGE = 64 * 1024
-"""Bytes that are a packet of their own anyway, and would be copied to be joined."""
+class Server:
+    """Serves an ASGI app over HTTP/1.1; `on_start` is called once it accepts requests.
 
-
-class _Joining:
-    """A transport that sends in one piece what is written to it in one turn of the loop.
-
-    uvicorn writes the head and the body of a response one after the other: two system calls, two packets,
-    and a client that wakes up twice. One piece saves 21 % of a payment's CPU time, as
-    `python -m benchmarks.shortcuts` measures it ("joined writes").
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held: list[bytes] = []
-        self.is_closing = transport.is_closing  # asked after each response, and slow to find by __getattr__
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if len(data) > _LARGE:
-            self.send_held()
-            self._transport.write(data)
-            return
-        if not self._held:
-            self._loop.call_soon(self.send_held)
-        self._held.append(data)
-
-    def close(self) -> None:
-        self.send_held()
-        self._transport.close()
-
-    def send_held(self) -> None:
-        held, self._held = self._held, []
-        if held and not self.is_closing():
-            self._transport.writelines(held)
-
-
-class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 whose own refusals are problem documents too."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._joining = _Joining(transport, self.loop)
-        self.transport = self._joining  # type: ignore[assignment]
-
-    def eof_received(self) -> None:
-        # The client sends no more; the transport is closed next.
-        self._joining.send_held()
-        super().eof_received()
-
-    def data_received(self, data: bytes) -> None:
-        # The parser leaves out the body of a request that offers another protocol, as Java's
-        # HttpClient does by default. A server may ignore the offer: it is not shown to the parser.
-        super().data_received(_OFFER.sub(b"\r\nIgnored:", data) if _OFFER.search(data) else data)
-
-    def send_400_response(self, msg: str) -> None:
-        _, headers, body = problem(InvalidRequest({WHOLE_BODY: [msg]}))
-        headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % header for header in headers), b"", body]
-        self.transport.write(b"\r\n".join(lines))
-        self.transport.close()
-
-
-class _OpenProtocol(_Protocol):
-    """The same, and shows the app the transport: ASGI itself has no way to drop a connection."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
-
-
-class Server(uvicorn.Server):
-    """uvicorn with the settings of the mock; `on_start` is called once it accepts requests.
-
-    With `shows_transport` the app finds the connection in the scope, under TRANSPORT.
+    `grace` is for how many seconds it still answers the requests that it has when it is told to stop, and
+    `patience` that of its connections.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        log_level: str = "warning",
         on_start: Callable[[], None] = lambda: None,
         *,
-        shows_transport: bool = False,
+        grace: int = GRACE,
+        patience: int = PATIENCE,
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                interface="asgi3",
-                http=_OpenProtocol if shows_transport else _Protocol,
-                ws="none",
-                lifespan="off",
-                log_level=log_level,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=2,
-            )
-        )
+        self.shared = Shared(app, patience)
         self._on_start = on_start
+        self._grace = grace
+        self._stops = 0
+        self._wake: Callable[[], object] | None = None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to accept requests, then says so."""
-        await super().startup(sockets)
+    def run(self, listeners: Sequence[socket.socket]) -> None:
+        """Serves until `stop` is called, in an event loop of its own."""
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(self.serve(listeners))
+
+    def stop(self) -> None:
+        """Ends it: in good order, or at once if it was told before. For any thread, and for signals."""
+        self._stops += 1
+        if self._wake is not None:
+            self._wake()
+
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Serves until `stop` is called."""
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, told.set)
+        servers = [
+            await loop.create_server(partial(Connection, self.shared), sock=listener, backlog=2048)
+            for listener in listeners
+        ]
+        self.pass_a_second()
+        ticking = loop.create_task(self._tick())
         self._on_start()
+        if not self._stops:
+            await told.wait()
+        told.clear()
+        for server in servers:
+            server.close()
+        if self._stops == 1:
+            self.finish()
+            ends = [loop.create_task(self.shared.none_is_open.wait()), loop.create_task(told.wait())]
+            await asyncio.wait(ends, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        for connection in tuple(self.shared.open):
+            connection.cut()
+        self._wake = None
+        ticking.cancel()
+
+    def finish(self) -> None:
+        """Closes every connection as soon as the response is sent that it is at."""
+        self.shared.are_ending = True
+        for connection in tuple(self.shared.open):
+            connection.finish()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.pass_a_second()
+
+    def pass_a_second(self) -> None:
+        """Renews the date, and closes the connections whose clients do nothing."""
+        self.shared.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        for connection in tuple(self.shared.open):
+            connection.pass_a_second()
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -144,6 +114,15 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
             ) from error
         reason = getattr(error, "strerror", None) or error
         raise PortTaken(f"The server can't listen on {host}, port {port}: {reason}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on a host; so too where nothing can listen."""
+    try:
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return True
+    return ip_address(addresses[0][4][0]).is_loopback
 
 
 def url_of(listener: socket.socket) -> str:

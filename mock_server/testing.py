@@ -19,6 +19,9 @@ from mock_server.shipped import FIXTURES, SPEC
 
 Result = TypeVar("Result")
 
+_GRACE = 2
+"""Seconds that the end of a test waits for requests that its end left behind."""
+
 __all__ = ["MockServer", "Settings"]
 
 
@@ -42,14 +45,12 @@ class MockServer:
     ) -> None:
         settings = settings or Settings()
         read = served_spec(spec, settings)
-        self._sandbox = Sandbox(read, opening_loads(read, fixtures), settings)
+        self._sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
-        self._write = compile_response(read, read.schema("Load"), LOAD, "Load")
+        self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
         self._is_up = threading.Event()
-        self._server = Server(
-            self._sandbox.app(), on_start=self._started, shows_transport=self._sandbox.can_fail
-        )
+        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -66,7 +67,7 @@ class MockServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self._listener.close()
 
@@ -129,8 +130,14 @@ class MockServer:
 
     def freeze_clock(self, at: datetime) -> None:
         """Stops the clock at an instant, which must have a time zone, until the next reset."""
-        self._soon(self._sandbox.clock.freeze)
-        self._soon(self._sandbox.clock.set, at)
+        clock = self._sandbox.clock
+
+        def freeze() -> None:
+            with clock.all_or_nothing():
+                clock.freeze()
+                clock.set(at)
+
+        self._soon(freeze)
 
     def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:
         async def call() -> Result:

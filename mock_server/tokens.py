@@ -3,15 +3,24 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
 from mock_server.clock import Clock
 from mock_server.handlers import Handler, ValidRequest
-from mock_server.problems import ClientRefused, GrantRefused, ScopeMissing, TokenRefused, oauth_error
+from mock_server.problems import (
+    ClientRefused,
+    GrantRefused,
+    KeyMissing,
+    ScopeMissing,
+    TokenRefused,
+    oauth_error,
+)
 from mock_server.responses import Fields
-from mock_server.spec import Operation, TokenTerms
+from mock_server.spec import Demand, Operation, TokenTerms
 
 GRANT_TYPE = "client_credentials"
 DEFAULT_LIFETIME = 3600
@@ -20,6 +29,8 @@ DEFAULT_LIFETIME = 3600
 _ALGORITHM = "HS256"
 _MOST_CHECKED = 1000
 """How many tokens are remembered, so that a signature is checked once and not for every request."""
+_LONGEST_KEPT = 4096
+"""Bytes of an Authorization header whose token is remembered; white space makes it as long as one likes."""
 
 
 class NotAClient(ValueError):
@@ -126,7 +137,8 @@ class Tokens:
             known = self._verified(token)
             while len(self._known) >= _MOST_CHECKED:
                 del self._known[next(iter(self._known))]
-            self._known[authorization] = known
+            if len(authorization) <= _LONGEST_KEPT:
+                self._known[authorization] = known
         if known.expires_at <= self._clock.seconds():
             raise TokenRefused("The token has expired")
         return known.scopes
@@ -164,6 +176,8 @@ class TokenGate:
         scopes = () if operation is None else operation.scopes
         if scopes is None:
             return None
+        if operation is not None and operation.foreign is not None:
+            return partial(self._pass_one, operation.foreign.ways)
         needed = frozenset(scopes)
         scopes_of = self._tokens.scopes_of
 
@@ -172,6 +186,40 @@ class TokenGate:
                 raise ScopeMissing(sorted(needed))
 
         return check
+
+    def _pass_one(self, ways: Sequence[Sequence[Demand]], scope: Scope) -> None:
+        """Lets through who meets all demands of one of the ways in; else says what the first one lacks."""
+        refusals: list[Exception] = []
+        for way in ways:
+            try:
+                for demand in way:
+                    self._meet(demand, scope)
+            except (TokenRefused, ScopeMissing, KeyMissing) as refusal:
+                refusals.append(refusal)
+            else:
+                return
+        raise refusals[0]
+
+    def _meet(self, demand: Demand, scope: Scope) -> None:
+        authorization = authorization_of(scope)
+        if demand.kind == "token":
+            if not {*demand.scopes} <= self._tokens.scopes_of(authorization):
+                raise ScopeMissing(sorted(demand.scopes))
+        elif demand.kind == "basic":
+            if not (authorization or b"").lower().startswith(b"basic "):
+                raise KeyMissing(demand.kind, demand.name)
+        elif not _has_key(demand, scope):
+            raise KeyMissing(demand.kind, demand.name)
+
+
+def _has_key(demand: Demand, scope: Scope) -> bool:
+    """Whether a request has a key, of whatever value, where its scheme wants it."""
+    if demand.kind == "query":
+        return any(name == demand.name for name, _ in parse_qsl(scope["query_string"].decode("latin-1")))
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    if demand.kind == "cookie":
+        return any(f"{demand.name}=" in value for name, value in headers if name == "cookie")
+    return any(name == demand.name.lower() and value for name, value in headers)
 
 
 def authorization_of(scope: Scope) -> bytes | None:

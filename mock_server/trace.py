@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
-from mock_server.spec import Operation
+from mock_server.spec import Operation, Place
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -48,12 +48,25 @@ class Trace:
     document: Any = None
     """What the body says, once `parsed`."""
     parsed: bool = False
-    load: object = None
-    """The load number that the request names, of whatever type; None for none."""
-    reference: object = None
     fault: str | None = None
     """What the injected fault does, as the command line writes it."""
     status: int | None = None
     """The status that was sent; None if no response was."""
     response: bytes = b""
     """The body that was sent."""
+
+    @property
+    def load(self) -> object:
+        """The load number that the request names, of whatever type; None for none."""
+        return None if self.operation is None else self._found(self.operation.subject.load)
+
+    @property
+    def reference(self) -> object:
+        """The reference number that the request names, of whatever type; None for none."""
+        return None if self.operation is None else self._found(self.operation.subject.reference)
+
+    def _found(self, place: Place | None) -> object:
+        if place is None:
+            return None
+        fields = self.query if place.part == "query" else self.document
+        return fields.get(place.name) if isinstance(fields, dict) else None

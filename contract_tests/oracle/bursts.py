@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.attempt import Attempt
@@ -119,7 +120,7 @@ def _observe_race(verdict: Verdict, same: Sequence[TimedExchange], before: LoadV
     if len(same) > 1 and all(one.own.isdisjoint(before.payments) for one in same):
         statuses = sorted({str(one.exchange.response.status) for one in same})
         told = "both 200" if statuses == ["200"] else " and ".join(statuses)
-        if any(one.exchange.attempts > 1 for one in same):
+        if any(status >= HTTPStatus.INTERNAL_SERVER_ERROR for one in same for status in one.exchange.earlier):
             told = f"{told}, once it is repeated after a failure"
         verdict.observe("A22", f"one payment, {told}")
 

@@ -98,7 +98,7 @@ class Expectation:
 def expect(model: Model, attempt: Attempt, load: LoadBefore, doubts: Iterable[Doubt]) -> Expectation:
     """Joins what the request says with what is known of its load; `doubts` are those of the caller."""
     kind = _kind_of(attempt, model)
-    own = attempt.doubts | _doubts_about(attempt, load.view)
+    own = attempt.doubts | _doubts_about(attempt, load.view) | _known(attempt, model)
     if kind is Kind.REPLAY:
         own = attempt.doubts - _settled_doubts(attempt, model)
     return Expectation(attempt, load, kind, attempt.reasons + load.reasons, frozenset({*own, *doubts}))
@@ -120,6 +120,13 @@ def _doubts_about(attempt: Attempt, before: LoadView | None) -> set[Doubt]:
     if before and attempt.amount is not None and _overpays(attempt.amount, before):
         doubts.add(Doubt.OVERPAYMENT)
     return doubts
+
+
+def _known(attempt: Attempt, model: Model) -> set[Doubt]:
+    """Whether the invoice is known to be another load's (A19)."""
+    invoice = attempt.text("InvoiceNumber")
+    elsewhere = invoice and attempt.load is not None and model.has_invoice_elsewhere(attempt.load, invoice)
+    return {Doubt.INVOICE_OF_ANOTHER_LOAD} if elsewhere else set()
 
 
 def _overpays(amount: Decimal, before: LoadView) -> bool:

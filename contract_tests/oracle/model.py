@@ -21,6 +21,13 @@ class KnownLoad:
     sent: dict[str, Attempt] = field(default_factory=dict)
     """Reference -> the request that was recorded."""
 
+    @property
+    def invoices(self) -> set[str]:
+        """The invoice numbers of its payments, as they were sent or are shown, in a form to compare."""
+        numbers = [payment.fields.get("InvoiceNumber") for payment in self.payments.values()]
+        numbers += [attempt.text("InvoiceNumber") for attempt in self.sent.values()]
+        return {near(number) for number in numbers if isinstance(number, str)}
+
     def remember(self, payment: PaymentView) -> None:
         """Keeps a payment; the first sight of it counts."""
         known = self.payments.get(payment.id)
@@ -66,6 +73,14 @@ class Model:
         wanted = near(reference)
         return any(
             wanted in {near(other) for other in known.originals}
+            for other_number, known in self.loads.items()
+            if other_number != number
+        )
+
+    def has_invoice_elsewhere(self, number: str, invoice: str) -> bool:
+        """Whether a payment of another load is known to have such an invoice number."""
+        return any(
+            near(invoice) in known.invoices
             for other_number, known in self.loads.items()
             if other_number != number
         )

@@ -80,7 +80,8 @@ def _judge_unreasoned(verdict: Verdict, payment: PaymentExchange, model: Model) 
         _judge_valid(verdict, payment, model)
     elif doubts == {Doubt.OVERPAYMENT}:
         plausible = response.status in _STATUSES_OF_A_RULE
-        if verdict.require("R1", plausible, "200, or a refusal of the amount", response.summary):
+        is_plain = payment.kind is Kind.NEW  # else it may be refused for its reference
+        if verdict.require("R1", plausible, "200, or a refusal of the amount", response.summary) and is_plain:
             verdict.observe("A13", str(response.status))
 
 

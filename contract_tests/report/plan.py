@@ -14,6 +14,8 @@ from contract_tests.safety.guard import Permit
 from contract_tests.safety.rate import Pace, operation_of
 
 _LONGEST_BODY = 100
+_HOUR = 60
+"""Minutes."""
 
 
 @dataclass(slots=True)
@@ -77,9 +79,12 @@ class Plan:
 
 
 def how_long(seconds: float) -> str:
-    """A time as people say it, to the second."""
+    """A time as people say it: to the second, and to the minute from an hour on."""
     minutes, rest = divmod(math.ceil(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if minutes < _HOUR:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
 
 
 def _line(request: Request, permit: Permit) -> str:

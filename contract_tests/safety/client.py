@@ -37,7 +37,7 @@ from contract_tests.safety.road import (
 )
 from contract_tests.safety.sight import SeenLoad, SeenPayment, loads_in, payments_in
 from contract_tests.safety.transport import LostResponseError, TlsError, UnreachableError
-from contract_tests.safety.wire import JSON, Prepared, Wire, lost_exchange, read_of
+from contract_tests.safety.wire import JSON, Prepared, Wire, lost_exchange, plain_of, read_of
 
 _ENOUGH_FOR_A_SEARCH: Final = 3
 _OK: Final = 200
@@ -78,7 +78,8 @@ class GuardedClient:
         are answered, has more than one of `attempts`. 401 and 403 come back only for a request that brought
         no token of the run.
 
-        Raises guard.Refused when the request may not be sent, and guard.Stop when the run must end.
+        Raises guard.Refused when the request may not be sent, or was refused with 403 for what is in it, and
+        guard.Stop when the run must end.
         """
         sent = self._wire.prepare(request)
         permit = self._admitted(sent)
@@ -112,7 +113,31 @@ class GuardedClient:
                 self._log_last(settled(logged, UNKNOWN, None))
             raise
         self._watch(exchange, sent.intent, began, logged)
+        if self._wire.refuses_caller(sent, exchange.response):
+            raise self._refused(sent, exchange.response)
         return exchange
+
+    def _refused(self, sent: Prepared, response: Response) -> Stop | Refused:
+        """What to raise where the caller is refused: Refused if that is about this one request."""
+        if response.status == FORBIDDEN and self._answers_a_plain_one(sent):
+            return Refused(
+                f"{sent.name} is refused with 403, though a plain one is answered: something in between, "
+                "such as a firewall, takes offence at what it says"
+            )
+        return self._wire.refused(sent, response)
+
+    def _answers_a_plain_one(self, sent: Prepared) -> bool:
+        """Whether the target answers what needs the same scope, with the same token, right after."""
+        plain = self._wire.prepare(plain_of(sent))
+        permit = self._admitted(plain)
+        logged = self._begin(plain, permit) if self._is_watched(plain) else None
+        began = self._guard.now()
+        try:
+            exchange = self._wire.transmit(plain, self._wire.trip())
+        except LostResponseError as error:
+            exchange = lost_exchange(plain, error)
+        self._watch(exchange, plain.intent, began, logged)
+        return exchange.response.status not in SAYS_NOTHING and not is_trouble(exchange.response)
 
     def _is_watched(self, sent: Prepared) -> bool:
         """Whether a success would be a booking: it names a load, and the target is not the mock."""
@@ -160,7 +185,8 @@ class GuardedClient:
             if status in {UNAUTHORIZED, FORBIDDEN}:
                 if not self._wire.brings_our_token(sent):
                     return exchange
-                self._wire.renew(sent, trip, exchange.response)
+                if not self._wire.renew(trip):
+                    raise self._refused(sent, exchange.response)
             elif status != TOO_MANY and not trip.may_repeat_a_write(status):
                 return self._unsettled(sent, exchange, trip)
             permit = self._admitted(sent)
@@ -358,7 +384,10 @@ class GuardedClient:
         """The exchange of a read of the client's own, which needs no room in the budget of requests."""
         self._guard.admit_read()
         at_stake = f"load {', '.join(loads)} cannot be read any more, and {_AT_STAKE}: "
-        exchange = self._wire.answered(self._wire.prepare(request), self._guard.admit_read, at_stake)
+        sent = self._wire.prepare(request)
+        exchange = self._wire.answered(sent, self._guard.admit_read, at_stake)
+        if self._wire.refuses_caller(sent, exchange.response):
+            raise self._wire.refused(sent, exchange.response)
         self._observe(exchange, Permit(Intent(Action.READ, request.method)))
         return exchange
 

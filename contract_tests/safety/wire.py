@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.exchange import NO_RESPONSE, Exchange, Request, Response, Spoiled
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.rules.paths import LOADS_PATH, SEARCH_PATH
+from contract_tests.rules.paths import LOADS_PATH, PAYMENTS_PATH, SEARCH_PATH
 from contract_tests.safety.credentials import Credentials, CredentialsError, Secret
-from contract_tests.safety.guard import Guard, Refused
+from contract_tests.safety.guard import Guard, Refused, Stop
 from contract_tests.safety.intent import IMPOSSIBLE_PREFIX, Action, Intent, intent_of
 from contract_tests.safety.origin import Origin
 from contract_tests.safety.payment_log import now
@@ -47,6 +48,10 @@ _OUR_HEADERS: Final = {"User-Agent": "alvys-contract", "Accept": "*/*", "Accept-
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """In a header, what the HTTP library refuses only after the record says that the payment is sent."""
 _PULSE: Final = f"{IMPOSSIBLE_PREFIX}pulse"
+_PLAIN_PAYMENT: Final = {
+    "LoadNumber": _PULSE, "Amount": {"Amount": 0, "Currency": 840}, "PaymentDate": "2026-07-01T00:00:00Z",
+    "ReferenceNumber": _PULSE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,8 @@ class Wire:
     def answered(self, sent: Prepared, count: Callable[[], None], at_stake: str = "") -> Exchange:
         """Sends what books nothing until the road is clear, or until others are answered and it is not.
 
-        Each repeat is counted first. Stop, with what is `at_stake`, if nothing is answered.
+        Each repeat is counted first. Stop, with what is `at_stake`, if nothing is answered, or nothing that
+        ends in time. The caller may be refused even with a new token.
         """
         trip = self.trip()
         repeats = trip.may_repeat_a_read if sent.intent.action is Action.READ else trip.may_repeat_a_write
@@ -145,27 +151,37 @@ class Wire:
             except LostResponseError as error:
                 lost, exchange = error, lost_exchange(sent, error)
             response = exchange.response
-            if response.status in {UNAUTHORIZED, FORBIDDEN} and self.brings_our_token(sent):
-                self.renew(sent, trip, response)
+            if self.refuses_caller(sent, response):
+                if not self.renew(trip):
+                    return replace(exchange, earlier=tuple(trip.met))
             elif response.status != TOO_MANY and not is_trouble(response):
                 return replace(exchange, earlier=tuple(trip.met))
             else:
                 trip.met.append(response.status)
-                is_vain = isinstance(lost, EndlessResponseError | TlsError) or (
-                    lost is not None and not self._was_answered and trip.met.count(NO_RESPONSE) > 1
+                is_hopeless = not self._was_answered or isinstance(lost, EndlessResponseError)
+                is_vain = isinstance(lost, TlsError) or (
+                    lost is not None and is_hopeless and trip.met.count(NO_RESPONSE) > 1
                 )
                 if is_vain or (response.status != TOO_MANY and not repeats(response.status)):
-                    self._check_pulse(response, lost, at_stake)
+                    self._check_pulse(sent, response, lost, at_stake)
                     return replace(exchange, earlier=tuple(trip.met[:-1]))
                 self.wait(response, trip, at_stake)
             count()
 
-    def _check_pulse(self, response: Response, lost: LostResponseError | None, at_stake: str) -> None:
-        """Raises Stop, with what came for a request again and again, unless others are answered."""
+    def _check_pulse(
+        self, sent: Prepared, response: Response, lost: LostResponseError | None, at_stake: str
+    ) -> None:
+        """Raises Stop, with what came for a request again and again, unless others are answered.
+
+        A response without an end stops the run whatever others are: how long to wait for it is our choice.
+        """
         is_new = lost is not None and not self._was_answered
-        if not is_new and not isinstance(lost, TlsError) and self._has_pulse():
+        if not is_new and not isinstance(lost, TlsError | EndlessResponseError) and self._has_pulse():
             return
-        why = self._why_lost(lost) if lost else f"the target responds with {cause_of(response)} to everything"
+        why = f"the target responds with {cause_of(response)} to everything"
+        if lost is not None:
+            is_endless = self._was_answered and isinstance(lost, EndlessResponseError)
+            why = f"{sent.name}: {lost}, also when it was sent again" if is_endless else self._why_lost(lost)
         raise self._guard.stop(at_stake + why, ExitStatus.COULD_NOT_TEST)
 
     def _why_lost(self, lost: LostResponseError) -> str:
@@ -181,8 +197,7 @@ class Wire:
 
     def _has_pulse(self) -> bool:
         """Whether the target answers what has nothing to do with what went wrong."""
-        search = json.dumps({"Page": 0, "PageSize": 1, "LoadNumbers": [_PULSE]}).encode()
-        for request in (read_of(_PULSE), Request("POST", SEARCH_PATH, (), JSON, search)):
+        for request in (read_of(_PULSE), _search_of(_PULSE)):
             self._guard.admit_read()
             try:
                 response = self.transmit(self.prepare(request), self.trip()).response
@@ -230,12 +245,21 @@ class Wire:
         """Whether a refusal of the caller is one of this run, and not what a test is about."""
         return not self._guard.is_mock and sent.request.brings_our_token
 
-    def renew(self, sent: Prepared, trip: Trip, response: Response) -> None:
-        """Renews the token that was refused, once for each request; Stop with the cause if that is no use."""
+    def refuses_caller(self, sent: Prepared, response: Response) -> bool:
+        """Whether the response refuses the token of the run."""
+        return response.status in {UNAUTHORIZED, FORBIDDEN} and self.brings_our_token(sent)
+
+    def renew(self, trip: Trip) -> bool:
+        """Renews the token that was refused, once for each request; False if that is no use."""
         if trip.is_renewed or not self._credentials.can_refresh:
-            raise self._guard.stop(self._cause_of_refusal(sent, response), ExitStatus.COULD_NOT_TEST)
+            return False
         trip.is_renewed = True
         self._credentials_say(lambda: self._credentials.renew(trip.token))
+        return True
+
+    def refused(self, sent: Prepared, response: Response) -> Stop:
+        """What to raise where the caller is refused whatever is asked."""
+        return self._guard.stop(self._cause_of_refusal(sent, response), ExitStatus.COULD_NOT_TEST)
 
     def _cause_of_refusal(self, sent: Prepared, response: Response) -> str:
         """Why the caller is refused, as a sentence."""
@@ -273,6 +297,20 @@ def _authorization(token: Secret | str, spoiled: Spoiled | None) -> str:
 def lost_exchange(sent: Prepared, error: LostResponseError) -> Exchange:
     """The exchange of a request that got no response."""
     return Exchange(sent.request, Response(NO_RESPONSE, {}, str(error).encode()), now(), 0.0)
+
+
+def plain_of(sent: Prepared) -> Request:
+    """A request for the same scope that books nothing, and in which there is nothing to take offence at."""
+    if sent.intent.action is Action.READ:
+        return read_of(_PULSE) if sent.request.method == "GET" else _search_of(_PULSE)
+    content = json.dumps(_PLAIN_PAYMENT).encode()
+    headers = {**JSON, "Content-Type": MEDIA_TYPE}
+    return Request("POST", PAYMENTS_PATH, (), headers, content, must_be_refused=True, clause="R3")
+
+
+def _search_of(load: str) -> Request:
+    content = json.dumps({"Page": 0, "PageSize": 1, "LoadNumbers": [load]}).encode()
+    return Request("POST", SEARCH_PATH, (), JSON, content)
 
 
 def read_of(load: str) -> Request:

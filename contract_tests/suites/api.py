@@ -160,32 +160,28 @@ class Api:
         body: Mapping[str, object] | bytes,
         *,
         look: bool = True,
-        doubts: Iterable[Doubt] = (),
         nominal: str | None = None,
         key: tuple[str, str] | tuple[()] = (),
     ) -> Exchange:
         """Posts a payment as the contract writes it; the rest is as for `post`."""
-        return self.post(payment_request(body), look=look, doubts=doubts, nominal=nominal, key=key)
+        return self.post(payment_request(body), look=look, nominal=nominal, key=key)
 
     def post(
         self,
         request: Request,
         *,
         look: bool = True,
-        doubts: Iterable[Doubt] = (),
         nominal: str | None = None,
         key: tuple[str, str] | tuple[()] = (),
     ) -> Exchange:
         """Posts a payment request; with `look` its load is read afterwards, otherwise by the next read.
 
-        `doubts` are reasons that the caller alone knows why a refusal would be right. With `nominal`, a
-        load that was never read is not read first, and believed to have that status. `key` is what the load
-        is read by, for example ("id", "…"), instead of its number.
+        With `nominal`, a load that was never read is not read first, and believed to have that status.
+        `key` is what the load is read by, for example ("id", "…"), instead of its number.
         """
         attempt = attempt_of(request)
         load = self._before(attempt.load, nominal)
-        doubts = {*doubts, *self._doubts_about(attempt, load)}
-        expected = self.oracle.expect(attempt, load, doubts)
+        expected = self.oracle.expect(attempt, load, self._doubts_about(attempt, load))
         asked = replace(request, must_be_refused=expected.must_be_refused, clause=expected.clause)
         exchange = self.send_unjudged(asked)
         if attempt.load is not None and (load.view is None or _adds(exchange, load.view)):

@@ -1,7 +1,7 @@
 """openapi.yaml as Schemathesis sees it: it generates and validates, our client sends, the oracle judges."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -37,6 +37,8 @@ from mock_server.revisions import overlaid
 CHECKS = (content_type_conformance, response_headers_conformance, response_schema_conformance)
 """What makes sense for a 200. The body and media type of an error are the target's own (A2, A3)."""
 
+_NOT_EMPTY: dict[str, Any] = {"type": ["array", "string"], "minItems": 1, "minLength": 1}
+
 Document: TypeAlias = "dict[str, Document] | list[Document] | str | int | float | bool | None"
 
 
@@ -45,6 +47,8 @@ def document(revision: Revision = PAGE) -> dict[str, Document]:
 
     That is what a load shows of its payments, null for absent, and the zone of a date-time.
     Tokens are left out: another host issues the vendor's, and nobody asks for them with made-up secrets.
+    Left out are also the mock's own load, as the target has others, and what Schemathesis does not know is
+    said as a schema.
     """
     read: dict[str, Document] = yaml.safe_load(SPEC.read_text("utf-8"))
     if revision != PAGE:
@@ -54,16 +58,37 @@ def document(revision: Revision = PAGE) -> dict[str, Document]:
     paths = _at(read, "paths")
     for path in [path for path in paths if not path.startswith("/api/p/")]:
         del paths[path]
+    for item in paths.values():
+        for operation in _each(item):
+            _prepare(operation, _at(read, "components", "schemas"))
     load = _at(read, "components", "schemas", "Load", "properties")
     for name in ("payments", "Payments"):
         if name in load:
             load[name] = {"type": ["array", "null"], "items": {"type": "object"}}
     for name in [name for name in load if name.endswith("At")]:
         load[name] = {"type": "string" if name == "CreatedAt" else ["string", "null"]}
-    payment = _at(read, "components", "schemas", "CustomerPayment")
-    payment["required"] = [name for name in PAYMENT_FIELDS if name not in TEXT_FIELDS]
-    _at(payment, "properties")["PaymentDate"] = {"type": "string"}
+    if revision == PAGE:
+        payment = _at(read, "components", "schemas", "CustomerPayment")
+        payment["required"] = [name for name in PAYMENT_FIELDS if name not in TEXT_FIELDS]
+        _at(payment, "properties")["PaymentDate"] = {"type": "string"}
     return read
+
+
+def _each(item: Document) -> Iterator[dict[str, Any]]:
+    """The operations of a path."""
+    yield from (each for each in _at(item).values() if isinstance(each, dict))
+
+
+def _prepare(operation: dict[str, Any], schemas: dict[str, Document]) -> None:
+    for parameter in operation["parameters"]:
+        if parameter.get("name") in {"id", "orderNumber"}:
+            parameter.pop("example", None)
+    names = operation.get("x-at-least-one-of", ())
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        if names:
+            _at(schemas, media["schema"]["$ref"].rpartition("/")[2])["anyOf"] = [
+                {"required": [name], "properties": {name: _NOT_EMPTY}} for name in names
+            ]
 
 
 def _at(node: Document, *steps: str) -> dict[str, Document]:

@@ -99,7 +99,8 @@ def test_a_status_that_takes_no_payment(api: Api, reference: References, status:
     if not views:
         give_up(f"no load with the status {status} is nominated")
     api.pay(payment(views[0], reference()))
-    api.pay(payment(views[0], reference(), InvoiceNumber="I", PaymentMethod="ACH", CheckNumber="1", Note="n"))
+    ref = reference()
+    api.pay(payment(views[0], ref, InvoiceNumber=f"I-{ref}", PaymentMethod="ACH", CheckNumber="1", Note="n"))
 
 
 @documented("R2")

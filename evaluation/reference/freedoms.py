@@ -50,6 +50,7 @@ class Freedoms:
     gate_before_replay: bool = False
     references: Literal["exact", "any_case", "trimmed"] = "exact"
     reference_scope: Literal["load", "everywhere"] = "load"
+    invoices: Literal["any", "of_one_load"] = "any"  # A19
     # What is refused, and how (A4, A5, A10, A14, A17, A18).
     currencies: Literal["any", "iso_only", "of_the_load"] = "any"
     dates: Literal["rfc3339", "lenient"] = "rfc3339"
@@ -158,6 +159,7 @@ COMBINATIONS: dict[str, Freedoms] = {
         overpayment="refused",
         references="trimmed",
         reference_scope="everywhere",
+        invoices="of_one_load",
         blank_load_number=404,
     ),
     "closing": Freedoms(

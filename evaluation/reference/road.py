@@ -1,18 +1,22 @@
-"""The road to a service, when it is a bad one: latency, failing gateways, limits, revoked tokens."""
+"""The road to a service, when it is a bad one: latency, gateways, firewalls, limits, revoked tokens."""
 
 import asyncio
 import math
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote_plus
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evaluation.reference.tokens import TOKEN_PATH
 
 BAD_GATEWAY = b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body>nginx</body>\n</html>\n"
+BLOCKED = BAD_GATEWAY.replace(b"502 Bad Gateway", b"403 Forbidden")
 TITLE_OF = {401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests"}
 
 
@@ -40,6 +44,8 @@ class Road:
     closes: bool = False
     """Whether the connection is closed after each response."""
     limit: Limit | None = None
+    firewall: re.Pattern[bytes] | None = None
+    """What a path, a query or a body may not say: it is refused with 403."""
 
 
 @dataclass(slots=True)
@@ -70,6 +76,8 @@ class Travelled:
             else [self.revoking(scope), self.limiting(scope), self.failing()]
         )
         stopped = next((response for response in sent if response), None)
+        if stopped is None and self.road.firewall is not None:
+            stopped, receive = await self.inspecting(scope, receive, self.road.firewall)
         await (stopped or self.arriving)(scope, receive, self.closing(send))
 
     async def arriving(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,6 +131,19 @@ class Travelled:
         response.headers["retry-after"] = str(math.ceil(self.blocked[operation] - now))
         return response
 
+    async def inspecting(
+        self, scope: Scope, receive: Receive, firewall: re.Pattern[bytes]
+    ) -> tuple[Response | None, Receive]:
+        """The refusal of what a firewall takes offence at, and the body once more."""
+        request = Request(scope, receive)
+        body = await request.body()
+
+        async def again() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        said = scope["path"].encode() + unquote_plus(scope["query_string"].decode()).encode() + body
+        return Response(BLOCKED, 403, {"content-type": "text/html"}) if firewall.search(said) else None, again
+
     def closing(self, send: Send) -> Send:
         """Sends what closes the connection after the response, if the road does that."""
 
@@ -150,6 +171,7 @@ ROADS: dict[str, Road] = {
     "failing": Road(failing=0.05),
     "losing": Road(lost_booking=2),
     "closing_connections": Road(closes=True),
+    "behind_a_firewall": Road(firewall=re.compile(rb"<|' OR |DROP TABLE", re.IGNORECASE)),
     "limited": Road(limit=Limit(10, 2.0, 1.0)),
     "revoking_with_401": Road(revokes=401),
     "revoking_with_403": Road(revokes=403),

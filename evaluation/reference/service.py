@@ -38,7 +38,8 @@ STATUSES = (
 GATE_SENTENCE = "Load must be in one of: Invoiced, Completed, Financed."
 AMOUNT_SENTENCE = "Amount must be greater than zero."
 TYPE_OF = {
-    400: "15.5.1", 401: "15.5.2", 404: "15.5.5", 405: "15.5.6", 409: "15.5.10", 415: "15.5.16", 500: "15.6.1",
+    400: "15.5.1", 401: "15.5.2", 404: "15.5.5", 405: "15.5.6", 409: "15.5.10", 415: "15.5.16",
+    422: "15.5.21", 500: "15.6.1",
 }  # fmt: skip
 TITLE_OF = {
     400: "Bad Request",
@@ -47,6 +48,7 @@ TITLE_OF = {
     405: "Method Not Allowed",
     409: "Conflict",
     415: "Unsupported Media Type",
+    422: "Unprocessable Content",
     500: "Internal Server Error",
 }
 CREATED_AT = "2026-06-01T08:00:00Z"
@@ -461,6 +463,13 @@ class Service:
             for payment in other.payments
         ):
             raise Refusal(409, {"ReferenceNumber": ["The reference was used on another load."]})
+        if self.free.invoices == "of_one_load" and any(
+            posted.invoice and payment.invoice == posted.invoice
+            for other in self.loads.values()
+            if other is not load
+            for payment in other.payments
+        ):
+            raise Refusal(422, {"InvoiceNumber": ["The invoice is another load's."]})
         if self.free.currencies == "of_the_load" and posted.currency not in (0, load.currency):
             raise Refusal(400, {"Amount.Currency": ["The currency is not that of the load."]})
         if self.free.overpayment == "refused" and load.invoiced is not None:

@@ -34,6 +34,8 @@ REQUESTS = (
     read(),
     pay(PaymentDate="2026-07-01T15:30:00+02:00"),
     pay(PaymentDate="2026-07-01T15:30:00.25Z", ReferenceNumber="r-1"),
+    pay(InvoiceNumber="I-1", ReferenceNumber="R-17"),
+    pay(InvoiceNumber="I-1", ReferenceNumber="R-18", LoadNumber=INVOICED_CAD, Currency=124),
     pay(ReferenceNumber="R-1 "),
     pay(Number=11),
     pay(LoadNumber=INVOICED_CAD, Currency=124),

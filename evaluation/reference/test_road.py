@@ -19,6 +19,7 @@ from evaluation.reference.messages import (
     exchange,
     pay,
     read,
+    read_by,
 )
 from evaluation.reference.road import ROADS, Limit, Road, Travelled
 from evaluation.reference.service import Service
@@ -62,6 +63,15 @@ def test_revoked_token_is_refused_and_a_new_one_is_taken(status: int) -> None:
     road = Road(revokes=ROADS[f"revoking_with_{status}"].revokes, revokes_after=2)
     received = over(road, GET_TOKEN, first, first, first, GET_TOKEN, second, freedoms=WITH_TOKENS)
     assert [one.status for one in received] == [200, 200, status, status, 200, 200]
+
+
+def test_firewall_refuses_what_is_marked_up_and_lets_the_rest_through_whole() -> None:
+    received = over(
+        ROADS["behind_a_firewall"], pay(Note="<b>"), read_by(loadNumber="' OR 1=1"), pay(), read()
+    )
+    assert [one.status for one in received] == [403, 403, 200, 200]
+    assert received[0].media_type == "text/html"
+    assert received[3].count("payments") == 1
 
 
 def test_limit_blocks_one_operation_for_a_while_and_says_for_how_long() -> None:

@@ -136,8 +136,9 @@ def exit_statuses() -> Rows:
 
 
 def modules() -> Rows:
-    paths = (ROOT / "mock_server").glob("[!_]*.py")
-    return [(path.stem, None) for path in paths]
+    package = ROOT / "mock_server"
+    paths = (path.relative_to(package).with_suffix("") for path in package.rglob("[!_]*.py"))
+    return [(".".join(path.parts), None) for path in paths]
 
 
 def rooms() -> Rows:
@@ -185,6 +186,7 @@ ELSEWHERE = {
     ("docs/contract-suite.md", "The suites"): "test_costs",
     ("docs/contract-suite.md", "The JSON report"): "test_costs",
     ("docs/contract-suite.md", "The road"): "tests/suite/test_road.py, by what it says",
+    ("docs/other-documents.md", "What responds with examples"): "tests/mock/test_foreign.py",
     ("docs/performance.md", "Performance"): "nothing but `make bench`",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",
     ("CONTRIBUTING.md", "Where things are"): "test_links_lead_to_files_and_headings",

@@ -20,7 +20,18 @@ from mock_server.shipped import SPEC
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens, token_handlers
 
-TYPE_SECTIONS = {400: ".1", 401: ".2", 403: ".4", 404: ".5", 405: ".6", 409: ".10", 413: ".14", 415: ".16"}
+TYPE_SECTIONS = {
+    400: ".1",
+    401: ".2",
+    403: ".4",
+    404: ".5",
+    405: ".6",
+    408: ".9",
+    409: ".10",
+    413: ".14",
+    415: ".16",
+}
+TYPE_SECTIONS_OF_RFC_6585 = {429: "4", 431: "5"}
 
 STATUSES = (
     "In Review",
@@ -152,8 +163,8 @@ def checked_problem(body: bytes, status: int) -> Json:
     document = json_of(body)
     schema = SCHEMAS["ValidationProblem" if status == 400 else "Problem"]
     assert set(document) == set(schema["properties"])
-    if status == 429:
-        assert document["type"] == "https://tools.ietf.org/html/rfc6585#section-4"
+    if section := TYPE_SECTIONS_OF_RFC_6585.get(status):
+        assert document["type"] == f"https://tools.ietf.org/html/rfc6585#section-{section}"
     else:
         section = TYPE_SECTIONS[status]
         assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,15 @@ def serving(
         if process.poll() is None:
             process.terminate()
             process.communicate(timeout=10)
+
+
+def has_ipv6() -> bool:
+    """Whether something can listen on the IPv6 address of this machine."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return socket.has_ipv6
 
 
 def run(*options: str, environ: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":

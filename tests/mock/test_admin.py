@@ -248,6 +248,69 @@ def test_clock_refuses_what_is_not_a_time(change: dict[str, object], field: str,
     assert ask(team, "GET", "requests")["items"][0]["at"].startswith("9990-01-01T00:00:0")
 
 
+def test_refused_change_of_the_clock_changes_nothing(team: Team) -> None:
+    noon = "2030-01-01T12:00:00Z"
+    ask(team, "PATCH", "clock", {"at": noon})
+    for change in (
+        {"at": "9999-01-01T00:00:00Z", "frozen": True},
+        {"at": "2040-01-01T00:00:00Z", "move": 1e300},
+    ):
+        refuse(team, 400, "PATCH", "clock", change)
+        clock = ask(team, "GET", "clock")
+        assert clock["now"].startswith("2030-01-01T12:")
+        assert not clock["frozen"]
+    ask(team, "PATCH", "clock", {"at": noon, "frozen": True})
+    refuse(team, 400, "PATCH", "clock", {"at": "2040-01-01T00:00:00Z", "move": 1e300, "frozen": False})
+    assert ask(team, "GET", "clock") == {"now": noon, "frozen": True}
+
+
+def test_clock_that_ran_into_the_year_9999_can_be_thawed(team: Team) -> None:
+    ask(team, "PATCH", "clock", {"at": "9998-12-31T23:59:59.999999Z"})
+    assert ask(team, "PATCH", "clock", {"frozen": True})["now"].startswith("9999-")
+    thawed = ask(team, "PATCH", "clock", {"frozen": False})
+    assert thawed["now"].startswith("9999-01-01T00:")
+    assert thawed["frozen"] is False
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1E+400", "9" * 400], ids=["1e999", "-1E+400", "digits"])
+@pytest.mark.parametrize(
+    "load",
+    [
+        '"Stops": [{"Miles": NUMBER}]',
+        '"Notes": [{"Note": "NaN"}], "References": [{"a": [[NUMBER]]}]',
+        '"InvoicedAmount": {"Amount": NUMBER, "Currency": 840}',
+        '"CustomerRate": {"Amount": 1, "Currency": 840, "More": NUMBER}',
+    ],
+)
+def test_number_beyond_a_double_is_not_stored(number: str, load: str, team: Team) -> None:
+    body = f'{{"Status": "Invoiced", {load.replace("NUMBER", number)}}}'
+    response = team.client.put("/_mock/loads/X", content=body, headers={"content-type": "application/json"})
+    [sentences] = problem_of(response, 400)["errors"].values()
+    assert sentences[0].endswith("field is beyond the range of a double.")
+    assert team.read("X").status_code == 404
+
+
+def test_text_that_looks_like_no_number_is_stored(team: Team) -> None:
+    load = {"Status": "Invoiced", "Notes": [{"Note": "NaN", "Times": 3, "Done": True}]}
+    assert ask(team, "PUT", "loads/X", load)["Notes"] == load["Notes"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "faults", '{"delay": 1e999}'),
+        ("POST", "faults", '{"status": 500, "x": 1e999}'),
+        ("PATCH", "clock", '{"move": 1e999}'),
+        ("PATCH", "loads/LD-1001", '{"Status": 1e999}'),
+    ],
+)
+def test_number_beyond_a_double_is_refused(method: str, path: str, body: str, team: Team) -> None:
+    response = team.client.request(
+        method, f"/_mock/{path}", content=body, headers={"content-type": "application/json"}
+    )
+    problem_of(response, 400)
+
+
 def test_errors_of_the_admin_api_are_problems(team: Team) -> None:
     refuse(team, 404, "GET", "nowhere")
     assert refuse(team, 405, "PUT", "reset")["detail"] == "PUT is not allowed here, only POST."
@@ -346,3 +409,13 @@ def test_option_that_makes_no_sense_is_one_clear_line(options: tuple[str, ...], 
     assert done.returncode in {1, 2}
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_field_in_other_case_is_one_that_there_is_not() -> None:
+    """No profile changes how the admin API reads names."""
+    with running() as team:
+        response = team.client.patch("/_mock/loads/LD-1001", json={"status": "Paid"})
+        assert problem_of(response, 400)["errors"] == {
+            "status": ["There is no field status; did you mean Status? The fields are: Status."],
+            "Status": ["The Status field is required."],
+        }

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mock_server"
+PACKAGES = {"mock_server", "mock_server.answers"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {".cli"},
+    "answers.__init__": set(),
     "domain": set(),
     "instants": set(),
     "clock": set(),
@@ -20,11 +22,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "shipped": set(),
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
-    "schemas": {"jsonschema_rs", ".instants"},
-    "spec": {".documents", ".schemas"},
+    "schemas": {".decimal_json", "jsonschema_rs", ".instants"},
+    "spec": {"starlette", ".documents", ".examples", ".schemas"},
+    # What reads and serves documents that are not ours: imported for those only.
+    "samples": {"rstr"},
+    "examples": {".samples", ".schemas", ".spec"},
+    "dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
+    "parameters": {"starlette", ".decimal_json", ".examples", ".schemas", ".spec"},
+    "foreign": {".dialect", ".parameters", ".schemas", ".spec"},
+    "fitting": {".examples", ".responses", ".spec"},
+    "standins": {".decimal_json", ".examples", ".foreign", ".handlers", ".problems", ".spec", ".trace"},
     "ledger": {".domain"},
     "profiles": {".documents", ".shipped"},
-    "revisions": {"jsonpath", ".decimal_json", ".documents", ".shipped", ".spec"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign", ".shipped", ".spec"},
     "policy": {
         ".decimal_json",
         ".domain",
@@ -36,38 +46,66 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".spec",
     }
     | {".revisions", ".trace"}
-    | {".courses", ".envelope", ".reading", ".terms", ".wording"},
+    | {".answers.courses", ".answers.envelope", ".answers.reading", ".answers.terms", ".answers.wording"},
     # What plays other answers than the defaults: only policy imports it, and only when it is needed.
-    "lenient_json": {".decimal_json"},
-    "conversions": {".decimal_json", ".instants", ".spec"},
-    "demands": {".conversions"},
-    "envelope": {"starlette", ".problems", ".spec"},
-    "reading": {".conversions", ".decimal_json", ".demands", ".envelope", ".lenient_json"} | {".spec"},
-    "terms": {".domain", ".envelope", ".instants", ".problems", ".responses"},
-    "courses": {".domain", ".envelope", ".handlers", ".instants", ".ledger", ".problems", ".responses"},
-    "wording": {".decimal_json", ".problems", ".trace"},
+    "answers.lenient_json": {".decimal_json"},
+    "answers.conversions": {".decimal_json", ".instants", ".spec"},
+    "answers.demands": {".answers.conversions"},
+    "answers.envelope": {"starlette", ".problems", ".spec"},
+    "answers.reading": {".answers.conversions", ".answers.demands", ".answers.envelope"}
+    | {".answers.lenient_json", ".decimal_json", ".spec"},
+    "answers.terms": {".answers.envelope", ".domain", ".instants", ".problems", ".responses"},
+    "answers.courses": {".answers.envelope", ".domain", ".handlers", ".instants", ".ledger"}
+    | {".problems", ".responses"},
+    "answers.wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
-    "responses": {"msgspec", ".decimal_json", ".domain", ".instants", ".spec"},
+    "responses": {"msgspec", ".decimal_json", ".domain", ".fitting", ".instants", ".spec"},
     "handlers": {".domain", ".instants", ".ledger", ".problems", ".responses", ".trace"},
-    "opening": {".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
+    "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
     "output": set(),
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
+    "cors": {"starlette", ".router"},
+    "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
     "journal": {".instants", ".responses", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".policy", ".problems", ".spec"}
-    | {".trace"},
+    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    | {".problems", ".spec", ".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
-    "sandbox": {".admin", ".clock", ".domain", ".endpoint", ".faults", ".journal", ".ledger", ".limits"}
-    | {".origins", ".policy", ".problems", ".profiles", ".rates", ".revisions", ".router", ".spec"}
+    "sandbox": {
+        "starlette",
+        ".admin",
+        ".cors",
+        ".clock",
+        ".domain",
+        ".endpoint",
+        ".faults",
+        ".foreign",
+        ".journal",
+        ".ledger",
+        ".limits",
+    }
+    | {
+        ".openapi",
+        ".origins",
+        ".policy",
+        ".problems",
+        ".profiles",
+        ".rates",
+        ".revisions",
+        ".router",
+        ".spec",
+        ".standins",
+    }
     | {".tokens"},
-    "serving": {"starlette", "uvicorn", ".problems", ".schemas", ".trace"},
+    "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
+    "serving": {"starlette", "uvloop", ".connection"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
@@ -75,6 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {
         ".opening",
         ".output",
+        ".problems",
         ".profiles",
         ".revisions",
         ".router",
@@ -91,7 +130,10 @@ WIRE_NAMES = {"Amount", "Currency", "LoadNumber", "ReferenceNumber", "CustomerPa
 
 
 def modules() -> dict[str, ast.Module]:
-    return {path.stem: ast.parse(path.read_text()) for path in PACKAGE.glob("*.py")}
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(path.read_text())
+        for path in PACKAGE.rglob("*.py")
+    }
 
 
 def imports_of(tree: ast.Module) -> set[str]:
@@ -101,10 +143,8 @@ def imports_of(tree: ast.Module) -> set[str]:
 def all_imports_of(tree: ast.Module) -> set[str]:
     """Those of the standard library too."""
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names = {node.module or "" for node in froms if node.module != PACKAGE.name}
-    names |= {
-        f"{node.module}.{one.name}" for node in froms if node.module == PACKAGE.name for one in node.names
-    }
+    names = {node.module or "" for node in froms if node.module not in PACKAGES}
+    names |= {f"{node.module}.{one.name}" for node in froms if node.module in PACKAGES for one in node.names}
     names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     return {
         name.removeprefix("mock_server") if name.startswith("mock_server.") else name.split(".")[0]
@@ -127,6 +167,11 @@ def test_every_module_imports_what_it_may_and_no_more() -> None:
     assert {name: imports_of(tree) for name, tree in modules().items()} == MAY_IMPORT
 
 
+def test_only_policy_imports_what_plays_other_answers() -> None:
+    importing = {name for name, tree in modules().items() if ".answers." in " ".join(imports_of(tree))}
+    assert {name for name in importing if not name.startswith("answers.")} == {"policy"}
+
+
 def test_no_path_of_the_api_stands_in_python() -> None:
     for name, tree in modules().items():
         assert [text for text in strings_of(tree) if "/api" in text or "{version}" in text] == [], name
@@ -138,7 +183,7 @@ def test_money_is_never_a_float() -> None:
     Only the terms of a profile compute with it, as services do that keep doubles.
     """
     using = {name for name, tree in modules().items() if "float" in calls_of(tree)}
-    assert using == {"decimal_json", "faults", "admin", "terms"}
+    assert using == {"decimal_json", "faults", "admin", "answers.terms"}
     floats = [
         (name, node.value)
         for name, tree in modules().items()
@@ -160,12 +205,20 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
     }
     # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
     # statuses in the answers of a profile.
-    assert naming == {"endpoint", "problems", "decimal_json", "journal"} | {"envelope", "profiles", "wording"}
+    outer = {"endpoint", "problems", "foreign", "standins"}
+    playing = {"answers.envelope", "answers.wording", "profiles"}
+    assert naming == outer | {"connection", "decimal_json", "journal"} | playing
 
 
 def test_wire_names_stand_in_few_modules() -> None:
     naming = {name for name, tree in modules().items() if WIRE_NAMES & set(strings_of(tree))}
-    playing = {"courses", "demands", "policy", "terms", "wording"}  # other answers than the defaults
+    playing = {
+        "answers.courses",
+        "answers.demands",
+        "answers.terms",
+        "answers.wording",
+        "policy",
+    }
     assert naming == {"handlers", "opening"} | playing
 
 

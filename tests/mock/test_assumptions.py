@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 
 import pytest
 
@@ -352,12 +353,51 @@ def test_unknown_fields_are_ignored(api: Api) -> None:
     assert set(payment["Amount"]) == {"Amount", "Currency"}
 
 
+def other_case(sent: str) -> str:
+    return (
+        f"You sent {sent}; names are case-sensitive here (assumption A18). "
+        "--profile newtonsoft takes any case."
+    )
+
+
 @pytest.mark.clause("A18")
 @pytest.mark.parametrize("field", ["LoadNumber", "Amount", "PaymentDate", "ReferenceNumber"])
 def test_field_names_are_case_sensitive(api: Api, field: str) -> None:
     body = api.payment("Invoiced 0")
-    body[field.lower()] = body.pop(field)
-    assert problem_of(api.post(body), 400)["errors"] == {field: [f"The {field} field is required."]}
+    sent = f"{field[0].lower()}{field[1:]}"
+    body[sent] = body.pop(field)
+    problem = problem_of(api.post(body), 400)
+    assert problem["errors"] == {field: [f"The {field} field is required.", other_case(sent)]}
+
+
+@pytest.mark.clause("A18")
+def test_field_in_an_amount_that_was_sent_in_other_case_is_named_too(api: Api) -> None:
+    body = api.payment("Invoiced 0", Amount={"amount": 1, "CURRENCY": 840})
+    assert problem_of(api.post(body), 400)["errors"] == {
+        "Amount.Amount": ["The Amount field is required.", other_case("amount")],
+        "Amount.Currency": ["The Currency field is required.", other_case("CURRENCY")],
+    }
+
+
+@pytest.mark.clause("A18")
+def test_filters_that_were_sent_in_other_case_are_named_too(api: Api) -> None:
+    body = {"status": ["Invoiced"], "page": 0, "loadNumbers": ["LD-1001"], "LOADNUMBERS": [], "Status": []}
+    problem = problem_of(api.post(body, path=SEARCH), 400)
+    assert problem["errors"] == {
+        "$": [
+            "At least one of Status, LoadNumbers, OrderNumbers, PONumbers, CustomerId is required.",
+            other_case("status, loadNumbers, LOADNUMBERS"),
+        ]
+    }
+
+
+def test_sentence_about_other_case_is_bounded(api: Api) -> None:
+    spelled = map("".join, product("o", "rR", "dD", "eE", "rR"))
+    body: dict[str, object] = {f"{each}Numbers": [1] for each in spelled} | {"x" * 100_000: 1}
+    _, sentence = problem_of(api.post(body, path=SEARCH), 400)["errors"]["$"]
+    assert sentence.count("Numbers") == 5
+    body = {str(number): 1 for number in range(100)} | {"orderNumbers": ["x"]}
+    assert len(problem_of(api.post(body, path=SEARCH), 400)["errors"]["$"]) == 1
 
 
 @pytest.mark.clause("A19")

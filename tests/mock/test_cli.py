@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mock_server.documents import read_document
 from mock_server.shipped import ADMIN, SPEC
 from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, Json, json_of, payment_of
-from tests.mock.command import run, serving
+from tests.mock.command import MODULE, Running, has_ipv6, run, serving
 
 OPTIONS = ("host", "port", "fixtures", "spec", "max-body", "log-level", "quiet", "version", "help")
 
@@ -128,12 +129,56 @@ def test_quiet_prints_no_requests() -> None:
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_cleanly(ending: signal.Signals) -> None:
     with serving("--port", "0") as mock, httpx2.Client(base_url=mock.url) as idle:
         idle.get("/")
         out, err, code = mock.end(ending)
     assert (out.splitlines()[-1], err, code) == ("Stopped.", "", 0)
+
+
+def delayed(mock: Running, seconds: int) -> socket.socket:
+    """A payment that is recorded, and whose response will be late."""
+    host, _, port = mock.url.removeprefix("http://").partition(":")
+    fault = {"operation": "recordCustomerPayment", "delay": seconds}
+    assert httpx2.post(f"{mock.url}/_mock/faults", json=fault).status_code == 200
+    body = json.dumps(payment_of("LD-1001", "R-1"))
+    head = f"POST {PAYMENTS} HTTP/1.1\r\nHost: x\r\nContent-Type: text/json\r\nContent-Length: {len(body)}"
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection.sendall(f"{head}\r\n\r\n{body}".encode())
+    while not json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)["payments"]:
+        pass
+    return connection
+
+
+def test_payment_that_is_being_answered_is_answered_before_the_end() -> None:
+    with serving("--port", "0", "--quiet") as mock, delayed(mock, 1) as connection:
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+        response = connection.recv(65536)
+    assert response.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in response
+
+
+@pytest.mark.parametrize(("options", "signals"), [(("--grace", "0"), 1), (("--grace", "1000"), 2)])
+def test_payment_that_takes_too_long_is_cut_and_not_told_as_a_failure(
+    options: tuple[str, ...], signals: int
+) -> None:
+    with serving("--port", "0", "--quiet", *options) as mock, delayed(mock, 1000) as connection:
+        if signals > 1:
+            mock.process.send_signal(signal.SIGTERM)
+            with suppress(ConnectionError):
+                while True:  # until it listens no more
+                    socket.create_connection(connection.getpeername()).close()
+        assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
+        with suppress(ConnectionResetError):
+            assert connection.recv(65536) == b""
+
+
+def test_hanging_up_does_not_end_what_nohup_started() -> None:
+    with serving("--port", "0", "--quiet", program=("nohup", *MODULE)) as mock:
+        mock.process.send_signal(signal.SIGHUP)
+        assert httpx2.get(mock.url).status_code == 404
+        assert mock.end(signal.SIGTERM)[0] == "Stopped.\n"
 
 
 def test_every_option_is_an_environment_variable_too(write: Write) -> None:
@@ -151,15 +196,11 @@ def test_every_option_is_an_environment_variable_too(write: Write) -> None:
         assert "Loads: 2\n" in mock.greeting
         assert httpx2.post(mock.url + PAYMENTS, json={"LoadNumber": "X"}).status_code == 413
         assert mock.end(signal.SIGTERM) == ("Stopped.\n", "", 0)
-    assert run("--port", "0", environ={"ALVYS_MOCK_SPEC": str(one)}).returncode == 1
+    assert run("--port", "0", environ={"ALVYS_MOCK_SPEC": str(one)}).returncode == 2
 
 
 def test_ipv6_address_is_printed_as_a_url() -> None:
-    if not socket.has_ipv6:
-        pytest.skip("this machine has no IPv6")
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
+    if not has_ipv6():
         pytest.skip("this machine has no IPv6 address")
     with serving("--host", "::1", "--port", "0") as mock:
         assert mock.url.startswith("http://[::1]:")
@@ -199,13 +240,14 @@ def test_address_of_nobody_is_one_clear_line(host: str) -> None:
         ("x.yaml", "one: {LoadNumber: X, Status: Paid, CustomerRate: {Amount: 1e99999999999999999999}}"),
         ("x.json", '{"a": 1, "a": 2}'),
         ("x.jsonl", "{}\n{}"),
+        ("x.yaml", "a: " + "[" * 50_000),
     ],
-    ids=["status", "YAML", "number", "JSON", "lines"],
+    ids=["status", "YAML", "number", "JSON", "lines", "depth"],
 )  # fmt: skip
 def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> None:
     path = write(name, text)
     done = run("--port", "0", "--fixtures", str(path))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"Error: {path}")
     assert done.stderr.count("\n") == 1
@@ -214,8 +256,10 @@ def test_bad_fixtures_are_one_clear_line(write: Write, name: str, text: str) -> 
 def test_bad_spec_is_one_clear_line(write: Write) -> None:
     path = write("x.yaml", "paths: {/a: {get: {}}}")
     done = run("--port", "0", "--spec", str(path))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {path}: GET /a has no operationId\n"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"Error: {path} can't be served: it is of no version of OpenAPI, and only OpenAPI 3.0 and 3.1 are\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """YAML, JSON and JSON Lines are read as the same JSON values."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -70,7 +71,6 @@ def test_number_beyond_a_double_is_no_number(write: Write, name: str, text: str)
         ("a: !!int x", "could not determine a constructor"),
         ("a: !!binary aGk=", "could not determine a constructor"),
         ("a: !!python/name:os.system x", "could not determine a constructor"),
-        ("a: !!number x", "could not convert"),
         ("\0", "control characters"),
         (b"\xff", "invalid leading UTF-8"),
     ],
@@ -80,9 +80,76 @@ def test_bad_yaml_is_one_line_that_names_the_file(write: Write, text: str | byte
     path = write("x.yaml", text)
     with pytest.raises(UnreadableDocument) as refused:
         read_document(path)
-    assert str(refused.value).startswith(f"{path} can't be read: ")
+    assert re.match(rf"{re.escape(str(path))}, line \d+, column \d+, can't be read: ", str(refused.value))
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_number_is_named(write: Write) -> None:
+    with pytest.raises(UnreadableDocument, match=r"x\.yaml can't be read: could not convert"):
+        read_document(write("x.yaml", "a: !!number x"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("x.yaml", "one:\n  a: [1,\n b: }", "line 3, column 5"),
+        ("x.json", '{"one":\n  {"a": 1,}}', "line 2, column 11"),
+        ("x.JSON", '{"one":\n  {"a": 1', "line 2, column 10"),
+        ("x.yaml", "a: b\nc: \x01", "line 2, column 4"),
+    ],
+)
+def test_mistake_is_named_with_line_and_column(write: Write, name: str, text: str, place: str) -> None:
+    with pytest.raises(UnreadableDocument) as refused:
+        read_document(write(name, text))
+    assert f"{name}, {place}, can't be read: " in str(refused.value)
+    assert "byte" not in str(refused.value)
+
+
+LEVELS = 50_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.yaml", "a: " + "[" * LEVELS),
+        ("x.yaml", "- " * LEVELS),
+        ("x.yaml", "? " * LEVELS),
+        ("x.yaml", "\n".join(" " * level + "a:" for level in range(1000))),
+        ("x.json", "[" * LEVELS + "]" * LEVELS),
+        ("x.json", '{"a":' * 300 + "1" + "}" * 300),
+    ],
+    ids=["flow", "compact", "keys", "block", "JSON", "objects"],
+)
+def test_depth_is_refused_and_ends_no_process(write: Write, name: str, text: str) -> None:
+    with pytest.raises(UnreadableDocument, match="can't be read: it is nested too deeply"):
+        read_document(write(name, text))
+
+
+def test_as_deep_as_anybody_writes_is_read(write: Write) -> None:
+    text = "[" * 200 + "]" * 200
+    assert read_document(write("x.yaml", text)) == read_document(write("x.json", text))
+
+
+def laughs(levels: int) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+def test_text_that_stands_for_a_huge_document_is_refused(write: Write) -> None:
+    read_document(write("x.yaml", laughs(4)))
+    with pytest.raises(UnreadableDocument, match="its aliases make more than 200000 values of it"):
+        read_document(write("x.yaml", laughs(12)))
+
+
+@pytest.mark.parametrize("name", ["x.yaml", "x.json"])
+def test_mark_of_an_encoding_is_no_part_of_the_text(write: Write, name: str) -> None:
+    text = '{"a": "\N{EURO SIGN}"}'
+    assert read_document(write(name, text.encode("utf-8-sig"))) == {"a": "\N{EURO SIGN}"}
+    assert read_document(write(name, text.encode("utf-16"))) == {"a": "\N{EURO SIGN}"}
+    with pytest.raises(UnreadableDocument, match="can't be read: it is not UTF-16, as it begins"):
+        read_document(write(name, b"\xff\xfea"))
 
 
 def test_json_is_read_strictly(write: Write) -> None:
@@ -97,8 +164,12 @@ def test_lines_have_their_numbers(write: Write) -> None:
 
 
 def test_bad_line_is_named(write: Write) -> None:
-    with pytest.raises(UnreadableDocument, match=r"x.jsonl, line 2, can't be read: .*truncated"):
+    with pytest.raises(
+        UnreadableDocument, match=r"x\.jsonl, line 2, column 5, can't be read: it ends too early"
+    ):
         list(read_lines(write("x.jsonl", '{"a": 1}\n{"a"')))
+    with pytest.raises(UnreadableDocument, match=r"x\.jsonl, line 3, can't be read: the field"):
+        list(read_lines(write("x.jsonl", '{}\n\n{"a": 1, "a": 2}')))
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.domain import LOAD_CURRENCY, PAYABLE_STATUSES, Load, LoadNotPayable, Money, Payment, Stamp
+from mock_server.domain import (
+    LOAD_CURRENCY,
+    PAYABLE_STATUSES,
+    Load,
+    LoadNotPayable,
+    Money,
+    Payment,
+    Payments,
+    Recording,
+    Stamp,
+)
 from tests.mock.api import STATUSES
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
@@ -115,7 +125,42 @@ def test_latest_payment_gives_its_instant(load: Load, sequence: list[Payment]) -
 def test_recording_leaves_the_load_before_as_it_was(load: Load, payment: Payment) -> None:
     before = dict(load.payments)
     paid(load, payment)
-    assert (load.payments, load.total_paid, load.paid_at) == (before, None, None)
+    assert (dict(load.payments), load.total_paid, load.paid_at) == (before, None, None)
+
+
+@given(loads, st.lists(payments, min_size=1), st.lists(payments))
+def test_every_load_keeps_its_own_payments_whatever_was_recorded_on_those_before_it(
+    load: Load, one: list[Payment], other: list[Payment]
+) -> None:
+    start = paid(load, one[0])
+    ends = [paid(start, *sequence) for sequence in (one, other, one)]
+    for end, sequence in zip(ends, (one, other, one), strict=True):
+        alone = Payments(Recording(paid(load, one[0], *sequence).payments.values()))
+        assert [*map(_sent, end.payments.values())] == [*map(_sent, alone.values())]
+        assert len(end.payments) == len({*end.payments}) == len(alone)
+        assert all(end.payments[reference].reference == reference for reference in end.payments)
+        assert all(
+            end.payments.get(payment.reference) is None for payment in one if payment.reference not in alone
+        )
+    assert dict(start.payments) == {one[0].reference: start.payments[one[0].reference]}
+
+
+def _sent(payment: Payment) -> Payment:
+    return payment._replace(id="", recorded_at=None)
+
+
+@given(loads, st.lists(payments, min_size=1, unique_by=lambda payment: payment.reference))
+def test_recording_copies_no_payment(load: Load, sequence: list[Payment]) -> None:
+    first = paid(load, sequence[0])
+    assert paid(first, *sequence).payments.recording is first.payments.recording
+
+
+def test_payment_of_opening_takes_the_place_of_one_with_its_reference() -> None:
+    sent = [Payment(name, Money(Decimal(amount), 840), "") for name, amount in (("a", 1), ("b", 2), ("a", 3))]
+    load = Load("1", "L", "O", "Invoiced", "C", BEGIN)
+    for payment in sent:
+        load = load.with_payment(payment, BEGIN)
+    assert [payment.amount.amount for payment in load.payments.values()] == [3, 2]
 
 
 @given(loads, payments, st.sampled_from([each for each in STATUSES if each not in PAYABLE_STATUSES]))

@@ -134,6 +134,7 @@ def test_client_that_gives_up_waiting_finds_its_payment_recorded(team: Team) -> 
     with pytest.raises(httpx2.ReadTimeout), httpx2.Client(base_url=team.mock.url, timeout=0.2) as hasty:
         Team(team.mock, hasty).pay("R-1")
     assert team.references() == ["R-1"]
+    journalled(team, lambda each: each.fault == "delay=1")  # or it would come into the next test
 
 
 @pytest.mark.parametrize("spread", [{"delayMax": 0.02}, {"delaySigma": 0.1}])

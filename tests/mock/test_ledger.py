@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mock_server.domain import Load, LoadNotFound
+from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Money, Payment
 from mock_server.ledger import LoadFilter, MemoryLedger
 from tests.mock.api import SEARCH, Api, json_of
 
@@ -107,3 +110,116 @@ def test_page_says_where_it_is(shipped: Api) -> None:
 def test_load_that_is_not_there_cannot_be_removed() -> None:
     with pytest.raises(LoadNotFound):
         asyncio.run(MemoryLedger([]).remove("nope"))
+
+
+LETTERS = st.sampled_from("abc")
+PUTS = st.builds(
+    lambda number, key, order, status, customer, po_number: Load(
+        key, number, order, status, customer, JUNE, po_number, Money(Decimal(1), 840)
+    ),
+    LETTERS,
+    LETTERS,
+    LETTERS,
+    st.sampled_from(["Invoiced", "Paid"]),
+    LETTERS,
+    LETTERS | st.none(),
+)
+SOME = st.lists(LETTERS, max_size=2)
+FILTERS = st.builds(
+    LoadFilter,
+    statuses=st.lists(st.sampled_from(["Invoiced", "Paid", "Completed"]), max_size=2),
+    numbers=SOME,
+    order_numbers=SOME,
+    po_numbers=SOME,
+    customer_id=LETTERS | st.none(),
+    created_from=st.sampled_from([None, None, JUNE, JULY]),
+)
+CHANGES = PUTS | st.tuples(st.sampled_from(["pay", "remove", "Invoiced", "Paid"]), LETTERS) | st.just("reset")
+
+
+class Looking:
+    """A ledger, and the loads that it should have, by number."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger(LOADS)
+        self.loads = {load.number: load for load in LOADS}
+
+    async def change(self, change: Any) -> None:
+        if isinstance(change, Load):
+            await self._put(change)
+        elif change == "reset":
+            await self.ledger.reset()
+            self.loads = {load.number: load for load in LOADS}
+        elif change[1] in self.loads:
+            await self._change_one(*change)
+        else:
+            with pytest.raises(LoadNotFound):
+                await self.ledger.set_status(change[1], "Paid")
+
+    async def _put(self, load: Load) -> None:
+        if any(other.id == load.id and other.number != load.number for other in self.loads.values()):
+            with pytest.raises(LoadIdTaken):
+                await self.ledger.put(load)
+        else:
+            await self.ledger.put(load)
+            self.loads[load.number] = load
+
+    async def _change_one(self, what: str, number: str) -> None:
+        if what == "remove":
+            await self.ledger.remove(number)
+            del self.loads[number]
+        elif what != "pay":
+            self.loads[number] = await self.ledger.set_status(number, what)
+        elif self.loads[number].status == "Invoiced":
+            self.loads[number] = await self.ledger.record(number, Payment("R", Money(Decimal(1), 840), ""))
+
+    async def check(self, wanted: LoadFilter) -> None:
+        found = [load for load in self.loads.values() if wanted.accepts(load)]
+        if wanted.numbers:
+            found.sort(key=lambda load: list(wanted.numbers).index(load.number))
+        assert await self.ledger.search(wanted) == found
+        assert list(self.ledger) == list(self.loads.values())
+
+
+@given(st.lists(CHANGES, max_size=12), st.lists(FILTERS, min_size=1, max_size=3))
+def test_search_finds_what_looking_at_every_load_finds(changes: list[Any], filters: list[LoadFilter]) -> None:
+    async def check() -> None:
+        looking = Looking()
+        for change in changes:
+            await looking.change(change)
+            for wanted in filters:
+                await looking.check(wanted)
+            for load in {load.order_number: load for load in [*looking.loads.values()][::-1]}.values():
+                assert await looking.ledger.load(order_number=load.order_number) == load
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "looked_at"),
+    [
+        ({"statuses": ["Paid"]}, 0),
+        ({"order_numbers": ["O7"]}, 0),
+        ({"customer_id": "C7"}, 0),
+        ({"po_numbers": ["P7"]}, 0),
+        ({"customer_id": "C7", "statuses": ["Invoiced"]}, 10),
+        ({"order_numbers": ["O7", "O8"], "customer_id": "C7", "statuses": ["Invoiced"]}, 2),
+        ({"customer_id": "C7", "created_from": JULY}, 10),
+    ],
+)
+def test_search_looks_at_few_loads(
+    wanted: dict[str, Any], looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = MemoryLedger(
+        Load(f"i{i}", f"L{i}", f"O{i}", "Invoiced", f"C{i % 100}", JUNE, f"P{i}") for i in range(1000)
+    )
+    seen: list[str] = []
+    accepts = LoadFilter.accepts
+
+    def looks(wanted: LoadFilter, load: Load) -> bool:
+        seen.append(load.number)
+        return accepts(wanted, load)
+
+    monkeypatch.setattr(LoadFilter, "accepts", looks)
+    asyncio.run(ledger.search(LoadFilter(**wanted)))
+    assert len(seen) == looked_at

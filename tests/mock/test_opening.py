@@ -1,14 +1,16 @@
 """Fixture files become loads, or one line that says what is wrong with them."""
 
 import gc
+import io
 import json
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from mock_server.documents import read_document
+from mock_server.documents import UnreadableDocument, read_document
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Spec
@@ -68,6 +70,69 @@ def test_every_kind_of_file_and_several_of_them(write: Write, spec: Spec) -> Non
         write("d.yaml", "{}"),
     ]
     assert [load.number for load in opening_loads(spec, paths)] == ["A", "B", "C", "D", "E"]
+
+
+def lines_of(*numbers: str) -> bytes:
+    return "\n".join(f'{{"LoadNumber": "{number}", "Status": "Paid"}}' for number in numbers).encode()
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.JSONL", "x.ndjson", "x.NdJson"])
+def test_lines_may_have_either_suffix_in_any_case_and_a_mark(write: Write, spec: Spec, name: str) -> None:
+    path = write(name, lines_of("A", "B").decode().encode("utf-8-sig"))
+    assert [load.number for load in opening_loads(spec, [path])] == ["A", "B"]
+
+
+def test_folder_stands_for_its_fixtures_by_name(write: Write, spec: Spec, tmp_path: Path) -> None:
+    write("b.jsonl", lines_of("B"))
+    write("a.YML", "one: {LoadNumber: A, Status: Paid}")
+    write("c.json", '{"one": {"LoadNumber": "C", "Status": "Paid"}}')
+    write("README.md", "Not a fixture.")
+    (tmp_path / "d.yaml").mkdir()
+    assert [load.number for load in opening_loads(spec, [tmp_path])] == ["A", "B", "C"]
+    write("c.json", '{"one": {}}')
+    with pytest.raises(FixtureError, match=r"c\.json, scenario one: LoadNumber: "):
+        opening_loads(spec, [tmp_path])
+    with pytest.raises(FixtureError, match=r"d\.yaml has no fixtures: no file whose name ends with \.yaml, "):
+        opening_loads(spec, [tmp_path / "d.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        (lines_of("A", "B"), ["A", "B"]),
+        (b"\n" + lines_of("A"), ["A"]),
+        (b'{"one": {"LoadNumber": "A", "Status": "Paid"}}', ["A"]),
+        (b"one:\n  LoadNumber: A\n  Status: Paid\n", ["A"]),
+        (b"{}", []),
+    ],
+)
+def test_fixtures_come_on_standard_input(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, text: bytes, numbers: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert [load.number for load in opening_loads(spec, [Path("-")])] == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"one: [", "standard input, line 2, column 1, can't be read: "),
+        (b"[]", "standard input must be a mapping: scenario -> load"),
+        (b"", "standard input must be a mapping: scenario -> load"),
+        (b"one: {}", "standard input, scenario one: LoadNumber: The LoadNumber field is required."),
+        (
+            lines_of("A", "A"),
+            "standard input, line 2: LoadNumber 'A' is already used in standard input, line 1",
+        ),
+    ],
+)
+def test_bad_standard_input_is_called_that(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, text: bytes, why: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    with pytest.raises((FixtureError, UnreadableDocument)) as refused:
+        opening_loads(spec, [Path("-")])
+    assert str(refused.value).startswith(why)
 
 
 def test_payments_of_a_fixture_are_recorded(write: Write, spec: Spec) -> None:

@@ -1,12 +1,15 @@
 """The admin API and the web pages that somebody has open beside it."""
 
+import re
+import signal
 import socket
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
-from mock_server.sandbox import Settings
+from mock_server.sandbox import Settings, UnusableSetting
+from mock_server.testing import MockServer
 from tests.mock.api import problem_of
 from tests.mock.command import serving
 from tests.mock.team import Team, running
@@ -66,12 +69,22 @@ def test_name_of_somebody_else_is_refused(host: str, team: Team) -> None:
     assert team.client.get("/api/p/v1.0/loads?loadNumber=LD-1001", headers={"Host": host}).status_code == 200
 
 
-def test_request_with_two_names_or_none_is_refused(team: Team) -> None:
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        ("1.1", "Host: localhost\r\nHost: localhost\r\n", b"400"),
+        ("1.0", "Host: localhost\r\nHost: localhost\r\n", b"400"),
+        ("1.1", "", b"400"),
+        ("1.0", "", b"403"),
+    ],
+)
+def test_request_with_two_names_or_none_is_refused(
+    version: str, hosts: str, status: bytes, team: Team
+) -> None:
     address = team.mock.url.removeprefix("http://").split(":")
-    for hosts in ("Host: localhost\r\nHost: localhost\r\n", ""):
-        with socket.create_connection((address[0], int(address[1]))) as connection:
-            connection.sendall(f"GET /_mock/health HTTP/1.1\r\n{hosts}\r\n".encode())
-            assert connection.recv(65536).startswith(b"HTTP/1.1 403 ")
+    with socket.create_connection((address[0], int(address[1]))) as connection:
+        connection.sendall(f"GET /_mock/health HTTP/{version}\r\n{hosts}\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %b " % status)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +136,19 @@ def test_write_takes_only_json(headers: dict[str, str], body: bytes, team: Team)
     assert "R-1" in team.references()
 
 
+def key_in(greeting: str) -> str:
+    (key,) = re.findall(r"^Admin key: (\S{16}), in the header X-Admin-Key$", greeting, re.MULTILINE)
+    return str(key)
+
+
 def test_address_it_is_bound_to_and_allowed_names_are_options_too() -> None:
-    environ = {"ALVYS_MOCK_ALLOW_HOSTS": "one.example two.example"}
+    environ = {"ALVYS_MOCK_ALLOW_HOSTS": "one.example two.example", "ALVYS_MOCK_ADMIN_KEY": "secret"}
     with serving("--host", EVERYWHERE, "--port", "0", environ=environ) as mock:
         port = mock.url.rpartition(":")[2]
         statuses = [
-            httpx2.get(f"http://127.0.0.1:{port}/_mock/health", headers={"Host": host}).status_code
+            httpx2.get(
+                f"http://127.0.0.1:{port}/_mock/health", headers={"Host": host, "X-Admin-Key": "secret"}
+            ).status_code
             for host in (EVERYWHERE, "one.example", "two.example", "three.example")
         ]
     assert statuses == [200, 200, 200, 403]
@@ -143,5 +163,78 @@ def test_address_that_was_reached_is_taken() -> None:
             pytest.skip("this machine has no network")
         own = probe.getsockname()[0]
     with serving("--host", EVERYWHERE, "--port", "0") as mock:
-        port = mock.url.rpartition(":")[2]
-        assert httpx2.get(f"http://{own}:{port}/_mock/health").status_code == 200
+        port, key = mock.url.rpartition(":")[2], {"X-Admin-Key": key_in(mock.greeting)}
+        assert httpx2.get(f"http://{own}:{port}/_mock/health", headers=key).status_code == 200
+
+
+# --- the key ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["health", "openapi.json", "nowhere", "loads/LD-1001"])
+def test_without_the_key_nothing_is_said_or_done(path: str) -> None:
+    with running(Settings(admin_key="open-sesame")) as team:
+        for headers in ({}, {"X-Admin-Key": ""}, {"X-Admin-Key": "open"}, {"Authorization": "open-sesame"}):
+            response = team.client.get(f"/_mock/{path}", headers=headers)
+            assert "X-Admin-Key" in problem_of(response, 401)["detail"]
+            assert response.headers["www-authenticate"] == "X-Admin-Key"
+            problem_of(team.client.delete("/_mock/loads/LD-1001", headers=headers), 401)
+            problem_of(team.client.post("/_mock/health", headers=headers), 401)
+        twice = [("X-Admin-Key", "open-sesame"), ("X-Admin-Key", "open-sesame")]
+        problem_of(team.client.get("/_mock/health", headers=twice), 401)
+        assert team.read().status_code == 200
+
+
+def test_with_the_key_everything_is_as_without_one() -> None:
+    with running(Settings(admin_key="open-sesame")) as team:
+        team.client.headers["X-Admin-Key"] = "open-sesame"
+        assert team.client.get("/_mock/health").status_code == 200
+        problem_of(team.client.get("/_mock/nowhere"), 404)
+        problem_of(team.client.get("/_mock/health", headers={"Origin": "https://evil.example"}), 403)
+        assert team.client.delete("/_mock/loads/LD-1001").status_code == 200
+        problem_of(team.read(), 404)
+        team.mock.reset()
+        assert team.read().status_code == 200
+        (request, *_) = team.mock.requests
+        assert request.headers["x-admin-key"] == "***"
+
+
+@pytest.mark.parametrize("key", ["", "two words", "schlüssel", "a\nb"])
+def test_key_that_no_header_can_have_stops_the_start(key: str) -> None:
+    with pytest.raises(UnusableSetting, match="admin key: a key is one or more visible characters"):
+        MockServer(settings=Settings(admin_key=key))
+
+
+def test_address_that_others_reach_warns_and_makes_a_key() -> None:
+    with serving("--host", EVERYWHERE, "--port", "0") as mock:
+        health = f"http://127.0.0.1:{mock.url.rpartition(':')[2]}/_mock/health"
+        assert httpx2.get(health).status_code == 401
+        assert httpx2.get(health, headers={"X-Admin-Key": key_in(mock.greeting)}).status_code == 200
+        out, err, _ = mock.end(signal.SIGTERM)
+    assert err == (
+        f"Warning: {EVERYWHERE} is not loopback: other machines can reach this mock, and its admin API wants "
+        "a key.\n"
+    )
+    assert key_in(mock.greeting) not in out
+
+
+def test_address_that_others_reach_makes_no_key_for_no_admin_api() -> None:
+    with serving("--host", EVERYWHERE, "--port", "0", "--no-admin") as mock:
+        assert "Admin" not in mock.greeting
+        _, err, _ = mock.end(signal.SIGTERM)
+    assert err == f"Warning: {EVERYWHERE} is not loopback: other machines can reach this mock.\n"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost"])
+def test_loopback_neither_warns_nor_makes_a_key(host: str) -> None:
+    with serving("--host", host, "--port", "0") as mock:
+        assert "Admin key" not in mock.greeting
+        assert httpx2.get(f"{mock.url}/_mock/health").status_code == 200
+        assert mock.end(signal.SIGTERM)[1] == ""
+
+
+def test_key_on_a_port_of_its_own_is_wanted_there() -> None:
+    with serving("--port", "0", "--admin-port", "0", "--admin-key", "open-sesame") as mock:
+        assert "\nAdmin key: open-sesame, in the header X-Admin-Key\n" in mock.greeting
+        (health,) = re.findall(r"^Admin API: (\S+),", mock.greeting, re.MULTILINE)
+        assert httpx2.get(health).status_code == 401
+        assert httpx2.get(health, headers={"X-Admin-Key": "open-sesame"}).status_code == 200

@@ -59,7 +59,7 @@ def test_complaints_that_nobody_reads_do_not_stop_it() -> None:
                 assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
         out, err, code = mock.end(signal.SIGTERM)
     assert (out, code) == ("Stopped.\n", 0)
-    assert err.count("Invalid HTTP request received.") == 2000
+    assert err.count("The request is not valid HTTP: ") == 2000
 
 
 def test_what_the_terminal_cannot_show_is_escaped(write: Write) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mock_server.decimal_json import NotJson, decode
-from mock_server.lenient_json import (
+from mock_server.answers.lenient_json import (
     COMMENTS,
     INVALID_UTF_8,
     LEADING_DOTS,
@@ -26,11 +25,12 @@ from mock_server.lenient_json import (
     UTF_16,
     strict_json,
 )
+from mock_server.answers.wording import Wording
+from mock_server.decimal_json import NotJson, decode
 from mock_server.policy import DEFAULT_POLICY, policy_named
 from mock_server.profiles import Question, choose, read_profile, read_questions
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
-from mock_server.wording import Wording
 from tests.mock.api import PAYMENTS, SEARCH, json_of
 from tests.mock.command import serving
 from tests.mock.probes import PROBES, Probe, shown
@@ -360,3 +360,26 @@ def test_leniency_reads_what_no_other_reads(leniency: str) -> None:
 def test_what_is_not_even_lenient_json_is_refused(body: bytes) -> None:
     with pytest.raises(NotJson):
         decode(strict_json(body, LENIENT.keys()))
+
+
+def test_reset_gives_back_references_that_are_used_up(tmp_path: Path) -> None:
+    with playing(tmp_path, {"A21": "is used up"}) as probe:
+        for amount, status in ((0, 400), (1, 409)):
+            assert probe.pay(amount=amount, ReferenceNumber="R-1").status_code == status
+        probe.client.post("/_mock/reset/loads")
+        assert probe.pay(ReferenceNumber="R-1").status_code == 200
+
+
+def test_reset_shows_nothing_that_a_late_read_would(tmp_path: Path) -> None:
+    with playing(tmp_path, {"Q40": "within 5 s"}) as probe:
+        for _ in range(2):
+            probe.client.patch("/_mock/clock", json={"frozen": True, "move": 10})
+            probe.pay()
+        assert len(probe.read()["payments"]) == 1
+        probe.client.post("/_mock/reset/loads")
+        assert not probe.read()["payments"]
+
+
+def test_unknown_load_is_404_however_late_reads_are(tmp_path: Path) -> None:
+    with playing(tmp_path, {"Q40": "within 5 s"}) as probe:
+        assert probe.pay("nope").status_code == 404

@@ -165,6 +165,27 @@ def test_written_payments_are_not_written_again() -> None:
     assert seen == ["a", "b", "c"]
 
 
+def test_text_of_a_load_as_it_was_is_written_again() -> None:
+    write = writer()
+    before = load_of("A", ["a"]).with_payment(Payment("b", Money(Decimal(1), 840), ""), BEGIN)
+    after = before.with_payment(Payment("c", Money(Decimal(1), 840), ""), BEGIN)
+    assert written(write, after) == ["a", "b", "c"]
+    assert written(write, before) == ["a", "b"]
+    assert written(write, after) == ["a", "b", "c"]
+
+
+def test_text_stays_what_it_is_for_who_has_it_still() -> None:
+    write = writer()
+    load = load_of("A", ["a"]).with_payment(Payment("b", Money(Decimal(1), 840), ""), BEGIN)
+    text = write(load)
+    assert written(write, load.with_payment(Payment("c", Money(Decimal(1), 840), ""), BEGIN)) == [
+        "a",
+        "b",
+        "c",
+    ]
+    assert encode(text) == b'["a","b"]'
+
+
 def test_loads_without_payments_share_one_text() -> None:
     """A hundred thousand of them are listed without a text for each."""
     write = writer()

@@ -98,6 +98,8 @@ def examples_in(spec: Spec, node: Json, where: str = "") -> Iterator[tuple[str, 
         if isinstance(examples, dict) and "schema" in node:
             for name, example in examples.items():
                 yield f"{where}/{name}", node["schema"], example["value"]
+        elif "example" in node and "schema" in node:
+            yield where, node["schema"], node["example"]
         elif isinstance(examples, list):
             for example in examples:
                 yield where, {key: value for key, value in node.items() if key != "examples"}, example
@@ -147,8 +149,9 @@ def test_actions_update_and_remove_in_order(actions: list[Json], after: Json) ->
 
 
 def test_document_that_a_revision_does_not_fit_is_refused(write: Write) -> None:
-    path = write("x.yaml", "{info: {title: x}, paths: {}}")
-    with pytest.raises(SpecError, match=r"x\.yaml, revision 2026-07: there is no \$\.components\.schemas"):
+    path = write("x.yaml", SPEC.read_text().replace("PaymentAmount", "Renamed"))
+    missing = r"\$\.components\.schemas\.PaymentAmount"
+    with pytest.raises(SpecError, match=rf"x\.yaml, revision 2026-07: there is no {missing}"):
         read_spec(path, JULY)
 
 

@@ -68,13 +68,30 @@ def test_search_examples_have_hits(shipped: Api) -> None:
         assert shipped.post(body, path=SEARCH).status_code == 200, name
 
 
-def test_read_examples_name_loads_of_their_scenario(shipped: Api) -> None:
-    fixtures: Json = read_document(FIXTURES)
+def test_parameters_are_filled_in_with_what_finds_a_load(shipped: Api) -> None:
     parameters = document()["paths"]["/api/p/v{version}/loads"]["get"]["parameters"]
-    examples = next(each["examples"] for each in parameters if each["name"] == "loadNumber")
-    for scenario, example in examples.items():
-        assert fixtures[scenario]["LoadNumber"] == example["value"]
-        assert shipped.load(example["value"])["LoadNumber"] == example["value"]
+    query = {each["name"]: each["example"] for each in parameters if "name" in each}
+    assert list(query) == ["id", "loadNumber", "orderNumber"]
+    assert shipped.client.get(LOADS, params=query).json()["LoadNumber"] == "LD-1001"
+
+
+def test_every_operation_has_its_parameters_itself_each_with_an_example() -> None:
+    """Swagger UI does not show parameters that a path refers to, nor fill in what has no example."""
+    whole = document()
+    for item in whole["paths"].values():
+        assert "parameters" not in item
+        for operation in item.values():
+            for each in operation.get("parameters", ()):
+                name = each.get("$ref", "").rpartition("/")[2]
+                assert "example" in (whole["components"]["parameters"][name] if name else each)
+
+
+def test_request_schemas_offer_no_alternatives() -> None:
+    """Generators make a class of each."""
+    schemas = document()["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if {"anyOf", "oneOf", "allOf"} & schema.keys()] == [
+        "OptionalMoney"
+    ]
 
 
 def test_link_leads_from_the_payment_to_its_load(shipped: Api) -> None:
@@ -105,6 +122,17 @@ SUBJECT = (*POST, "x-subject")
 TEXT = {"type": "string"}
 IN_RESPONSE = f"POST {PATH}, CustomerPayments, Amount, Amount"
 GONE = "gone"
+REF = "#/components/schemas"
+
+
+def nested(depth: int) -> Json:
+    schema: Json = {}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
+DEEP = {"deep": nested(5000)}
 
 
 def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
@@ -160,7 +188,19 @@ def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
             [((*POST, "requestBody", "content", "text/json"), {"schema": {}})],
             f"POST {PATH} has media types with different schemas",
         ),
-        ([((*POST, "responses", "200"), GONE)], "can't be served as an OpenAPI document: KeyError: '200'"),
+        ([((*POST, "responses", "200"), GONE)], f"spec: POST {PATH} has no response 200"),
+        (
+            [(("components", "securitySchemes"), GONE)],
+            "spec: components.securitySchemes has none of the type",
+        ),
+        (
+            [
+                ((*SCHEMAS, "Text"), {"$ref": f"{REF}/Currency"}),
+                ((*SCHEMAS, "Currency"), {"$ref": f"{REF}/Text"}),
+            ],
+            f"spec: {REF}/Currency leads to nothing but itself",
+        ),
+        ([((*SCHEMAS, "Text", "properties"), DEEP)], f"spec, POST {PATH}, can't be served as an OpenAPI"),
         ([(("paths",), [])], "can't be served as an OpenAPI document: AttributeError: "),
         ([((*MONEY, "type"), 5)], "can't be served as an OpenAPI document: ValidationError: "),
         ([((*SCHEMAS, "CustomerPaymentResponse"), {})], "OpenAPI document: KeyError: 'properties'"),
@@ -179,6 +219,14 @@ def changed(*changes: tuple[tuple[str | int, ...], object]) -> Json:
         (
             [((*SUBJECT, "load"), "$request.body#/LoadNumbr")],
             f"POST {PATH} has no $request.body#/LoadNumbr for the load of its x-subject",
+        ),
+        (
+            [(("paths", "/api/p/v{version}/loads", "get", "x-at-least-one-of"), ["id", "number"])],
+            "GET /api/p/v{version}/loads has no number for its x-at-least-one-of",
+        ),
+        (
+            [(("paths", "/api/p/v{version}/loads/search", "post", "x-at-least-one-of"), ["Statuses"])],
+            "POST /api/p/v{version}/loads/search has no Statuses for its x-at-least-one-of",
         ),
         ([((*SUBJECT, "reference"), "LoadNumber")], "has no LoadNumber for the reference of its x-subject"),
         ([((*SUBJECT, "payer"), "$request.body#/Note")], "Note for the payer of its x-subject"),

@@ -180,7 +180,7 @@ def test_plugin_is_an_entry_point() -> None:
 
 def test_plugin_imports_no_server_until_a_test_wants_one() -> None:
     code = (
-        "import sys, mock_server.pytest_plugin; print('uvicorn' in sys.modules, 'starlette' in sys.modules)"
+        "import sys, mock_server.pytest_plugin; print('httptools' in sys.modules, 'starlette' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "False False\n"

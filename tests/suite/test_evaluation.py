@@ -14,6 +14,7 @@ from evaluation.defects import CATALOGUE
 from evaluation.defects.subject import seeded
 from evaluation.engine import FAILED, PASSED, Outcome, Stage, Subject, Suites, hunt, run_each
 from evaluation.mutants.mutation import Mutant, mutants_of
+from evaluation.mutants.roles import STAGES
 from evaluation.mutants.subject import mutated, unchanged
 from evaluation.reference.subject import correct, freedom
 
@@ -93,6 +94,14 @@ def test_suites_kill_a_mutant(mutant_stage: Stage) -> None:
 
 def test_suites_pass_the_mock_as_it_is(mutant_stage: Stage) -> None:
     assert mutant_stage.false_alarms == []
+
+
+def test_code_that_only_profiles_use_is_met_with_one() -> None:
+    mutant = next(one for one in mutants_of("handlers") if "+ return recorded(document)" in one.change)
+    role, suites = next((role, suites) for role, suites in STAGES if "A10g" in role.answers)
+    found = next(hunt([mutated(mutant, role)], unchanged(role), [suites], jobs=JOBS, rest=True))
+    assert [alarm.output for alarm in found.false_alarms] == []
+    assert found.finds(mutated(mutant, role))
 
 
 def test_run_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -384,6 +384,29 @@ def test_what_is_open_may_be_refused(body: Tree) -> None:
     assert broken(judged(body, 400, problem("No."))) == set()
 
 
+OTHER = load(OLD | {"Id": "p9", "InvoiceNumber": "I-2"}, LoadNumber="L-2", Id="l2")
+
+
+@pytest.mark.parametrize(("invoice", "clauses"), [("I-2", set()), ("i-2 ", set()), ("I-3", {"R1"})])
+def test_an_invoice_may_belong_to_one_load(invoice: str, clauses: set[str]) -> None:
+    oracle, seen = knowing(view(load(OLD))), view(load(OLD))
+    oracle.see(view(OTHER))
+    refused = exchange(BODY | {"InvoiceNumber": invoice}, 422, problem("No.", status=422))
+    assert broken(oracle.judge_payment(expect(oracle, refused, seen), refused, seen)) == clauses
+
+
+@pytest.mark.parametrize(("reference", "is_told"), [("R-2", True), ("R-9", False)])
+def test_what_is_refused_for_its_reference_tells_nothing_of_overpayments(
+    reference: str, *, is_told: bool
+) -> None:
+    oracle, seen = knowing(view(load(OLD))), view(load(OLD))
+    oracle.see(view(load(OLD | {"Id": "p9", "ReferenceNumber": "R-9"}, LoadNumber="L-2", Id="l2")))
+    body = BODY | {"Amount": {"Amount": 200, "Currency": 840}, "ReferenceNumber": reference}
+    refused = exchange(body, 409, problem("No.", status=409))
+    verdict = oracle.judge_payment(expect(oracle, refused, seen), refused, seen)
+    assert (("A13", "409") in verdict.observations) is is_told
+
+
 # --- replays ------------------------------------------------------------------------------------------
 
 AGAIN = {

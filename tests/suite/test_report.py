@@ -154,9 +154,13 @@ def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "time"), [(0, "0 s"), (0.1, "1 s"), (60, "1 min 0 s"), (3725.2, "62 min 6 s")]
-)
-def test_a_time_is_said_in_minutes_and_seconds(seconds: float, time: str) -> None:
+    ("seconds", "time"),
+    [
+        (0, "0 s"), (0.1, "1 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (3599.5, "1 h 0 min"),
+        (3600, "1 h 0 min"), (3601, "1 h 1 min"), (7500, "2 h 5 min"),
+    ],
+)  # fmt: skip
+def test_a_time_is_said_in_hours_minutes_and_seconds(seconds: float, time: str) -> None:
     assert how_long(seconds) == time
 
 

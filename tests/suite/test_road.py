@@ -1,13 +1,25 @@
 """The road is not the rule: what lies between here and a target is borne, or named as the cause."""
 
+from dataclasses import replace
+
 import pytest
 
 from contract_tests.rules.exchange import NO_RESPONSE, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.safety.guard import Stop
+from contract_tests.safety.guard import Refused, Stop
 from contract_tests.safety.road import Patience
-from tests.suite.counting_server import LOADS, LOST, Answer, Received, Reply, counting_server
-from tests.suite.payments import IMPOSSIBLE, guarded, payment
+from tests.suite.counting_server import (
+    LOADS,
+    LOST,
+    PAYMENTS,
+    SEARCH,
+    Answer,
+    Books,
+    Received,
+    Reply,
+    counting_server,
+)
+from tests.suite.payments import IMPOSSIBLE, body, guarded, payment
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
 PAGE = Reply(200, b"<!doctype html><p>Sign in", {"Content-Type": "text/html"})
@@ -156,6 +168,72 @@ def test_what_a_test_sends_without_a_token_comes_back_refused() -> None:
         for request in (Request("GET", LOADS, anonymous=True), Request("GET", LOADS, token="bad")):  # noqa: S106
             assert client.send(request).response.status == 401
     assert len(server.received) == 2
+
+
+OFFENSIVE = replace(payment(), content=body().replace(b"2026", b"<script>2026"))
+FIREWALL = {
+    "a read": (Request("GET", LOADS, (("loadNumber", "<script>"),)), ["GET", "GET"]),
+    "a search": (Request("POST", SEARCH, content=b'{"LoadNumbers": ["<script>"]}'), ["POST", "POST"]),
+    "a payment": (OFFENSIVE, ["POST", "GET", "POST"]),
+    "a payment of nothing": (
+        replace(payment(IMPOSSIBLE, amount="0"), path=f"{PAYMENTS}?q=<script>"),
+        ["POST", "POST"],
+    ),
+    "another method": (Request("PUT", f"{PAYMENTS}?q=<script>", content=body(IMPOSSIBLE)), ["PUT", "POST"]),
+}
+
+
+@pytest.mark.parametrize("name", FIREWALL)
+@pytest.mark.parametrize("page", [b"{}", b"<html>Blocked"], ids=["JSON", "HTML"])
+def test_what_a_firewall_refuses_for_what_it_says_is_not_tested(name: str, page: bytes) -> None:
+    """The run goes on, for a plain request of the same kind is answered with the same token."""
+    books = Books()
+
+    def answer(one: Received) -> Reply:
+        said = one.path.encode() + one.body
+        if b"script" in said:
+            return Reply(403, page)
+        return Reply(404) if b"ct-no-such-load" in said else books(one)
+
+    request, methods = FIREWALL[name]
+    with counting_server(answer) as server, guarded(server.url) as (client, guard, record):
+        with pytest.raises(Refused, match="is refused with 403, though a plain one is answered"):
+            client.send(request)
+        assert [one.method for one in server.received] == methods
+        assert client.send(payment(reference="ct-run-2")).response.status == 200
+        assert (guard.stopped, guard.payments) == (None, 1)
+    assert [kept.reference for kept in record.payments] == ["ct-run-2"]
+
+
+@pytest.mark.parametrize("plain", [Reply(403), Reply(401), Reply(429), Reply(500), LOST])
+def test_what_is_refused_like_a_plain_one_ends_the_run(plain: Reply) -> None:
+    """A payment may be refused for its scope although reads are answered."""
+    books = Books()
+
+    def answer(one: Received) -> Reply:
+        is_plain = b"ct-no-such-load" in one.body
+        return plain if is_plain else Reply(403) if one.body else books(one)
+
+    with (
+        counting_server(answer) as server,
+        guarded(server.url) as (client, _, _),
+        pytest.raises(Stop, match="is refused with 403: the target wants a token") as stop,
+    ):
+        client.send(payment())
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+
+
+def test_a_plain_payment_that_is_taken_stops_the_run() -> None:
+    """It is worth nothing, and its load does not exist."""
+    books = Books()
+    with (
+        counting_server(lambda one: Reply(403) if b"LD-1" in one.body else books(one)) as server,
+        guarded(server.url) as (client, _, record),
+        pytest.raises(Stop, match="accepted a payment on a load that does not exist") as stop,
+    ):
+        client.send(payment())
+    assert stop.value.status is ExitStatus.FAILED
+    assert [kept.outcome for kept in record.payments] == ["recorded"]
 
 
 @pytest.mark.parametrize(

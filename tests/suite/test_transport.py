@@ -15,7 +15,7 @@ from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.guard import Stop
 from contract_tests.safety.transport import Limits
 from tests.suite.counting_server import LOADS, Books, Received, Reply, counting_server
-from tests.suite.payments import guarded, payment
+from tests.suite.payments import IMPOSSIBLE, guarded, payment
 
 READ = Request("GET", LOADS, (("loadNumber", "LD-1"),))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -117,7 +117,7 @@ def test_a_response_that_takes_too_long_in_all_ends_with_one_sentence(write: Wri
         assert (
             reason(client) == "the target does not respond (the response took longer than 0.3 seconds in all)"
         )
-    assert len(requests) == 1
+    assert len(requests) == 2
 
 
 def test_a_deadline_ends_a_silence_that_is_still_allowed() -> None:
@@ -126,7 +126,7 @@ def test_a_deadline_ends_a_silence_that_is_still_allowed() -> None:
     with raw_server(drip(HEAD + b"Content-Length: 9\r\n\r\n", b"")) as (url, requests):
         with guarded(url, limits=limits) as (client, _, _):
             assert "took longer than 0.3 seconds in all" in reason(client)
-        assert len(requests) == 1
+        assert len(requests) == 2
     assert time.monotonic() - began < 30
 
 
@@ -149,24 +149,33 @@ def test_a_target_that_is_silent_is_asked_once_more() -> None:
 def test_a_response_that_is_too_long_ends_with_one_sentence(write: Writer) -> None:
     with raw_server(write) as (url, requests), guarded(url, limits=Limits(size=1000)) as (client, _, _):
         assert reason(client) == "the target does not respond (the response is longer than 1000 bytes)"
-    assert len(requests) == 1
+    assert len(requests) == 2
 
 
-def test_what_is_too_long_while_others_are_answered_comes_back_without_a_response() -> None:
+def test_what_is_too_long_once_is_read_again() -> None:
+    left = [Reply(body=b"x" * 1001)]
+    with (
+        counting_server(lambda _: left.pop() if left else Reply()) as server,
+        guarded(server.url, limits=Limits(size=1000)) as (client, _, _),
+    ):
+        exchange = client.send(READ)
+    assert (exchange.response.content, exchange.earlier) == (b"{}", (NO_RESPONSE,))
+
+
+@pytest.mark.parametrize("request_", [READ, payment(IMPOSSIBLE, amount="0.01")], ids=["read", "no booking"])
+def test_what_is_too_long_again_ends_the_run_although_others_are_answered(request_: Request) -> None:
     def answer(one: Received) -> Reply:
-        return Reply(body=b"x" * 1001) if "LD-1" in one.path else Reply(404)
+        return Reply(404) if one.path == LOADS else Reply(body=b"x" * 1001)
 
     with (
         counting_server(answer) as server,
         guarded(server.url, limits=Limits(size=1000)) as (client, _, _),
     ):
         client.send(Request("GET", LOADS))
-        exchange = client.send(READ)
-    assert (exchange.response.status, exchange.response.content) == (
-        NO_RESPONSE,
-        b"the response is longer than 1000 bytes",
-    )
-    assert exchange.attempts == 1
+        with pytest.raises(Stop, match="the response is longer than 1000 bytes, also when") as stop:
+            client.send(request_)
+    assert stop.value.status is ExitStatus.COULD_NOT_TEST
+    assert len(server.received) == 3
 
 
 @pytest.mark.parametrize("length", [999, 1000])

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection, Mapping
 
-from mock_server import conversions, lenient_json
-from mock_server.decimal_json import NotJson, decode, last_of_each
-from mock_server.demands import DATE_FORMS, DEMANDS
-from mock_server.envelope import ACCEPTED, refusal
+from mock_server.answers import conversions, lenient_json
+from mock_server.answers.demands import DATE_FORMS, DEMANDS
+from mock_server.answers.envelope import ACCEPTED, refusal
+from mock_server.decimal_json import MOST_VALUES, NotJson, decode, last_of_each, refuse_many_values
 from mock_server.spec import Operation, Spec
 
 _LAST_OF_REPEATED = "the last of repeated fields"
@@ -100,5 +100,7 @@ class BodyReader:
 
 
 def _read(body: bytes, taken: Collection[str]) -> object:
+    if len(body) > MOST_VALUES:
+        refuse_many_values(body)
     object_of = last_of_each if _LAST_OF_REPEATED in taken else None
     return decode(lenient_json.strict_json(body, taken), object_of)

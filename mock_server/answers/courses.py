@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mock_server.domain import PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
-from mock_server.envelope import ACCEPTED, refusal
+from mock_server.answers.envelope import ACCEPTED, refusal
+from mock_server.domain import NO_PAYMENTS, PAYABLE_STATUSES, Load, LoadNotFound, LoadNotPayable, Terms
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.instants import instant, instant_text
 from mock_server.ledger import Ledger, LoadFilter
@@ -50,7 +51,7 @@ def other_handlers(
     record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
     others = {
         "recordCustomerPayment": replace(
-            record, handle=lag.record(payments.around(record.handle)), instead=payments.instead
+            record, handle=payments.around(lag.record(record.handle)), instead=payments.instead
         ),
         "getLoad": replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen))),
         "searchLoads": replace(search, handle=lag.search(_searches(search.handle, mock.statuses, chosen))),
@@ -71,16 +72,20 @@ class Lag:
         self._now = now
         self._past: dict[str, list[tuple[float, Load]]] = {}
         """Load number -> until when the load is shown as it was, and how that was; oldest first."""
+        ledger.on_reset.append(self._past.clear)
 
     def record(self, record: Record) -> Record:
         """Recording, which is noted."""
 
         async def noted(request: ValidRequest) -> Load:
-            before = {load.number: load for load in await self._ledger.search(LoadFilter())}
+            try:
+                before = await self._ledger.load(number=request.body["LoadNumber"])
+            except LoadNotFound:
+                return await record(request)
             after = await record(request)
-            if self._seconds is not None and after != before[after.number]:
-                until = self._now() + self._seconds
-                self._past.setdefault(after.number, []).append((until, before[after.number]))
+            if self._seconds is not None and after != before:
+                past = self._still_shown(after.number)
+                self._past[after.number] = [*past, (self._now() + self._seconds, before)]
             return after
 
         return noted if self._seconds else record
@@ -103,9 +108,15 @@ class Lag:
         return late if self._seconds else search
 
     def _shown(self, load: Load) -> Load:
-        now = self._now()
-        past = self._past[load.number] = [each for each in self._past.get(load.number, ()) if each[0] > now]
+        past = self._still_shown(load.number)
         return past[0][1] if past else load
+
+    def _still_shown(self, number: str) -> list[tuple[float, Load]]:
+        now = self._now()
+        past = [each for each in self._past.pop(number, ()) if each[0] > now]
+        if past:
+            self._past[number] = past
+        return past
 
 
 class Payments:
@@ -115,8 +126,9 @@ class Payments:
         self._ledger = ledger
         self._find = terms.find
         self._chosen = chosen
-        self._used: set[tuple[str, str]] = set()
-        """The loads and the references that were refused."""
+        self._used: set[bytes] = set()
+        """What stands for the loads and the references that were refused, where that uses them up."""
+        ledger.on_reset.append(self._used.clear)
 
     def around(self, record: Record) -> Record:
         """Recording, with all that the answers put around it."""
@@ -140,7 +152,7 @@ class Payments:
         number, reference = fields.get("LoadNumber"), fields.get("ReferenceNumber")
         if not isinstance(number, str) or not isinstance(reference, str):
             raise error
-        self._used.add((number, reference))
+        self._note_refused(number, reference)
         load = await self._load(number)
         if load is None:
             raise self._before("A10d", error)
@@ -185,7 +197,7 @@ class Payments:
         if before is None or after.payments is not before.payments:
             return after
         original = self._find(after.payments, request.body["ReferenceNumber"])
-        return after if original is None else replace(after, payments={original.reference: original})
+        return after if original is None else replace(after, payments=NO_PAYMENTS.plus(original))
 
     async def _unless(
         self,
@@ -216,14 +228,18 @@ class Payments:
         )
 
     async def _is_used_up(self, request: ValidRequest) -> bool:
-        return (request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
+        return _digest(request.body["LoadNumber"], request.body["ReferenceNumber"]) in self._used
 
     async def _noted(self, record: Record, request: ValidRequest) -> Load:
         try:
             return await record(request)
         except (LoadNotPayable, InvalidRequest):
-            self._used.add((request.body["LoadNumber"], request.body["ReferenceNumber"]))
+            self._note_refused(request.body["LoadNumber"], request.body["ReferenceNumber"])
             raise
+
+    def _note_refused(self, number: str, reference: str) -> None:
+        if "A21" in self._chosen:
+            self._used.add(_digest(number, reference))
 
     async def _spelled(
         self, fold: Callable[[str], str], question: str, record: Record, request: ValidRequest
@@ -236,6 +252,11 @@ class Payments:
             if near:
                 request = request._replace(body={**request.body, "LoadNumber": near[0]})
         return await record(request)
+
+
+def _digest(number: str, reference: str) -> bytes:
+    # A client may send as many as it likes, of any length.
+    return blake2b(f"{number}\0{reference}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _reads(get: Record, ledger: Ledger, chosen: Mapping[str, str]) -> Record:

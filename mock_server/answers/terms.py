@@ -10,6 +10,7 @@ from decimal import MAX_PREC, ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
+from mock_server.answers.envelope import refusal
 from mock_server.domain import (
     LOAD_CURRENCY,
     PAYABLE_STATUSES,
@@ -18,10 +19,10 @@ from mock_server.domain import (
     LoadNotPayable,
     Money,
     Payment,
+    Payments,
     Stamp,
     Terms,
 )
-from mock_server.envelope import refusal
 from mock_server.instants import instant
 from mock_server.problems import InvalidRequest
 from mock_server.responses import Style
@@ -85,7 +86,7 @@ def terms_of(chosen: Mapping[str, str]) -> Terms:
     return replace(TERMS, **made)
 
 
-def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Mapping[str, Payment], str], Payment | None]:
+def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Payments, str], Payment | None]:
     if not folds:
         return TERMS.find
 
@@ -94,7 +95,7 @@ def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Mapping[str, Payme
             text = fold(text)
         return text
 
-    def find(payments: Mapping[str, Payment], reference: str) -> Payment | None:
+    def find(payments: Payments, reference: str) -> Payment | None:
         wanted = folded(reference)
         near = (payment for known, payment in payments.items() if folded(known) == wanted)
         return payments.get(reference) or next(near, None)

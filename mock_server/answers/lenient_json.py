@@ -22,13 +22,16 @@ INVALID_UTF_8 = "invalid UTF-8"
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t\r\n]+)|(?P<comment>//[^\r\n]*|/\*.*?\*/)"
-    r"|(?P<text>\"(?:[^\"\\]|\\.)*\")|(?P<single>'(?:[^'\\]|\\.)*')"
+    r"|(?P<text>\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\")|(?P<single>'[^'\\]*+(?:\\.[^'\\]*+)*+')"
     r"|(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<word>[A-Za-z_$][A-Za-z0-9_$]*)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<mark>[,:])",
     re.DOTALL,
 )
 _DEEPEST = 2000
 """What is nested deeper is refused by every reader, so nobody rewrites it."""
+_MOST_TOKENS = 30_000
+"""What has more is rewritten as far as that."""
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     r"\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
     r"|\\.|\"",
@@ -52,7 +55,10 @@ def _text(body: bytes, taken: Collection[str]) -> str:
 def _strict(text: str, taken: Collection[str]) -> Iterator[str]:
     position = depth = 0
     comma = ""
-    while depth <= _DEEPEST and (match := _TOKEN.match(text, position)):
+    for _ in range(_MOST_TOKENS):
+        match = _TOKEN.match(text, position) if depth <= _DEEPEST else None
+        if match is None:
+            break
         kind, piece, position = match.lastgroup, match[0], match.end()
         if kind == "comment" and COMMENTS in taken:
             continue
@@ -75,7 +81,7 @@ def _piece(kind: str, piece: str, taken: Collection[str]) -> str:
         return _number(piece, taken)
     if kind == "single" and SINGLE_QUOTES in taken:
         kind, piece = "text", f'"{_ESCAPE.sub(_requoted, piece[1:-1])}"'
-    if kind == "text" and LONE_SURROGATES in taken:
+    if kind == "text" and LONE_SURROGATES in taken and _SURROGATE.search(piece):
         return f'"{_ESCAPE.sub(_paired, piece[1:-1])}"'
     return piece
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from mock_server.conversions import DATES, is_number_text
+from mock_server.answers.conversions import DATES, is_number_text
 
 Fields = Mapping[str, Any]
 Demand = Callable[[Fields], bool]

@@ -1,0 +1,1 @@
+"""What plays other answers to the open questions than the defaults; only `policy` imports it, when needed."""

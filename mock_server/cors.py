@@ -1,0 +1,45 @@
+"""Which web pages of others may call the API (CORS). The admin API takes requests of none of them."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_server.router import Router
+
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[^\s/:?#@\[\]]+)(?::[0-9]+)?")
+
+
+class NotAnOrigin(ValueError):
+    """A text is neither an origin nor `*`; the message says what one is."""
+
+
+def origins_in(written: Iterable[str]) -> Sequence[str]:
+    """The origins in texts, which commas may separate. NotAnOrigin."""
+    origins = [origin.strip().lower() for text in written for origin in text.split(",")]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise NotAnOrigin(f"{origin!r} is not an origin, such as http://localhost:3000, or * for all")
+    return origins
+
+
+def open_to(origins: Sequence[str], methods: Iterable[str], router: Router) -> ASGIApp:
+    """The app, whose API pages of these origins may call by these methods, with any header and token.
+
+    They may read every header of a response. Preflights never reach the API.
+    """
+    cors = CORSMiddleware(
+        router,
+        allow_origins=origins,
+        allow_methods=sorted(methods),
+        allow_headers=["*"],  # which names those that were asked for
+        expose_headers=["*"],
+        allow_private_network=True,
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_admin = router.is_admin(scope["path"], scope["server"])
+        await (router if is_admin else cors)(scope, receive, send)
+
+    return app

@@ -1,0 +1,1 @@
+"""The document in other people's tools: linters, Postman and Swagger UI."""
