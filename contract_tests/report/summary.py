@@ -10,7 +10,7 @@ from contract_tests.report.causes import Cause
 from contract_tests.report.drift import Drift
 
 _MARKS: Final = {"passed": "✅ passed", "failed": "❌ failed", "not_tested": "🔸 not tested"}
-_MOST_CAUSES: Final = 20
+_MOST_CAUSES: Final = 12
 _LONGEST_TEXT: Final = 1500
 """Characters, so that the summary stays far below the megabyte that GitHub shows."""
 

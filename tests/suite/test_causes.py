@@ -32,6 +32,15 @@ def test_failures_that_differ_in_numbers_are_one_cause() -> None:
     ) == [(["R2"], 2)]
 
 
+def test_failures_of_one_kind_are_counted_however_many_there_are() -> None:
+    findings = Findings()
+    for number in range(9):
+        findings.fails("R2", f"totalPaid {number}", f"totalPaid {number}.50", seen_at(number))
+    made = report(results(findings))
+    assert [one.times for row in made.clauses for one in row.failures] == [9]
+    assert made.hidden == {}
+
+
 def test_clauses_that_one_response_broke_are_one_cause() -> None:
     assert causes_of(("R1", "a", "b", seen_at(1)), ("R3", "c", "d", seen_at(1))) == [(["R1", "R3"], 2)]
 
