@@ -5,6 +5,7 @@ responding says what is told of a booking. Both are small functions in a table, 
 is a matrix of buggy services. What a service books is kept in `booked`, whatever it says.
 """
 
+import asyncio
 import json
 import re
 import threading
@@ -237,6 +238,7 @@ class LenientService(Service):
         self.booked: list[Booked] = []
         self.writes = 0
         self._lock = threading.Lock()
+        self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; a write on the payments path is read leniently too."""
@@ -244,24 +246,25 @@ class LenientService(Service):
             await super().__call__(scope, receive, send)
             return
         content = await Request(scope, receive).body()
-        known = {number: len(load.payments) for number, load in self.loads.items()}
-        kept: list[Message] = []
+        async with self._turn:  # what a request books must not pass for what another one does
+            known = {number: len(load.payments) for number, load in self.loads.items()}
+            kept: list[Message] = []
 
-        async def keep(message: Message) -> None:
-            kept.append(message)
+            async def keep(message: Message) -> None:
+                kept.append(message)
 
-        self.writes += 1
-        self.on_write(self.writes, "before")
-        await super().__call__(scope, _once(content), keep)
-        sent = Sent(scope["method"], content, _read(content), self.loads)
-        grown = [load for number, load in self.loads.items() if len(load.payments) > known[number]]
-        for load in grown:
-            self._count(load.number, load.payments[-1])
-        is_replay = not grown and kept[0]["status"] == 200
-        booked = bool(grown)
-        if not grown and (not is_replay or self.forgets):
-            booked = self._book_leniently(sent, is_replay=is_replay)
-        self.on_write(self.writes, "after")
+            self.writes += 1
+            self.on_write(self.writes, "before")
+            await super().__call__(scope, _once(content), keep)
+            sent = Sent(scope["method"], content, _read(content), self.loads)
+            grown = [load for number, load in self.loads.items() if len(load.payments) > known[number]]
+            for load in grown:
+                self._count(load.number, load.payments[-1])
+            is_replay = not grown and kept[0]["status"] == 200
+            booked = bool(grown)
+            if not grown and (not is_replay or self.forgets):
+                booked = self._book_leniently(sent, is_replay=is_replay)
+            self.on_write(self.writes, "after")
         if booked and self.responding != "payment":
             await self._respond(scope, send)
         elif booked and kept[0]["status"] != 200:

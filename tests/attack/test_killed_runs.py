@@ -16,8 +16,8 @@ from evaluation.reference.loads import by_status, opening_loads
 from evaluation.reference.serving import serve
 from tests.attack.services import LenientService
 
-WRITES = range(9, 39, 2)
-"""Before the seventeenth or so nothing is booked; the last ones name no load that exists."""
+WRITES = [*range(9, 27, 2), *range(33, 39, 2)]
+"""Before the seventeenth nothing is booked; 27 to 32 leave at once; the last name no load that exists."""
 MOMENTS = [(write, moment) for write in WRITES for moment in ("before", "after")]
 
 
