@@ -180,7 +180,7 @@ def run(subject: Subject, suites: Suites) -> Outcome:
         contextlib.redirect_stdout(output),
         contextlib.redirect_stderr(output),
     ):
-        for name in [name for name in os.environ if name.startswith("ALVYS_")]:
+        for name in [name for name in os.environ if name.startswith(("ALVYS_", "GITHUB_"))]:
             del os.environ[name]
         status = _run(subject, suites, Path(folder))
         report = Path(folder) / "report.json"

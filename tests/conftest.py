@@ -11,8 +11,8 @@ import pytest
 from mock_server.testing import MockServer
 from tests.mock.api import Api
 
-# What a developer has set is nothing to the tests, nor to what they start.
-for name in [name for name in os.environ if name.startswith("ALVYS_")]:
+# What a developer or a CI server has set is nothing to the tests, nor to what they start.
+for name in [name for name in os.environ if name.startswith(("ALVYS_", "GITHUB_"))]:
     del os.environ[name]
 for name in ("NO_PROXY", "no_proxy"):
     os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "::1")))

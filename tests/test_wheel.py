@@ -66,6 +66,8 @@ def test_wheel_carries_the_documents_and_the_fixtures(wheel: Path) -> None:
     assert {*REVISIONS.values()} < {*contract}
     for path in contract:
         assert read(wheel, f"mock_server/{path.relative_to(ROOT).as_posix()}") == path.read_text("utf-8")
+    report = (ROOT / "contract_tests" / "report").glob("report.*")
+    assert {f"contract_tests/report/{path.name}" for path in report} <= set(names)
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"mock_server", "contract_tests"}
 

@@ -5,51 +5,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from contract_tests.report.curl import curl
+from contract_tests.report.causes import Cause, causes
+from contract_tests.report.failures import ShownFailure, phrase, shown_failures
 from contract_tests.report.results import BrokenTest, Results, Stopped
 from contract_tests.rules.clauses import Clause
-from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.exit_status import ExitStatus
-from contract_tests.rules.findings import Failure
 from contract_tests.rules.questions import QUESTIONS, Question
 from contract_tests.rules.revisions import NOT_IN_JULY, PAGE, REVISIONS, Revision, clauses_of
 from contract_tests.rules.values import money_text, visible
+from contract_tests.safety.guard import Budget
 from contract_tests.safety.payment_log import RECORDED, LoggedPayment
 
 Outcome = Literal["passed", "failed", "not_tested"]
 
 SCHEMA_VERSION: Final = 1
 """Of docs/report.schema.json. It grows when a field changes or goes, not when one is added."""
-_MOST_FAILURES: Final = 5
-"""So many different failures of a clause are shown; the rest is only counted."""
-_LONGEST_TEXT: Final = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class ShownExchange:
-    """A request and its response as text. `curl` is without a token."""
-
-    curl: str
-    method: str
-    url: str
-    request_headers: str
-    request_body: str
-    status: int
-    response_headers: str
-    response_body: str
-    started: str
-    milliseconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFailure:
-    """How a clause was broken: the last exchange shows it, the ones before led there."""
-
-    expected: str
-    got: str
-    curl: str
-    times: int
-    exchanges: tuple[ShownExchange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +45,36 @@ class ObservationRow:
     expected: str
     observed: Mapping[str, int]
 
+    @property
+    def differs(self) -> bool:
+        """Whether the target was seen to do otherwise than the mock."""
+        return bool(self.observed.keys() - {self.expected})
+
+    @property
+    def most_frequent(self) -> list[str]:
+        """What was observed, the most frequent first."""
+        return sorted(self.observed, key=lambda one: -self.observed[one])
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """How much of a budget was used: `used` of `most`, None where there is no limit.
+
+    A payment that may have been recorded counts.
+    """
+
+    what: str
+    used: Decimal
+    most: Decimal | None
+
+    @property
+    def phrase(self) -> str:
+        """Both, for people."""
+        most = "no limit" if self.most is None else f"of {money_text(self.most)}"
+        return (
+            f"{money_text(self.used)} {most}" if self.most is not None else f"{money_text(self.used)}, {most}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -96,11 +96,45 @@ class Report:
     run_id: str
     exit_status: ExitStatus
     revision: Revision
+    budget: Budget
 
     @property
     def booked(self) -> list[LoggedPayment]:
         """The payments that the target recorded."""
         return [payment for payment in self.payments if payment.outcome == RECORDED]
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The failures, each cause once."""
+        return causes([shown for row in self.clauses for shown in row.failures])
+
+    @property
+    def hidden(self) -> dict[str, int]:
+        """How many failures of a clause are of none of the kinds that are shown; by its id."""
+        counts = {row.id: row.times_failed - sum(one.times for one in row.failures) for row in self.clauses}
+        return {key: count for key, count in counts.items() if count}
+
+    @property
+    def differing(self) -> list[ObservationRow]:
+        """What was observed to be otherwise than in the mock."""
+        return [row for row in self.observations if row.differs]
+
+    @property
+    def folded(self) -> str:
+        """How many observations are not among them, as a phrase."""
+        unseen = sum(not row.observed for row in self.observations)
+        alike = len(self.observations) - unseen - len(self.differing)
+        return f"{_counted(alike, 'question')} answered as by the mock, {unseen} not observed"
+
+    @property
+    def spent(self) -> list[Spent]:
+        """What the run used of its budgets."""
+        amount = sum((abs(one.money) for one in self.payments if one.is_bookable), Decimal(0))
+        return [
+            Spent("requests", Decimal(self.requests), _decimal(self.budget.requests)),
+            Spent("payments", Decimal(len(self.payments)), _decimal(self.budget.payments)),
+            Spent("amount", amount, self.budget.amount),
+        ]
 
     @property
     def money(self) -> Decimal:
@@ -141,6 +175,10 @@ class Report:
         return f"{verdict} · {self.target} · " + ", ".join(self.counts)
 
 
+def _decimal(number: int | None) -> Decimal | None:
+    return None if number is None else Decimal(number)
+
+
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
@@ -173,18 +211,19 @@ def build(  # noqa: PLR0913 - the facts of a report
                 question.id,
                 question.question,
                 question.expected,
-                {_phrase(seen): times for seen, times in observed.get(question.id, {}).items()},
+                {phrase(seen): times for seen, times in observed.get(question.id, {}).items()},
             )
             for question in questions.values()
         ),
         errors=tuple(
             BrokenTest(visible(error.test), visible(error.message, "\n\t")) for error in results.errors
         ),
-        stopped=results.stopped and Stopped(_phrase(results.stopped.reason), results.stopped.status),
+        stopped=results.stopped and Stopped(phrase(results.stopped.reason), results.stopped.status),
         seed=seed,
         run_id=run_id,
         exit_status=status,
         revision=revision,
+        budget=results.budget,
     )
 
 
@@ -218,71 +257,13 @@ def _row(clause: Clause, results: Results) -> ClauseRow:
         clause.grade,
         clause.sentence,
         outcome,
-        _phrase(reason) if outcome == "not_tested" else "",
+        phrase(reason) if outcome == "not_tested" else "",
         responses,
-        _shown(found, results),
+        shown_failures(found, results),
         len(found),
     )
 
 
-def _shown(found: list[Failure], results: Results) -> tuple[ShownFailure, ...]:
-    """The different ways in which a clause was broken, each by its shortest request."""
-    shortest: dict[tuple[str, str], Failure] = {}
-    times: dict[tuple[str, str], int] = {}
-    for failure in found:
-        key = (failure.expected, failure.got)
-        times[key] = times.get(key, 0) + 1
-        if key not in shortest or _size(failure) < _size(shortest[key]):
-            shortest[key] = failure
-    ordered = sorted(shortest.values(), key=_size)[:_MOST_FAILURES]
-    return tuple(
-        _shown_failure(failure, times[failure.expected, failure.got], results) for failure in ordered
-    )
-
-
-def _size(failure: Failure) -> int:
-    if not failure.exchanges:
-        return 0
-    request = failure.exchanges[-1].request
-    return len(request.path) + len(request.content or b"") + sum(map(len, request.headers.values()))
-
-
-def _shown_failure(failure: Failure, times: int, results: Results) -> ShownFailure:
-    exchanges = tuple(_shown_exchange(exchange, results) for exchange in failure.exchanges)
-    last = exchanges[-1].curl if exchanges else ""
-    return ShownFailure(_phrase(failure.expected), _phrase(failure.got), last, times, exchanges)
-
-
-def _shown_exchange(exchange: Exchange, results: Results) -> ShownExchange:
-    request, response = exchange.request, exchange.response
-    query = "&".join(f"{name}={value}" for name, value in request.query)
-    return ShownExchange(
-        curl=visible(curl(request, results.base_url, with_token=results.with_token)),
-        method=request.method,
-        url=visible(results.base_url + request.path + (f"?{query}" if query else "")),
-        request_headers=_lines(request.headers),
-        request_body=_text(request.content or b""),
-        status=response.status,
-        response_headers=_lines(response.headers),
-        response_body=_text(response.content),
-        started=exchange.started,
-        milliseconds=round(exchange.seconds * 1000),
-    )
-
-
-def _lines(headers: Mapping[str, str]) -> str:
-    shown = (f"{name}: {value}" for name, value in headers.items() if name.lower() != "authorization")
-    return "\n".join(map(_phrase, shown))
-
-
-def _text(content: bytes) -> str:
-    return visible(_cut(content.decode("utf-8", "backslashreplace")), "\n\t")
-
-
-def _phrase(text: str) -> str:
-    """A text in one line, so that none of its lines passes for one of the report."""
-    return visible(_cut(text))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
+def amount_of(payment: LoggedPayment) -> str:
+    """The amount as people write it; as it was sent, where it is none that a sum can hold."""
+    return money_text(payment.money) if payment.is_bookable else payment.amount

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
 from contract_tests.rules.revisions import Revision
+from contract_tests.safety.guard import Budget
 from contract_tests.safety.payment_log import LoggedPayment
 
 
@@ -42,6 +43,8 @@ class Results:
     with_token: bool = False
     revision: Revision | None = None
     """The one that the target was said to speak."""
+    budget: Budget = field(default_factory=Budget)
+    """The most that it was allowed."""
     unseen: str = "no suite that ran tests it"
 
     @classmethod
@@ -57,6 +60,7 @@ class Results:
             whole.base_url = whole.base_url or part.base_url
             whole.with_token = whole.with_token or part.with_token
             whole.revision = whole.revision or part.revision
+            whole.budget = part.budget
             whole.unseen = part.unseen
             _merge(whole.findings, part.findings)
         return whole

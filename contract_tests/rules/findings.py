@@ -9,12 +9,16 @@ from contract_tests.rules.values import visible
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A clause that a response broke. The last exchange shows it, the ones before led there."""
+    """A clause that a response broke. The last exchange shows it, the ones before led there.
+
+    `after` is the read of the load that followed, if there was one.
+    """
 
     clause: str
     expected: str
     got: str
     exchanges: tuple[Exchange, ...]
+    after: Exchange | None = None
 
 
 class ClauseFailedError(AssertionError):

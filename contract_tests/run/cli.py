@@ -226,9 +226,9 @@ _option = partial(click.option, show_envvar=True)
 @_option("--json", type=_Text(_output), metavar="FILE.json", help="Write the report as JSON.")
 @_option(
     "--junit",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_Text(_output),
     metavar="FILE.xml",
-    help="Write the tests as JUnit XML.",
+    help="Write the clauses and questions as JUnit XML, each as a test case.",
 )
 @_option(
     "--profile",
@@ -333,7 +333,7 @@ def main(pytest_arguments: tuple[str, ...], **given: Any) -> None:
             *arguments_of(given),
             *pytest_arguments,
         ],
-        plugins=[ProgressBar(console)],
+        plugins=[ProgressBar(console, sys.stderr)],
     )
     # pytest has a status of its own for arguments that it does not know.
     sys.exit(ExitStatus.USAGE if status == pytest.ExitCode.USAGE_ERROR else int(status))

@@ -60,8 +60,6 @@ def pytest_configure(config: pytest.Config) -> None:
             "markers", f"{grade}(*ids): why the test is true, with its clauses or questions"
         )
     config.addinivalue_line("markers", "suite(name): the suite that the test belongs to")
-    if settings.junit is not None:
-        config.option.xmlpath = str(settings.junit)
     if _GENERATING & set(settings.suites):
         # Only then, because the option alone makes Hypothesis' plugin import all of it.
         config.option.hypothesis_seed = str(settings.seed)
@@ -221,11 +219,18 @@ def pytest_runtest_makereport(
     report = _escaped((yield))
     session = item.config.stash[SESSION]
     explained = session.failures > session.failures_before or (
-        call.excinfo is not None and call.excinfo.errisinstance(_EXPLAINED)
+        call.excinfo is not None and _is_explained(call.excinfo.value)
     )
     if report.failed and not explained:
         session.errors.append(BrokenTest(report.nodeid, report.longreprtext))
     return report
+
+
+def _is_explained(error: BaseException) -> bool:
+    """Whether all that an error comes to has its place in the report; a group is what Hypothesis raises."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_explained, error.exceptions))
+    return isinstance(error, _EXPLAINED)
 
 
 def _escaped(report: pytest.TestReport) -> pytest.TestReport:
@@ -272,7 +277,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if _is_worker(config):
         vars(config)["workeroutput"][_OUTPUT] = pickle.dumps(config.stash[SESSION].results())
     elif not config.option.collectonly:
-        session.exitstatus = config.stash[SESSION].finish(exitstatus)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        session.exitstatus = config.stash[SESSION].finish(exitstatus, Path(summary) if summary else None)
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:

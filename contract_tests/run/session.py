@@ -13,8 +13,10 @@ from contract_tests.report.build import Report, build
 from contract_tests.report.drift import Baseline, Drift, drift
 from contract_tests.report.html import write_html
 from contract_tests.report.json import write_json
+from contract_tests.report.junit import write_junit
 from contract_tests.report.profile import write_profile
 from contract_tests.report.results import BrokenTest, Results, Stopped
+from contract_tests.report.summary import write_summary
 from contract_tests.report.terminal import show
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.run.preflight import CannotRun
@@ -66,11 +68,15 @@ class Session:
             base_url=target.base_url,
             with_token=target.wants_token,
             revision=self.settings.revision,
+            budget=guard.budget,
             **_unseen(self.settings),
         )
 
-    def finish(self, status: int) -> int:
-        """Makes the report of the whole run and writes its files; returns the exit status of pytest."""
+    def finish(self, status: int, summary: Path | None = None) -> int:
+        """Makes the report of the whole run and writes its files; returns the exit status of pytest.
+
+        To `summary`, the file of a job on GitHub, the report is appended as Markdown.
+        """
         if self.cannot is not None and self.cannot.status == ExitStatus.USAGE:
             return ExitStatus.USAGE
         results = Results.merged([*self.parts, self.results()])
@@ -82,7 +88,7 @@ class Session:
         results.target = results.target or self.settings.target
         built = build(results, started=self.started, seed=self.settings.seed, run_id=self.settings.run_id)
         self.report = self._compare(built)
-        self.unwritten += _write(self.report, self.drift, self.settings)
+        self.unwritten += _write(self.report, self.drift, self.settings, summary)
         return self.report.exit_status or (ExitStatus.USAGE if self.unwritten else status)
 
     def _compare(self, report: Report) -> Report:
@@ -130,11 +136,13 @@ def _stopped_by_pytest(results: Results, status: int) -> Stopped | None:
     return None
 
 
-def _write(report: Report, changes: Drift | None, settings: Settings) -> Iterator[str]:
+def _write(report: Report, changes: Drift | None, settings: Settings, summary: Path | None) -> Iterator[str]:
     writers: list[tuple[Path | None, Callable[[Report, Path], None]]] = [
         (settings.report, partial(write_html, drift=changes)),
         (settings.json, partial(write_json, drift=changes)),
+        (settings.junit, write_junit),
         (settings.profile, write_profile),
+        (summary, partial(write_summary, drift=changes)),
     ]
     for path, write in writers:
         if path is not None:

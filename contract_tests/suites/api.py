@@ -251,6 +251,7 @@ class Api:
                     break
         elif verdict.shows_payment:
             self.findings.observes("Q40", "at once")
+        verdict.failures = [replace(one, after=self._last_reads[number]) for one in verdict.failures]
         return verdict
 
     def _looked_at(self, number: str, *key: str) -> LoadView:

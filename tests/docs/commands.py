@@ -106,6 +106,10 @@ def _pip(arguments: list[str]) -> None:
     for word in arguments[1:]:
         if extra := re.search(r"\[(\w+)\]$", word):
             assert extra[1] in PROJECT["optional-dependencies"]
+            assert word.removesuffix(extra[0]) in {
+                ".",
+                f"alvys_sandbox-{PROJECT['version']}-py3-none-any.whl",
+            }
         elif word.endswith(".txt"):
             assert (ROOT / word).is_file()
         else:

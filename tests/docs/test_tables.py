@@ -186,6 +186,7 @@ ELSEWHERE = {
     ("docs/contract-suite.md", "The suites"): "test_costs",
     ("docs/contract-suite.md", "The JSON report"): "test_costs",
     ("docs/contract-suite.md", "The road"): "tests/suite/test_road.py, by what it says",
+    ("docs/nightly.md", "What a run that only reads can judge"): "test_nightly",
     ("docs/other-documents.md", "What responds with examples"): "tests/mock/test_foreign.py",
     ("docs/performance.md", "Performance"): "nothing but `make bench`",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",

@@ -1,96 +1,32 @@
 """What a person and a machine are told about a run."""
 
-import io
 import json
-import re
 import shlex
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from contract_tests.report.build import Report, build
 from contract_tests.report.curl import curl
 from contract_tests.report.html import write_html
 from contract_tests.report.json import write_json
+from contract_tests.report.junit import write_junit
 from contract_tests.report.plan import how_long
 from contract_tests.report.results import BrokenTest, Results, Stopped
-from contract_tests.report.terminal import show
-from contract_tests.rules.clauses import Clause
-from contract_tests.rules.exchange import Exchange, Request, Response
+from contract_tests.report.summary import write_summary
+from contract_tests.rules.exchange import Request
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
-from contract_tests.rules.questions import Question
 from contract_tests.safety.payment_log import LoggedPayment
 from tests.suite.counting_server import PAYMENTS
 from tests.suite.payments import payment
+from tests.suite.reports import NASTY, PAID, exchange, mixed, report, results, shown
 from tests.suite.shell import REPORT
 
-CLAUSES = {
-    "R1": Clause("R1", "documented", "Payments are accepted."),
-    "R2": Clause("R2", "documented", "Any other status is refused."),
-    "R3": Clause("R3", "documented", "An unknown load is 404."),
-    "P1": Clause("P1", "published", "A load is read."),
-}
-QUESTIONS = {
-    "A6": Question("A6", "A replay answers", "200"),
-    "A7": Question("A7", "New values", "are ignored"),
-}
-PAID = LoggedPayment("2026-07-01T00:00:00.000Z", "LD-1", "ct-run-1", "0.10", 840, "recorded", 200, "id-1")
 _CURL_THAT_PRINTS_ITS_BODY = """
 curl() { if [ "${@: -1}" = "@-" ]; then cat; else printf %s "${@: -1}"; fi; }
 """
-NASTY = "<script>alert(1)</script>{{ 7 * 7 }}'\"\ud800"
-
-
-def exchange(text: str = "x", status: int = 200) -> Exchange:
-    request = Request(
-        "POST", PAYMENTS, (), {"Content-Type": "application/json"}, text.encode("utf-8", "surrogatepass")
-    )
-    content = text.encode("utf-8", "surrogatepass")
-    return Exchange(request, Response(status, {"x": "y"}, content), "2026-07-01T00:00:00.000Z", 0.01)
-
-
-def results(findings: Findings, **facts: object) -> Results:
-    whole = Results(
-        findings, requests=57, payments=[PAID], target="https://target", base_url="https://target"
-    )
-    for name, value in facts.items():
-        setattr(whole, name, value)
-    return whole
-
-
-def report(whole: Results) -> Report:
-    return build(
-        whole,
-        started="2026-07-01T00:00:00.000Z",
-        seed=7,
-        run_id="run",
-        clauses=CLAUSES,
-        questions=QUESTIONS,
-    )
-
-
-def mixed() -> Report:
-    findings = Findings()
-    findings.passes("R1")
-    findings.passes("R1")
-    findings.passes("R2")
-    findings.fails("R2", "404", "200", exchange("long" * 100), exchange("also long" * 50))
-    findings.fails("R2", "404", "200", exchange(), exchange("short"))
-    findings.cannot_test("R3", "budget: 3 requests are used up")
-    findings.observes("A6", "200")
-    findings.observes("A6", "200")
-    findings.observes("A6", "409")
-    return report(results(findings))
-
-
-def shown(one: Report, *, list_payments: bool = True) -> str:
-    stream = io.StringIO()
-    show(one, Console(file=stream, width=100), list_payments=list_payments)
-    return stream.getvalue()
 
 
 def test_what_nothing_judged_is_not_tested_and_never_passed() -> None:
@@ -204,21 +140,6 @@ def test_the_json_report_has_exactly_the_promised_fields(tmp_path: Path) -> None
     }
 
 
-def test_the_page_opens_offline_and_runs_nothing(tmp_path: Path) -> None:
-    findings = Findings()
-    findings.fails("R2", NASTY, NASTY, exchange(NASTY))
-    findings.observes("A6", NASTY)
-    findings.cannot_test("R3", NASTY)
-    path = tmp_path / "report.html"
-    stop = Stopped(NASTY, ExitStatus.FAILED)
-    write_html(report(results(findings, stopped=stop, errors=[BrokenTest(NASTY, NASTY)])), path)
-    page = path.read_text("utf-8")
-    assert "<script" not in page
-    assert "{{" not in page.replace("{{ 7 * 7 }}", "")
-    assert page.count("&lt;script&gt;") > 5
-    assert re.findall(r"""(?:src|href)\s*=|url\(|@import""", page) == []
-
-
 def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
     findings = Findings()
     findings.fails("R2", NASTY, NASTY, exchange(NASTY))
@@ -226,6 +147,8 @@ def test_every_file_is_written_whatever_the_target_sent(tmp_path: Path) -> None:
     made = report(results(findings))
     write_html(made, tmp_path / "a.html")
     write_json(made, tmp_path / "a.json")
+    write_junit(made, tmp_path / "a.xml")
+    write_summary(made, tmp_path / "a.md")
     json.loads((tmp_path / "a.json").read_text())
     assert "R2 failed" in shown(made)
 
