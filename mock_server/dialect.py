@@ -184,27 +184,28 @@ class _Reader:
         headers: dict[str, Any] = {}
         for name, raw in node.get("headers", {}).items():
             header = self.resolve(raw, f"{where}, {name}")
-            values = {key: header[key] for key in ("example", "examples") if key in header}
             schema = self.schema(header.get("schema", {}), RESPONSE, f"{where}, {name}")
-            headers[name] = {"required": header.get("required") is True, "schema": schema, **values}
+            required = header.get("required") is True
+            headers[name] = {"required": required, "schema": schema, "examples": self._given(header)}
         return {"headers": headers, "content": self._content(node, RESPONSE, where)}
 
     def _content(self, node: Node, view: str, where: str) -> dict[str, Any]:
         read = {}
         for media_type, raw in node.get("content", {}).items():
             media = self.resolve(raw, f"{where}, {media_type}")
-            given = [media["example"]] if "example" in media else []
-            examples = media.get("examples") or {}
-            given += [
-                self.resolve(each)["value"] for each in examples.values() if "value" in self.resolve(each)
-            ]
             schema = self.schema(media.get("schema", {}), view, f"{where}, {media_type}")
             read[media_type] = {
                 "schema": schema,
-                "examples": {str(place): {"value": value} for place, value in enumerate(given)},
+                "examples": {str(place): {"value": value} for place, value in enumerate(self._given(media))},
                 "x-has-schema": "schema" in media,
             }
         return read
+
+    def _given(self, node: Node) -> list[Any]:
+        """The examples of a header or a media type."""
+        given = [node["example"]] if "example" in node else []
+        examples = [self.resolve(each) for each in (node.get("examples") or {}).values()]
+        return given + [each["value"] for each in examples if "value" in each]
 
     def _security(self, node: Node, where: str) -> list[Any] | None:
         """The ways to be let in; None if the document does not say."""

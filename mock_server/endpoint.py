@@ -148,7 +148,9 @@ class OperationEndpoint:
         self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec.ours, operation)
+        read = self._read_json = policy.reader(spec.ours, operation)
+        if foreign is not None and policy.reader is not DEFAULT_POLICY.reader:  # which names fields as we do
+            self._read_json = lambda body: foreign.respelled(read(body))
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._max_body = max_body

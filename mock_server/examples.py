@@ -57,6 +57,7 @@ class Examples:
         self._spec = spec
         self._components: Node = spec.document.get("components", {}).get("schemas", {})
         self._plain: dict[int, tuple[object, dict[str, Any]]] = {}
+        self._smallest: dict[int, tuple[object, list[object]]] = {}
         self._checkers: dict[int, tuple[object, Checker]] = {}
         self._references: dict[str, Node] = {}
         self._left = 0
@@ -89,6 +90,17 @@ class Examples:
                     if accepts(value):
                         return value
         raise Unsatisfiable
+
+    def smallest(self, schema: Any) -> object:
+        """A small instance, which is made once; Unsatisfiable."""
+        kept = self._smallest.get(id(schema))
+        if kept is None:
+            with suppress(Unsatisfiable):
+                kept = (schema, [self.instance(schema, small=True)])
+            kept = self._smallest[id(schema)] = kept or (schema, [])
+        if not kept[1]:
+            raise Unsatisfiable
+        return kept[1][0]
 
     def plain(self, schema: Any) -> dict[str, Any]:
         """The schema with what its `$ref` and its `allOf` say, as one object of keywords."""

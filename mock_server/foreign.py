@@ -10,6 +10,7 @@ from mock_server.dialect import modern, paths_of_servers
 from mock_server.parameters import OtherParameters, PathParameters
 from mock_server.schemas import Checker
 from mock_server.spec import (
+    FORM,
     UNREAD,
     Demand,
     Foreign,
@@ -115,20 +116,23 @@ class _Body:
 
 
 def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
+    status, response = success_of(node["responses"])
+    media_type, media = media_of(response["content"])
+    success = media["schema"] if isinstance(media["schema"], dict) else {}
     known = {each.id: each for each in spec.ours.operations}.get(node["operationId"])
+    if not spec.examples.shape(success).get("properties"):  # which can show nothing of what we know
+        known = None
     content: Node = node.get("requestBody", {}).get("content", {})
     if known is not None and known.body is not None:
-        content = {name: media for name, media in content.items() if JSON.fullmatch(name)}
+        read = (FORM,) if known.takes_forms else ()
+        content = {name: media for name, media in content.items() if JSON.fullmatch(name) or name in read}
     body = _Body(spec, [media["schema"] for name, media in content.items() if JSON.fullmatch(name)])
     in_path = [each for each in node["parameters"] if each["in"] == "path"]
     others = OtherParameters(spec, node["parameters"])
-    status, response = success_of(node["responses"])
-    media_type, media = media_of(response["content"])
-    unread = MediaTypes(tuple(name.partition(";")[0] for name in content if not JSON.fullmatch(name)))
+    unread = () if known else (name.partition(";")[0] for name in content if not JSON.fullmatch(name))
     ways = tuple(_ways(spec, node["security"]))
     examples = [each["value"] for media in content.values() for each in media["examples"].values()]
     shape = spec.examples.shape(body.schema)
-    success = media["schema"] if isinstance(media["schema"], dict) else {}
     return Operation(
         id=node["operationId"],
         method=method.upper(),
@@ -149,10 +153,11 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
         rate_limit=node.get("x-rate-limit", None if known is None else known.rate_limit),
         subject=Subject() if known is None else _subject(known.subject, shape, others.names),
         foreign=Foreign(
-            is_ours=known is not None and bool(spec.examples.shape(success).get("properties")),
+            is_ours=known is not None,
             node=node,
             parameters=others.read,
-            is_unread=unread.take,
+            is_unread=MediaTypes(tuple(unread)).take,
+            respelled=lambda document: spec.examples.respelled(document, body.schema),
             needs_body=node.get("requestBody", {}).get("required", False) or (known is not None),
             ways=ways,
             success_status=status,

@@ -27,7 +27,7 @@ class PathParameters:
     def __init__(self, spec: Spec, parameters: Sequence[Node]) -> None:
         self._examples = spec.examples
         # Any id will do: who tries an operation out should not have to guess its format.
-        loose = [{**each, "schema": _of_any_form(each["schema"])} for each in parameters]
+        loose = [{**each, "schema": self._of_any_form(each["schema"])} for each in parameters]
         self._parameters = {each["name"]: each for each in loose}
         self._check = spec.checker(object_of(loose), "path")
 
@@ -37,11 +37,10 @@ class PathParameters:
         values = {name: _value(self._examples, each, [text]) for name, each, text in known if each}
         return self._check.accepts(values)
 
-
-def _of_any_form(schema: Any) -> Any:
-    forms = ("format", "pattern", "minLength", "maxLength")
-    kept = isinstance(schema, dict) and schema.get("type") == "string"
-    return {name: value for name, value in schema.items() if name not in forms} if kept else schema
+    def _of_any_form(self, schema: Any) -> Any:
+        plain = self._examples.plain(schema)
+        kept = {name: plain[name] for name in ("type", "enum", "const") if name in plain}
+        return kept if plain.get("type") == "string" else schema
 
 
 class OtherParameters:

@@ -105,6 +105,7 @@ class Foreign:
     node: Mapping[str, Any]
     parameters: Callable[[Scope], dict[str, Any]]
     is_unread: Callable[[bytes], bool]
+    respelled: Callable[[object], object]
     needs_body: bool
     ways: tuple[tuple[Demand, ...], ...]
     success_status: int
@@ -146,7 +147,7 @@ class Operation:
     @property
     def takes_forms(self) -> bool:
         """Whether a body may be a form, as that of a token request."""
-        return FORM in self.media_types.names and self.foreign is None
+        return FORM in self.media_types.names and self.is_ours
 
     @property
     def is_ours(self) -> bool:
