@@ -21,32 +21,14 @@ Node = Mapping[str, Any]
 REQUEST, RESPONSE = "request", "response"
 _REF = "#/components/schemas/"
 _KINDS = {"object", "array", "string", "number", "integer", "boolean", "null"}
-_ONE: tuple[str, ...] = (
-    "not",
-    "if",
-    "then",
-    "else",
-    "items",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
+_BRANCHES, _CONDITIONS = ("allOf", "anyOf", "oneOf"), ("not", "if", "then", "else")
+_UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
+_ONE = (*_CONDITIONS, *_UNEVALUATED, "items", "additionalProperties", "contains", "propertyNames")
+_LISTS = (*_BRANCHES, "prefixItems")
+_MAPS = ("properties", "patternProperties", "dependentSchemas")
+_COUNTS = tuple(
+    f"{end}{what}" for what in ("Length", "Items", "Properties", "Contains") for end in ("min", "max")
 )
-_ONE += ("unevaluatedItems", "unevaluatedProperties")
-_LISTS, _MAPS = (
-    ("allOf", "anyOf", "oneOf", "prefixItems"),
-    ("properties", "patternProperties", "dependentSchemas"),
-)
-_IN_PLACE = ("allOf", "anyOf", "oneOf")
-_COUNTS: tuple[str, ...] = (
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "minProperties",
-    "maxProperties",
-    "minContains",
-)
-_COUNTS += ("maxContains",)
 _LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TYPED = {"examples": list, "uniqueItems": bool, "format": str}
 _NAMES_OF_ENUM = ("x-enumNames", "x-enum-varnames")
@@ -392,10 +374,10 @@ def _in_place(schema: Any) -> Iterator[str]:
         return
     if "$ref" in schema:
         yield schema["$ref"].removeprefix(_REF)
-    for key in _IN_PLACE:
+    for key in _BRANCHES:
         for each in schema.get(key, ()):
             yield from _in_place(each)
-    for key in ("not", "if", "then", "else"):
+    for key in _CONDITIONS:
         yield from _in_place(schema.get(key))
     for each in schema.get("dependentSchemas", {}).values():
         yield from _in_place(each)

@@ -93,14 +93,15 @@ class Examples:
 
     def smallest(self, schema: Any) -> object:
         """A small instance, which is made once; Unsatisfiable."""
-        kept = self._smallest.get(id(schema))
-        if kept is None:
-            with suppress(Unsatisfiable):
-                kept = (schema, [self.instance(schema, small=True)])
-            kept = self._smallest[id(schema)] = kept or (schema, [])
-        if not kept[1]:
+        _, made = self._smallest.setdefault(id(schema), (schema, []))
+        if not made:
+            try:
+                made.append(self.instance(schema, small=True))
+            except Unsatisfiable:
+                made.append(Unsatisfiable)
+        if made[0] is Unsatisfiable:
             raise Unsatisfiable
-        return kept[1][0]
+        return made[0]
 
     def plain(self, schema: Any) -> dict[str, Any]:
         """The schema with what its `$ref` and its `allOf` say, as one object of keywords."""

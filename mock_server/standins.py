@@ -171,8 +171,8 @@ class _Refusals:
             return document
         shape = self._examples.shape(schema).get("properties", {})
         said = {
-            **{name.lower(): value for name, value in document.items()},
             **dict.fromkeys(("message", "error", "error_description"), document.get("detail")),
+            **{name.lower(): value for name, value in document.items()},
         }
         for name in shape if isinstance(made, dict) else ():
             if accepts({**made, name: said.get(name.lower())}):  # type: ignore[dict-item]
