@@ -217,14 +217,19 @@ class OperationEndpoint:
 
     async def read(self, trace: Trace, receive: Receive) -> bytes:
         """The body, which ends at the first piece beyond the longest that is taken. ClientGone."""
-        body, more = b"", True
+        body: bytes | bytearray = b""
+        more = True
         while more and len(body) <= self._max_body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            body, more = body + message["body"] if body else message["body"], message["more_body"]
-        trace.body = body
-        return body
+            piece, more = message["body"], message["more_body"]
+            if body:
+                body += piece
+            else:  # of several pieces, one that grows: copied for each, a long one would take seconds
+                body = bytearray(piece) if more else piece
+        trace.body = bytes(body)
+        return trace.body
 
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""

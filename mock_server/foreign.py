@@ -67,7 +67,9 @@ def _bind(document: dict[str, Any], name: str, ours: Spec) -> None:
     taken = {each for each in ids if each in known}
     for each in taken:
         if ids.count(each) > 1:
-            raise SpecError(f"{name}: {ids.count(each)} operations have the id {each}, which only one can have")
+            raise SpecError(
+                f"{name}: {ids.count(each)} operations have the id {each}, which only one can have"
+            )
     for method, path, node in nodes:
         found = (places.get((method, _place(base + path))) for base in bases)
         bound = next((each for each in found if each is not None and each not in taken), None)

@@ -504,6 +504,9 @@ CLIENTS = (OAuthClient("c", "s", ("load:read",)),)
         ("/odd", {}, "Basic"),
         ("/odd", {"authorization": "Basic eDp5"}, None),
         ("/odd?key=1", {"cookie": "session=s1"}, None),
+        ("/odd?key=", {"cookie": "other=1; session=s1"}, None),
+        ("/odd?key=1", {"cookie": "old_session=s1"}, "Basic"),
+        ("/odd?key=1", {"cookie": "other=session=s1"}, "Basic"),
         ("/odd?key=1", {}, "Basic"),
         ("/odd", {"cookie": "session=s1"}, "Basic"),
         ("/secret", {}, "Bearer"),
@@ -670,12 +673,12 @@ def test_payment_is_told_even_if_nothing_satisfies_its_schema(write: Write, part
 def test_two_operations_cannot_be_ours_at_once(write: Write) -> None:
     other = "{post: {operationId: x, responses: {'200': {description: ''}}}}"
     document = bound("/a", operation_id="recordCustomerPayment").replace(
-        "components:", f"  /api/p/invoices/customer-payments: {other}\ncomponents:"
+        "paths:", f"paths:\n  /api/p/invoices/customer-payments: {other}"
     )
     spec = read_spec(write("spec.yaml", document))
     assert [(each.id, each.is_ours) for each in spec.operations] == [
-        ("recordCustomerPayment", True),
         ("x", False),
+        ("recordCustomerPayment", True),
     ]
 
 

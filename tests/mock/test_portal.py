@@ -1,4 +1,4 @@
-"""A document of others in camelCase, with servers below each other, and tokens, a scope and limits of its own."""
+"""A document of others in camelCase, with servers below each other, and with tokens, a scope and a limit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,7 +159,9 @@ def test_header_is_the_first_of_the_examples_in_the_document(portal: Team) -> No
 
 
 def test_headers_about_the_connection_are_the_servers_own(portal: Team) -> None:
-    with Wire(urlsplit(portal.mock.url).port or 0) as wire:  # which refuses headers that come twice, or contradict each other
+    with Wire(
+        urlsplit(portal.mock.url).port or 0
+    ) as wire:  # which refuses headers that come twice, or contradict each other
         for _ in range(2):
             wire.send(get(INVOICE, "id: true"))
             reply = wire.reply()
