@@ -742,6 +742,7 @@ paths:
   /p: {get: {parameters: [{name: o, in: query, schema: *o}], responses: *ok}}
   /e: {get: {responses: {'200': {content: {application/json: {example: {b: 1}}}}}}}
   /t: {get: {responses: {'200': {content: {text/plain: {example: five}}}}}}
+  /j: {get: {responses: {'200': {content: {text/plain: {}, a/b+c: {}, text/json: {schema: *n}}}}}}
   /d:
     get:
       parameters: [{name: n, in: query, required: true, schema: *n}]
@@ -784,6 +785,7 @@ paths:
         ("/p?a=5", 200, ""),
         ("/e", 200, '{"b":1}'),
         ("/t", 200, "five"),
+        ("/j", 200, "1"),
         ("/x", 200, "<Example><a>1</a><a>2</a><b>&lt;&amp;</b></Example>"),
         ("/f", 400, None),
         ("/g", 400, '["example"]'),
