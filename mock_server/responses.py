@@ -51,7 +51,7 @@ def compile_response(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], w
     schema requires a field that nothing fills.
     """
     if spec.origin is not None:
-        from mock_server.fitting import fitted  # noqa: PLC0415 - for documents that are not ours
+        from mock_server.foreign.fitting import fitted  # noqa: PLC0415 - for documents that are not ours
 
         return fitted(spec, schema, fields, where)
     schema = _not_null(spec, schema)

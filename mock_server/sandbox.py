@@ -118,8 +118,8 @@ class Sandbox:
         self.exemplary: tuple[Operation, ...] = ()
         """Those that respond with examples: of a document that is not ours."""
         if spec.origin is not None:
-            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.standins import handlers_of  # noqa: PLC0415
+            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
 
             tokens = token_spec(spec.ours)
             beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)

@@ -15,7 +15,7 @@ from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
 
 if TYPE_CHECKING:  # for documents that are not ours
-    from mock_server.examples import Examples
+    from mock_server.foreign.examples import Examples
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FORM = "application/x-www-form-urlencoded"
@@ -270,7 +270,7 @@ class Spec:
     @cached_property
     def examples(self) -> "Examples":
         """What makes instances of its schemas."""
-        from mock_server.examples import Examples  # noqa: PLC0415 - for documents that are not ours
+        from mock_server.foreign.examples import Examples  # noqa: PLC0415 - for documents that are not ours
 
         return Examples(self)
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mock_server.dialect import modern, paths_of_servers
-from mock_server.foreign import foreign_spec
+from mock_server.foreign.dialect import modern, paths_of_servers
+from mock_server.foreign.operations import foreign_spec
 from mock_server.revisions import LATEST, read_spec
 from mock_server.shipped import SPEC
 from mock_server.spec import SpecError

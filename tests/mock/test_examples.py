@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.decimal_json import decode, encode
-from mock_server.examples import Examples, Unsatisfiable
-from mock_server.foreign import foreign_spec
+from mock_server.foreign.examples import Examples, Unsatisfiable
+from mock_server.foreign.operations import foreign_spec
+from mock_server.foreign.samples import numbers, texts
 from mock_server.revisions import LATEST, read_spec
-from mock_server.samples import numbers, texts
 from mock_server.shipped import SPEC
 from tests.mock.api import Json
 

@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from mock_server.documents import read_document
-from mock_server.examples import Examples
+from mock_server.foreign.examples import Examples
 from mock_server.testing import MockServer, Settings
 from mock_server.tokens import OAuthClient
 from tests.conftest import Write

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from mock_server.decimal_json import decode, encode
-from mock_server.examples import Unsatisfiable
-from mock_server.foreign import JSON, media_of, sent, success_of
+from mock_server.foreign.examples import Unsatisfiable
+from mock_server.foreign.operations import JSON, media_of, sent, success_of
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.problems import MEDIA_TYPE, InvalidRequest, NoExample, header_list, problem
 from mock_server.spec import Operation, Spec

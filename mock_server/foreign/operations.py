@@ -6,8 +6,8 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from mock_server.dialect import modern, paths_of_servers
-from mock_server.parameters import OtherParameters, PathParameters
+from mock_server.foreign.dialect import modern, paths_of_servers
+from mock_server.foreign.parameters import OtherParameters, PathParameters
 from mock_server.schemas import Checker
 from mock_server.spec import (
     FORM,

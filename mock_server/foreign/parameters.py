@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from mock_server.decimal_json import NotJson, decode
-from mock_server.examples import Examples
+from mock_server.foreign.examples import Examples
 from mock_server.schemas import Checker
 from mock_server.spec import Spec, object_of
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import chain, islice, product
 from typing import Any
 
-from mock_server.samples import numbers, texts
+from mock_server.foreign.samples import numbers, texts
 from mock_server.schemas import Checker
 from mock_server.spec import Spec
 

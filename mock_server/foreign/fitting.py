@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from mock_server.examples import Unsatisfiable
+from mock_server.foreign.examples import Unsatisfiable
 from mock_server.responses import Fields, Nested, T, Writer
 from mock_server.spec import Spec, SpecError
 
