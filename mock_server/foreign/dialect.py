@@ -77,6 +77,7 @@ class _Reader:
             key, schema, view = self._waiting.pop()
             self._schemas[key] = self.schema(schema, view, key)
         self._without_loops()
+        self._close_heirs()
         components = self._document.get("components", {})
         schemes = components.get("securitySchemes", {})
         return {
@@ -366,6 +367,58 @@ class _Reader:
                         {**each, "$ref": _REF + own} if each == {"$ref": _REF + parent} else each
                         for each in schema["allOf"]
                     ]
+
+    # --- inheritance ---------------------------------------------------------------------------------
+
+    def _close_heirs(self) -> None:
+        """Closes what is derived from closed schemas as a whole, where nothing would satisfy it otherwise.
+
+        Generators write `additionalProperties: false` into a class and into what is derived from it: taken
+        at its word, each refuses the fields that the other requires.
+        """
+        read = dict(self._schemas)
+        for key, schema in read.items():
+            parts = list(_parts(read, schema, set()))
+            required = {name for part in parts for name in part.get("required", ())}
+            closed = [part.get("properties", {}).keys() for part in parts if _is_closed(part)]
+            if not all(required <= names for names in closed):
+                opened = self._opened(read, schema)
+                for kind in ("properties", "patternProperties"):
+                    if names := {name: True for part in parts for name in part.get(kind, ())}:
+                        opened[kind] = {**names, **opened.get(kind, {})}
+                self._schemas[key] = {**opened, "additionalProperties": False}
+
+    def _opened(self, read: Node, schema: Any) -> Any:
+        """The schema without those keywords, in it and in what it is derived from."""
+        if not isinstance(schema, dict):
+            return schema
+        opened = dict(schema)
+        if opened.get("additionalProperties") is False:
+            del opened["additionalProperties"]
+        if "allOf" in schema:
+            opened["allOf"] = [self._opened(read, each) for each in schema["allOf"]]
+        if "$ref" in schema:
+            key = schema["$ref"].removeprefix(_REF)
+            opened["$ref"] = f"{_REF}{key}:open"
+            if f"{key}:open" not in self._schemas:
+                self._schemas[f"{key}:open"] = self._opened(read, read[key])
+        return opened
+
+
+def _parts(read: Node, schema: Any, seen: set[str]) -> Iterator[Node]:
+    """The schema, and those that it is derived from, but for components that were `seen`."""
+    if isinstance(schema, dict):
+        yield schema
+        for each in schema.get("allOf", ()):
+            yield from _parts(read, each, seen)
+        key = schema.get("$ref", "").removeprefix(_REF)
+        if key and key not in seen:
+            seen.add(key)
+            yield from _parts(read, read[key], seen)
+
+
+def _is_closed(schema: Node) -> bool:
+    return schema.get("additionalProperties") is False and "patternProperties" not in schema
 
 
 def _in_place(schema: Any) -> Iterator[str]:

@@ -34,6 +34,8 @@ _TYPES_OF = {
 }
 _KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 _MOST_COMBINED = 50
+_FEW = 4
+"""So many instances of an object there are: with what is optional and without, as derived and as it is."""
 _MOST_KEPT = 32
 """So many compiled schemas are kept: one may have all the others of its document in it."""
 _ROOM = 1000
@@ -167,8 +169,7 @@ class Examples:
             name = schema["$ref"].removeprefix(_REF)
             target = self.plain(self._components[name])
             named = {
-                at: by_name if "" in by_name else {"": by_name.get(name, name)}
-                for at, by_name in target.get(_NAMED, {}).items()
+                at: {"": by_name.get(name, name), **by_name} for at, by_name in target.get(_NAMED, {}).items()
             }
             _add(
                 merged,
@@ -180,6 +181,10 @@ class Examples:
     def _inherited(plain: Node) -> dict[str, Any]:
         """What a derived schema has of the one that it is derived from: its own name by the discriminator."""
         node = dict(plain)
+        if _NAMED in node:  # whose own name is not that of its heirs
+            node[_NAMED] = {
+                at: {to: value for to, value in by_name.items() if to} for at, by_name in node[_NAMED].items()
+            }
         told = node.pop("discriminator", None)
         if told is not None:
             by_name = {to: value for value, to in told.get("mapping", {}).items()}
@@ -222,7 +227,7 @@ class Examples:
 
     def _derived(self, told: Node, n: int, within: frozenset[frozenset[str]]) -> Iterator[object]:
         for value, name in told.get("mapping", {}).items():
-            for made in islice(self._values(self._reference(name), n, within), 1):
+            for made in islice(self._values(self._reference(name), n, within), _FEW):
                 if isinstance(made, dict):
                     yield {**made, told["propertyName"]: value}
 
