@@ -168,8 +168,10 @@ class Examples:
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(_REF)
             target = self.plain(self._components[name])
+            called = name.partition(":")[0]  # of a component that was opened for its heirs, too
             named = {
-                at: {"": by_name.get(name, name), **by_name} for at, by_name in target.get(_NAMED, {}).items()
+                at: {"": by_name.get(called, called), **by_name}
+                for at, by_name in target.get(_NAMED, {}).items()
             }
             _add(
                 merged,
