@@ -89,6 +89,7 @@ async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Res
         response = endpoint.refuse(error)
         if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.exception("%s %s failed", trace.scope["method"], trace.scope["path"])
+        error.with_traceback(None)  # some of whose frames have the error: all would stay, and the body
         return response
 
 
