@@ -222,15 +222,22 @@ CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen":
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 
 
-def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
-    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it."""
+def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it.
+
+    `settings` are what it says of how the mock was started.
+    """
     ledger, document = admin.ledger, Raw(encode(spec.document))
 
     async def get_document(_request: object) -> Raw:
         return document
 
+    async def get_settings(_request: object) -> Mapping[str, Any]:
+        return settings
+
     return {
         "getHealth": Handler(lambda _: admin.health(), HEALTH),
+        "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),

@@ -279,10 +279,10 @@ def main(  # noqa: PLR0913 - one for each option
         complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
     with redirect_stderr(complaints):
+        watch = None if quiet else CallLog(say)
+        ports = [listener.getsockname()[1] for listener in listeners]
         server = Server(
-            sandbox.app(
-                None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
-            ),
+            sandbox.app(watch=watch) if admin_port is None else sandbox.app(ports[1], watch, port=ports[0]),
             on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
             grace=grace,
         )
@@ -338,6 +338,7 @@ def _line_of(operation: Operation) -> str:
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
     lines = [f"OpenAPI document: {urls[0]}/openapi.json, or .yaml"]
     if settings.admin:
+        lines.append(f"Console: {urls[-1]}{sandbox.console.paths['overview']}")
         lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
         if settings.admin_key is not None:
             lines.append(f"Admin key: {settings.admin_key}, in the header {ADMIN_KEY}")

@@ -17,6 +17,7 @@ from mock_server.trace import Response, Trace
 
 JSON, YAML = "/openapi.json", "/openapi.yaml"
 _HOST = re.compile(rb"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?", re.IGNORECASE)
+_PORT = re.compile(rb":[0-9]+\Z")
 _HERE = "http://this-server.invalid"
 """Stands in the text for the address of the server, which each request names."""
 _TOKENS = "issueToken"
@@ -78,7 +79,9 @@ class _Written:
 
     async def succeed(self, trace: Trace, _receive: object) -> Response:
         """The document, for who sent the request."""
-        return Response(OK, self._headers, self._text.replace(_HERE.encode(), _url(trace.scope)))
+        return Response(
+            OK, self._headers, self._text.replace(_HERE.encode(), address_of(trace.scope).encode())
+        )
 
 
 def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -92,13 +95,18 @@ def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _url(scope: Scope) -> bytes:
-    """The base URL of this server: as the request names it, if that is a name, else by its address."""
+def address_of(scope: Scope, port: int | None = None) -> str:
+    """The base URL of this server: as the request names it, if that is a name, else by its address.
+
+    `port` is another of its ports than the one that the request reached.
+    """
     host = dict(scope["headers"]).get(b"host", b"")
     if not _HOST.fullmatch(host):
-        address, port = scope["server"]
-        host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
-    return b"http://" + bytes(host)
+        address, reached = scope["server"]
+        host = (f"[{address}]:{reached}" if ":" in address else f"{address}:{reached}").encode()
+    if port is not None:
+        host = b"%b:%d" % (_PORT.sub(b"", host), port)
+    return f"http://{host.decode('ascii')}"
 
 
 class _YamlDumper(yaml.CSafeDumper):

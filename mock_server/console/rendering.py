@@ -1,0 +1,70 @@
+"""Makes the pages of the console of templates, and says how a browser may use them."""
+
+from collections.abc import Mapping
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mock_server.console.routes import HOME, PAGES, Content, Page
+
+_HERE = Path(__file__).parent
+_STATIC = _HERE / "static"
+
+
+class Rendering:
+    """The pages and files. `paths` are those of the pages, by name; `facts` what every template may show."""
+
+    def __init__(self, paths: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(facts, pages=PAGES, paths=paths, home=HOME)
+        self._files = {path.name: path for path in _STATIC.iterdir()}
+
+    def page(self, page: Page, api: str) -> Content:
+        """A page for a browser that reaches the API at a base URL."""
+        text = self._templates.get_template(f"{page.name}.html").render(page=page, api=api)
+        return Content(text.encode(), _headers("text/html; charset=utf-8", _policy(api)))
+
+    def file(self, name: str) -> Content | None:
+        """A file that the pages load; None if there is none of that name."""
+        path = self._files.get(name)
+        if path is None:
+            return None
+        media_type = guess_type(name)[0] or "application/octet-stream"
+        return Content(path.read_bytes(), _headers(f"{media_type}; charset=utf-8", "default-src 'none'"))
+
+
+def _policy(api: str) -> str:
+    """What a page may load: what the console has itself; and it may call the API."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            f"connect-src 'self' {api}",
+            "frame-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _headers(media_type: str, policy: str) -> Mapping[str, str]:
+    return {
+        "content-type": media_type,
+        "content-security-policy": policy,
+        "cache-control": "no-cache",
+        "cross-origin-resource-policy": "same-origin",
+        "referrer-policy": "no-referrer",
+        "vary": "accept",
+        "x-content-type-options": "nosniff",
+    }
