@@ -186,12 +186,13 @@ class Router:
     serves the document of the API, and `console` its pages where the admin API is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that can be switched on
         self,
         clock: Clock,
         api: Routes,
         admin: Routes | None = None,
         admin_port: int | None = None,
+        *,
         document: DocumentRoutes | None = None,
         console: Console | None = None,
     ) -> None:

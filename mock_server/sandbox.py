@@ -186,7 +186,14 @@ class Sandbox:
                     routes.watchers.append(watch)
         console = None if self._admin_routes is None else self.console
         self.console.api_port = port
-        router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document, console)
+        router = Router(
+            self.clock,
+            self._api,
+            self._admin_routes,
+            admin_port,
+            document=self._document,
+            console=console,
+        )
         return router if self._open is None else self._open(router)
 
     def _told(self, spec: Spec, settings: Settings) -> dict[str, Any]:

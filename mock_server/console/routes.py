@@ -1,4 +1,4 @@
-"""Which paths are those of the console, and who gets its pages. What renders them is imported with the first."""
+"""Which paths are those of the console, and who gets its pages. What renders them is imported late."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property

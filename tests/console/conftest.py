@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from mock_server.testing import MockServer
 
@@ -52,12 +52,12 @@ class Visitor:
     def __post_init__(self) -> None:
         self.context.on("request", lambda request: self.asked.append(request.url))
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        self.context.on("console", lambda said: said.type == "error" and self._hear(said.text))
+        self.context.on("console", self._hear)
 
-    def _hear(self, text: str) -> None:
+    def _hear(self, said: ConsoleMessage) -> None:
         # That a fault refused or dropped a request is what the tests are about.
-        if not text.startswith("Failed to load resource"):
-            self.complaints.append(text)
+        if said.type == "error" and not said.text.startswith("Failed to load resource"):
+            self.complaints.append(said.text)
 
     def open(self, path: str = "/") -> Page:
         """A new tab with the page."""

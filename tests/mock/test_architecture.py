@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mock_server"
-PACKAGES = {"mock_server", "mock_server.answers"}
+PACKAGES = {"mock_server", "mock_server.answers", "mock_server.console"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -73,7 +73,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    # The pages: the second is imported with the first of them.
+    "console.__init__": set(),
+    "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
+    "console.rendering": {"jinja2", ".console.routes"},
+    "router": {"starlette", ".clock", ".console.routes", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
     | {".problems", ".spec", ".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
@@ -83,6 +87,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".admin",
         ".cors",
         ".clock",
+        ".console.rendering",
+        ".console.routes",
         ".domain",
         ".endpoint",
         ".faults",

@@ -81,3 +81,69 @@ function askForKey() {
   });
   return asking;
 }
+
+/** How the sandbox was started; asked for once. */
+let told = null;
+export const settings = () => (told ??= admin("GET", "settings"));
+
+let token = null;
+
+/** An access token for the sandbox's first client, for a page that calls the API. Refused. */
+export async function accessToken(renew = false) {
+  if (token && !renew) return token;
+  const { tokens, clients } = await settings();
+  const { id, secret } = clients[0];
+  const fields = { grant_type: "client_credentials", client_id: id, client_secret: secret, audience: tokens.audience };
+  const answer = await call({
+    method: "POST",
+    path: tokens.path,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(fields),
+  });
+  if (answer.status !== 200) throw new Refused(answer.status, { title: `No token: ${answer.text}` });
+  token = JSON.parse(answer.text).access_token;
+  return token;
+}
+
+/** The header that a request needs where tokens are required, else none. */
+export async function authorization(renew = false) {
+  return (await settings()).tokens.required ? { Authorization: `Bearer ${await accessToken(renew)}` } : {};
+}
+
+/**
+ * Sends a request to the API. Resolves, whatever happens, to {status, statusText, headers, text, milliseconds,
+ * resent}: status is 0 if no response came, headers are pairs of name and value, text is what came of the body.
+ *
+ * A browser sends a request again by itself if its connection, used before, closes without a response:
+ * a fault that drops the response then seems to do nothing. `resent` says that this has happened.
+ */
+export async function call({ method, path, headers = {}, body }) {
+  const before = await dropping();
+  const started = performance.now();
+  const answer = { status: 0, statusText: "", headers: [], text: "", resent: false };
+  try {
+    const response = await fetch(API + path, { method, headers, body, cache: "no-store", redirect: "manual" });
+    Object.assign(answer, { status: response.status, statusText: response.statusText });
+    answer.headers = [...response.headers];
+    for (const reader = response.body.getReader(), decoder = new TextDecoder(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      answer.text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    // No response, or half of one: the status says which.
+    answer.broken = true;
+  }
+  answer.milliseconds = performance.now() - started;
+  if (before && answer.status) answer.resent = before !== (await dropping());
+  return answer;
+}
+
+/** The faults that drop responses, and how often they did; empty without one. */
+async function dropping() {
+  const { items } = await admin("GET", "faults");
+  return items
+    .filter(({ fault }) => fault.drop)
+    .map(({ id, applied }) => `${id}:${applied}`)
+    .join();
+}

@@ -145,7 +145,9 @@ export function pretty(text) {
   return out;
 }
 
+const digits = (number) => (Number.isInteger(number * 100) || /\.\d?$/.test(number) ? number.toFixed(2) : String(number));
+
 /** An amount of money: `1250.10 USD`. Currencies are numbers of ISO 4217. */
 const CURRENCIES = { 840: "USD", 124: "CAD", 484: "MXN" };
 export const money = (amount) =>
-  amount ? `${amount.Amount} ${CURRENCIES[amount.Currency] ?? `(currency ${amount.Currency})`}` : "–";
+  amount ? `${digits(amount.Amount)} ${CURRENCIES[amount.Currency] ?? `(currency ${amount.Currency})`}` : "–";
