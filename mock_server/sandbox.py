@@ -155,11 +155,12 @@ class Sandbox:
             journal=journal,
         )
         self._origins = OriginGate(settings.allow_hosts)
+        self._settings = self._told(spec, settings)
         self._admin_routes = None
         if admin_api is not None and settings.admin:
             self._admin_routes = Routes(
                 admin_api,
-                admin_handlers(self.admin, admin_api, self._told(spec, settings)),
+                admin_handlers(self.admin, admin_api, self._settings),
                 max_body,
                 gates=[self._origins, *_key_gates(settings)],
             )
@@ -228,7 +229,7 @@ class Sandbox:
     def _rendering(self, paths: Mapping[str, str]) -> "Rendering":
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
-        return Rendering(paths, {})
+        return Rendering(paths, self._settings)
 
 
 def _policy(settings: Settings) -> Policy:

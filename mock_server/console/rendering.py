@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from mock_server.console.contract import clauses, questions
 from mock_server.console.routes import HOME, PAGES, Content, Page
+from mock_server.documents import read_document
+from mock_server.shipped import ADMIN
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
 
 
 class Rendering:
-    """The pages and files. `paths` are those of the pages, by name; `facts` what every template may show."""
+    """The pages and files. `paths` are those of the pages, by name; `settings` how the sandbox was started."""
 
-    def __init__(self, paths: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+    def __init__(self, paths: Mapping[str, str], settings: Mapping[str, Any]) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -24,7 +28,16 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(facts, pages=PAGES, paths=paths, home=HOME)
+        self._templates.globals.update(
+            pages=PAGES,
+            paths=paths,
+            home=HOME,
+            settings=settings,
+            clauses=clauses(settings["revision"]),
+            questions=questions(settings["revision"], settings["profile"]),
+            **_fault_fields(),
+        )
+        self._templates.filters["coded"] = _coded
         self._files = {path.name: path for path in _STATIC.iterdir()}
 
     def page(self, page: Page, api: str) -> Content:
@@ -39,6 +52,25 @@ class Rendering:
             return None
         media_type = guess_type(name)[0] or "application/octet-stream"
         return Content(path.read_bytes(), _headers(f"{media_type}; charset=utf-8", "default-src 'none'"))
+
+
+def _coded(text: str) -> Markup:
+    """A text in which what stands between back-ticks is code."""
+    parts = text.strip().split("`")
+    codes = (Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+    return Markup().join(codes)
+
+
+def _fault_fields() -> dict[str, dict[str, Any]]:
+    """The fields of a fault, as the document describes them: those that say when, and those that say what."""
+    document: Any = read_document(ADMIN)
+    schema = document["components"]["schemas"]["Fault"]
+    names = [*schema["properties"]]
+    effects = min(names.index(name) for each in schema["anyOf"] for name in each["required"])
+    return {
+        "fault_times": {name: schema["properties"][name] for name in names[:effects]},
+        "fault_effects": {name: schema["properties"][name] for name in names[effects:]},
+    }
 
 
 def _policy(api: str) -> str:

@@ -77,7 +77,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console.__init__": set(),
     "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
     "console.rendering": {"jinja2", ".console.routes"},
-    "router": {"starlette", ".clock", ".console.routes", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    "router": {
+        "starlette",
+        ".clock",
+        ".console.routes",
+        ".endpoint",
+        ".faults",
+        ".handlers",
+        ".openapi",
+        ".policy",
+    }
     | {".problems", ".spec", ".trace"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}

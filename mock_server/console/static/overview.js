@@ -1,7 +1,7 @@
 // The overview: what to call, how strict it is, what it holds; and four first payments.
 
 import { API, admin, authorization, call, settings } from "./api.js";
-import { attempt, byId, confirm, copyButton, el, fill, flash, loadBadge, money, PAYABLE, statusBadge } from "./ui.js";
+import { attempt, byId, confirm, copyButton, el, faultCode, fill, flash, loadBadge, money, PAYABLE, statusBadge } from "./ui.js";
 
 const PAY = "recordCustomerPayment";
 
@@ -56,12 +56,10 @@ function showNow({ now, frozen }, { items }) {
   fill(
     byId("faults"),
     items.length
-      ? el("ul", { class: "plain" }, items.map(({ fault }) => el("li", {}, el("code", {}, words(fault)))))
+      ? el("ul", { class: "plain" }, items.map(({ fault }) => el("li", {}, faultCode(fault))))
       : "None",
   );
 }
-
-const words = (fault) => Object.entries(fault).map(([name, value]) => `${name}=${value}`).join(",");
 
 async function refresh() {
   const [told, loads, clock, faults] = await Promise.all([

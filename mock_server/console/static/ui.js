@@ -151,3 +151,10 @@ const digits = (number) => (Number.isInteger(number * 100) || /\.\d?$/.test(numb
 const CURRENCIES = { 840: "USD", 124: "CAD", 484: "MXN" };
 export const money = (amount) =>
   amount ? `${digits(amount.Amount)} ${CURRENCIES[amount.Currency] ?? `(currency ${amount.Currency})`}` : "–";
+
+/** A fault as the command line writes it: `next=1,drop=after`. */
+export const written = (fault) => Object.entries(fault).map(([name, value]) => `${name}=${value}`).join(",");
+
+/** The same as code that may break after its commas. */
+export const faultCode = (fault) =>
+  el("code", {}, written(fault).split(/(?<=,)/).flatMap((part) => [part, el("wbr")]));
