@@ -38,12 +38,17 @@ class DocumentRoutes:
             JSON: _Written(lambda: encode(self._here), "application/json"),
             YAML: _Written(lambda: _yaml_of(self._here), "application/yaml"),
         }
+        self._json = made[JSON]
         self.paths: Mapping[str, Endpoint] = {path: each for path, each in made.items() if not has_path(path)}
         self._no_method = NoOperation(lambda trace: MethodNotAllowed(trace.scope["method"], ["GET"]))
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request for one of the `paths`."""
         return self.paths[path] if method == "GET" else self._no_method, {}
+
+    def json_at(self, address: str) -> bytes:
+        """The document as JSON, for who reaches the API at this base URL."""
+        return self._json.text_at(address)
 
     @cached_property
     def _here(self) -> Mapping[str, Any]:
@@ -79,9 +84,11 @@ class _Written:
 
     async def succeed(self, trace: Trace, _receive: object) -> Response:
         """The document, for who sent the request."""
-        return Response(
-            OK, self._headers, self._text.replace(_HERE.encode(), address_of(trace.scope).encode())
-        )
+        return Response(OK, self._headers, self.text_at(address_of(trace.scope)))
+
+    def text_at(self, address: str) -> bytes:
+        """The document, for who reaches the API at this base URL."""
+        return self._text.replace(_HERE.encode(), address.encode())
 
 
 def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:

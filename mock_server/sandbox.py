@@ -229,7 +229,7 @@ class Sandbox:
     def _rendering(self, paths: Mapping[str, str]) -> "Rendering":
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
-        return Rendering(paths, self._settings)
+        return Rendering(paths, self._settings, self._document.json_at)
 
 
 def _policy(settings: Settings) -> Policy:

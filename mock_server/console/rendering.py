@@ -1,12 +1,13 @@
 """Makes the pages of the console of templates, and says how a browser may use them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from swagger_ui_bundle import swagger_ui_path
 
 from mock_server.console.contract import clauses, questions
 from mock_server.console.routes import HOME, PAGES, Content, Page
@@ -15,12 +16,18 @@ from mock_server.shipped import ADMIN
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
+_SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 class Rendering:
-    """The pages and files. `paths` are those of the pages, by name; `settings` how the sandbox was started."""
+    """The pages and files. `paths` are those of the pages, by name; `settings` how the sandbox was started.
 
-    def __init__(self, paths: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+    `document` gives the API's document for a base URL.
+    """
+
+    def __init__(
+        self, paths: Mapping[str, str], settings: Mapping[str, Any], document: Callable[[str], bytes]
+    ) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -38,15 +45,19 @@ class Rendering:
             **_fault_fields(),
         )
         self._templates.filters["coded"] = _coded
-        self._files = {path.name: path for path in _STATIC.iterdir()}
+        self._document = document
+        files = (*_STATIC.iterdir(), *(swagger_ui_path / name for name in _SWAGGER_UI))
+        self._files = {path.name: path for path in files}
 
     def page(self, page: Page, api: str) -> Content:
         """A page for a browser that reaches the API at a base URL."""
         text = self._templates.get_template(f"{page.name}.html").render(page=page, api=api)
-        return Content(text.encode(), _headers("text/html; charset=utf-8", _policy(api)))
+        return Content(text.encode(), _headers("text/html; charset=utf-8", _policy(page, api)))
 
-    def file(self, name: str) -> Content | None:
+    def file(self, name: str, api: str) -> Content | None:
         """A file that the pages load; None if there is none of that name."""
+        if name == "openapi.json":
+            return Content(self._document(api), _headers("application/json", "default-src 'none'"))
         path = self._files.get(name)
         if path is None:
             return None
@@ -73,14 +84,15 @@ def _fault_fields() -> dict[str, dict[str, Any]]:
     }
 
 
-def _policy(api: str) -> str:
+def _policy(page: Page, api: str) -> str:
     """What a page may load: what the console has itself; and it may call the API."""
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self'",
+            # Swagger UI's style sheet has pictures in it.
+            "img-src 'self' data:" if page.name == "docs" else "img-src 'self'",
             f"connect-src 'self' {api}",
             "frame-src 'self'",
             "base-uri 'none'",

@@ -80,10 +80,6 @@ class Console:
         """What makes the pages."""
         return self._make(self.paths)
 
-    def address(self, scope: Scope) -> str:
-        """The base URL of the API, as whoever sends this request reaches it."""
-        return address_of(scope, self.api_port)
-
     def find(self, path: str, others: _Others) -> "Shown | None":
         """What serves a GET of the path to browsers, and else as `others` do; None if it is none of ours."""
         if path in self._pages:
@@ -95,9 +91,10 @@ class Console:
     def content(self, page: Page | None, path: str, scope: Scope) -> Content:
         """A page, or the file that has the path; ForeignRequest, UnknownPath."""
         self._check(scope)
+        api = address_of(scope, self.api_port)
         if page is not None:
-            return self.rendering.page(page, self.address(scope))
-        content = self.rendering.file(path.removeprefix(HOME))
+            return self.rendering.page(page, api)
+        content = self.rendering.file(path.removeprefix(HOME), api)
         if content is None:
             raise UnknownPath("The console has no such file.")
         return content
