@@ -6,11 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mock_server.causes import Cause, cause_of
 from mock_server.instants import instant_text
 from mock_server.responses import Fields
 from mock_server.trace import Trace
+
+if TYPE_CHECKING:
+    from mock_server.reasons import Reason
 
 DEFAULT_ENTRIES = 1000
 DEFAULT_BODY_LIMIT = 16 * 1024
@@ -81,6 +85,8 @@ class Entry(NamedTuple):
     response_size: int
     size: int
     """About how many bytes of memory it takes."""
+    cause: Cause | None
+    fault_id: str | None
 
     @property
     def at(self) -> datetime:
@@ -129,6 +135,13 @@ class Entry(NamedTuple):
         return _masked(self.raw_response)
 
     @property
+    def reason(self) -> "Reason | None":
+        """Why it got this response, in the words of the contract; None if there is nothing to say."""
+        from mock_server.reasons import reason_of  # noqa: PLC0415 - for who looks at it
+
+        return reason_of(self)
+
+    @property
     def json(self) -> Any:
         """The body of the request as JSON; ValueError if it is not JSON, or was cut."""
         return json.loads(self.body)
@@ -147,6 +160,7 @@ ENTRY = Fields[Entry](
         "load": lambda entry: entry.load,
         "reference": lambda entry: entry.reference,
         "fault": lambda entry: entry.fault,
+        "reason": lambda entry: (reason := entry.reason) and reason._asdict(),
         "headers": lambda entry: entry.headers,
         "body": lambda entry: entry.body.decode("utf-8", "replace"),
         "bodysize": lambda entry: entry.body_size,
@@ -184,6 +198,9 @@ class Journal:
         sent = trace.body or b""
         body, response = sent[:limit], trace.response[:limit]
         kept = len(body) + len(response) + len(scope["raw_path"]) + len(scope["query_string"]) + len(headers)
+        cause = cause_of(trace)
+        if cause is not None:
+            kept += cause.size
         entry = Entry(
             self._count,
             trace.arrived,
@@ -202,6 +219,8 @@ class Journal:
             response,
             len(trace.response),
             _OVERHEAD + kept,
+            cause,
+            trace.fault_id,
         )
         self._entries.append(entry)
         self._bytes += entry.size

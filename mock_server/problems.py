@@ -43,9 +43,13 @@ class GrantRefused(Exception):
 
 
 class TokenRefused(Exception):
-    """There is no access token, or it is not valid; the challenge is that of RFC 6750."""
+    """There is no access token, or it is not valid; the challenge is that of RFC 6750.
 
-    def __init__(self, reason: str = "") -> None:
+    `expired_at` is when it expired, in seconds since 1970.
+    """
+
+    def __init__(self, reason: str = "", expired_at: int | None = None) -> None:
+        self.expired_at = expired_at
         code = f' error="invalid_token", error_description="{reason}"' if reason else ""
         self.headers = {"www-authenticate": f"Bearer{code}"}
         super().__init__(reason or "An access token is required.")

@@ -46,7 +46,8 @@ class Settings:
     and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
-    `page` or `2026-07`; without one, that of the profile.
+    `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
+    X-Sandbox-Reason which rule decided.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -63,6 +64,7 @@ class Settings:
     cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
+    explain: bool = False
 
 
 _DEFAULT = Settings()
@@ -157,6 +159,7 @@ class Sandbox:
                 max_body,
                 gates=_admin_gates(settings),
             )
+        self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
         self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
 
@@ -172,6 +175,10 @@ class Sandbox:
                 if routes is not None:
                     routes.watchers.append(watch)
         router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
+        if self._explains:
+            from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
+
+            router.explain = Explainer()
         return router if self._open is None else self._open(router)
 
 

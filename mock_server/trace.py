@@ -48,8 +48,13 @@ class Trace:
     document: Any = None
     """What the body says, once `parsed`."""
     parsed: bool = False
+    error: Exception | None = None
+    """Why the request was refused; without its traceback, which would hold all of the request."""
+    result: object = None
+    """What the handler returned."""
     fault: str | None = None
     """What the injected fault does, as the command line writes it."""
+    fault_id: str | None = None
     status: int | None = None
     """The status that was sent; None if no response was."""
     response: bytes = b""
