@@ -22,7 +22,7 @@ from mock_server.problems import (
 from mock_server.responses import compile_response
 from mock_server.schemas import WHOLE_BODY
 from mock_server.spec import FORM, UNREAD, Operation, Spec
-from mock_server.trace import ClientGone, Headers, Response, Trace
+from mock_server.trace import ClientGone, Headers, Response, Stream, Trace
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,10 @@ async def serve(endpoint: Endpoint, trace: Trace, receive: Receive, send: Send) 
     """Responds to a request. ClientGone."""
     status, headers, body = await response_of(endpoint, trace, receive)
     trace.status, trace.response = status, body
+    if not body and isinstance(trace.result, Stream):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await trace.result.run(trace.scope, receive, send)
+        return
     headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mock_server.causes import Cause, cause_of
@@ -176,8 +176,15 @@ class Journal:
     def __init__(self, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT) -> None:
         self._most = most
         self._body_limit = body_limit
-        self._count = 0
-        self.clear()
+        self.count = 0
+        """How many requests there were; the id of the latest."""
+        self.cleared_at = 0
+        """The `count` when it was cleared last."""
+        self.clears = 0
+        self.watchers: list[Callable[[], object]] = []
+        """Called when something was added, or it was cleared."""
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))
@@ -187,12 +194,24 @@ class Journal:
 
     def clear(self) -> None:
         """Forgets every entry."""
-        self._entries: deque[Entry] = deque()
+        self._entries.clear()
         self._bytes = 0
+        self.cleared_at = self.count
+        self.clears += 1
+        self._tell()
+
+    def after(self, id: int, most: int) -> list[Entry]:
+        """The first of the entries after one, oldest first."""
+        first = max(0, len(self._entries) - (self.count - id))
+        return list(islice(self._entries, first, first + most))
+
+    def _tell(self) -> None:
+        for told in self.watchers:
+            told()
 
     def add(self, trace: Trace) -> None:
         """Keeps a request that is over."""
-        self._count += 1
+        self.count += 1
         scope, limit = trace.scope, self._body_limit
         headers = b"\n".join(chain.from_iterable(scope["headers"]))
         sent = trace.body or b""
@@ -202,7 +221,7 @@ class Journal:
         if cause is not None:
             kept += cause.size
         entry = Entry(
-            self._count,
+            self.count,
             trace.arrived,
             trace.seconds,
             scope["method"],
@@ -226,6 +245,8 @@ class Journal:
         self._bytes += entry.size
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
             self._bytes -= self._entries.popleft().size
+        if self.watchers:
+            self._tell()
 
 
 class CallLog:

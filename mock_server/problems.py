@@ -99,6 +99,13 @@ class SwitchedOff(Exception):
     """The request needs something that was switched off at the start; the message says what."""
 
 
+class TooManyListeners(Exception):
+    """As many as the journal tells of its requests are listening already."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} listeners, which is the most. End one first.")
+
+
 class ForeignRequest(Exception):
     """A web page that is not ours may have sent it; the message says what makes it look so."""
 
@@ -177,6 +184,7 @@ ROWS: Mapping[type[Exception], Row] = {
     ScopeMissing: Row(HTTPStatus.FORBIDDEN),
     KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
+    TooManyListeners: Row(HTTPStatus.SERVICE_UNAVAILABLE),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
     AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),

@@ -78,7 +78,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
     "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
     | {".problems", ".spec", ".trace"},
-    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
+    # Imported when somebody listens.
+    "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
+    | {".handlers", ".trace"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {

@@ -17,7 +17,7 @@ from mock_server.sandbox import Settings
 from mock_server.shipped import ASSUMPTIONS
 from mock_server.tokens import OAuthClient
 from tests.mock.api import LOADS, PAYMENTS, SEARCH, Json, payment_of
-from tests.mock.team import Team, running
+from tests.mock.team import Team, running, until
 
 NOON = datetime(2026, 7, 1, 12, 3, 41, tzinfo=UTC)
 
@@ -317,8 +317,7 @@ def test_client_that_left_early_is_said_to_have_left(team: Team) -> None:
 
         with pytest.raises(RuntimeError):
             client.post(PAYMENTS, content=half(), headers={"content-type": "application/json"})
-    while not team.mock.requests:
-        pass
+    until(lambda: team.mock.requests)
     assert latest(team) == (None, "The client left before its request was whole.")
 
 
