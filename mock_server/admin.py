@@ -17,11 +17,12 @@ from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError
 from mock_server.problems import InvalidRequest, SwitchedOff
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, many
+from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
+from mock_server.trace import Stream
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
@@ -145,6 +146,12 @@ class Admin:
             and all(getattr(entry, name) == value for name, value in wanted.items())
         ]
 
+    async def watch_requests(self, after: str | None, write: Writer[Entry]) -> Stream:
+        """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
+        from mock_server.events import listen  # noqa: PLC0415 - for who listens
+
+        return listen(self.journal, write, None if after is None else int(after))
+
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
         self.journal.clear()
@@ -228,6 +235,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
     `settings` are what it says of how the mock was started.
     """
     ledger, document = admin.ledger, Raw(encode(spec.document))
+    write = compile_response(spec, spec.schema("Request"), ENTRY, "Request")
 
     async def get_document(_request: object) -> Raw:
         return document
@@ -249,6 +257,9 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         ),
         "removeLoad": Handler(lambda request: admin.remove_load(request.path["loadNumber"]), LOAD),
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
+        "watchRequests": Handler(
+            lambda request: admin.watch_requests(request.query.get("after"), write), None
+        ),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
         "listFaults": Handler(lambda _: admin.list_faults(), FAULTS),
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),

@@ -204,6 +204,11 @@ A fault says when it is injected and what it does, separated by commas:
     help="What is done about the questions that the contract leaves open: a profile in YAML or JSON, or one "
     "of the shipped ones, default and newtonsoft.",
 )
+@_option(
+    "--explain",
+    is_flag=True,
+    help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -229,6 +234,7 @@ def main(  # noqa: PLR0913 - one for each option
     grace: int,
     log_level: str,
     profile: str,
+    explain: bool,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -253,6 +259,7 @@ def main(  # noqa: PLR0913 - one for each option
         cors=cors,
         profile=profile,
         revision=revision,
+        explain=explain,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")

@@ -202,6 +202,8 @@ class Router:
         self._admin_port = admin_port
         self._document = document
         self._console = console
+        self.explain: Callable[[Trace, Send], Send] | None = None
+        """Makes what sends the responses of the API say more."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
@@ -210,6 +212,8 @@ class Router:
         routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
+        if self.explain is not None and routes is self._api:
+            send = self.explain(trace, send)
         try:
             if faults is not None and faults.rules and isinstance(endpoint, OperationEndpoint):
                 await faults.serve(endpoint, trace, receive, send)

@@ -51,7 +51,8 @@ class Settings:
     and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
-    `page` or `2026-07`; without one, that of the profile.
+    `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
+    X-Sandbox-Reason which rule decided.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -68,6 +69,7 @@ class Settings:
     cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
+    explain: bool = False
 
 
 _DEFAULT = Settings()
@@ -164,6 +166,7 @@ class Sandbox:
                 max_body,
                 gates=[self._origins, *_key_gates(settings)],
             )
+        self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
         """The pages, which are there with the admin API."""
@@ -195,6 +198,10 @@ class Sandbox:
             document=self._document,
             console=console,
         )
+        if self._explains:
+            from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
+
+            router.explain = Explainer()
         return router if self._open is None else self._open(router)
 
     def _told(self, spec: Spec, settings: Settings) -> dict[str, Any]:

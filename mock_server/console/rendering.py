@@ -68,7 +68,9 @@ class Rendering:
 def _coded(text: str) -> Markup:
     """A text in which what stands between back-ticks is code."""
     parts = text.strip().split("`")
-    codes = (Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+    codes = (
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
     return Markup().join(codes)
 
 

@@ -69,14 +69,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "cors": {"starlette", ".router"},
     "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
-    "journal": {".instants", ".responses", ".trace"},
+    "causes": {".domain", ".handlers", ".problems", ".responses", ".trace"},
+    "journal": {".causes", ".instants", ".reasons", ".responses", ".trace"},
+    # Imported when somebody asks why.
+    "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    # The pages: the second is imported with the first of them.
+    # The pages: all but their routes are imported with the first of them.
     "console.__init__": set(),
     "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
-    "console.rendering": {"jinja2", ".console.routes"},
+    "console.contract": {".documents", ".profiles", ".revisions", ".shipped"},
+    "console.rendering": {"jinja2", "markupsafe", "swagger_ui_bundle", ".console.contract", ".console.routes"}
+    | {".documents", ".shipped"},
     "router": {
         "starlette",
         ".clock",
@@ -88,7 +93,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".policy",
     }
     | {".problems", ".spec", ".trace"},
-    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
+    # Imported when somebody listens.
+    "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
+    | {".handlers", ".trace"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
@@ -113,6 +121,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".problems",
         ".profiles",
         ".rates",
+        ".reasons",
         ".revisions",
         ".router",
         ".spec",
@@ -234,7 +243,7 @@ def test_wire_names_stand_in_few_modules() -> None:
         "answers.wording",
         "policy",
     }
-    assert naming == {"handlers", "opening"} | playing
+    assert naming == {"handlers", "opening", "reasons"} | playing
 
 
 def test_attributes_are_read_where_the_type_checker_sees_them() -> None:
