@@ -1,6 +1,7 @@
 // The overview: what to call, how strict it is, what it holds; and four first payments.
 
 import { API, admin, authorization, call, settings } from "./api.js";
+import { follow } from "./events.js";
 import { attempt, byId, confirm, copyButton, el, faultCode, fill, flash, loadBadge, money, PAYABLE, statusBadge } from "./ui.js";
 
 const PAY = "recordCustomerPayment";
@@ -224,9 +225,16 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) attempt(refresh);
 });
 
+/** Shows what has changed, once for all requests of a moment. */
+let due = 0;
+function refreshSoon() {
+  clearTimeout(due);
+  due = setTimeout(() => attempt(refresh), 300);
+}
+
 attempt(async () => {
-  const { operations } = await settings();
-  if (!operations.some(({ id }) => id === PAY)) {
+  const told = await settings();
+  if (!told.operations.some(({ id }) => id === PAY)) {
     document.querySelector("[aria-labelledby=steps-title]").hidden = true;
   } else if (new URL(API).origin !== location.origin) {
     const note = document.querySelector(".elsewhere");
@@ -234,4 +242,5 @@ attempt(async () => {
     note.textContent = `This page is not where the API is. It can send payments if the mock is started with --cors ${location.origin}`;
   }
   await refresh();
+  if (told.journal) await follow({ onStart() {}, onRequest: refreshSoon, onCleared: refreshSoon, onState() {} });
 });

@@ -68,7 +68,7 @@ function rowOf(entry, isNew) {
     "tr",
     { class: isNew ? "new" : null, "data-id": String(entry.id) },
     cell("time", toggle),
-    cell("outcome", statusBadge(entry.status), entry.reason?.rule ? el("span", { class: "rule" }, entry.reason.rule) : null),
+    cell("outcome", statusBadge(entry.status), isOfContract(entry.reason) ? el("span", { class: "rule" }, entry.reason.rule) : null),
     cell("request", cut(`${entry.method} ${entry.path}`, "mono")),
     cell("load", cut(entry.load ?? "")),
     cell("reference", cut(entry.reference ?? "")),
@@ -116,7 +116,22 @@ function add(entry) {
 
 // --- one request -------------------------------------------------------------------------------------
 
-const wordsOf = ({ rule, text }) => (rule ? [el("strong", {}, rule), ": ", text] : [text]);
+/** Whether a rule or an assumption of the contract decided, and no fault. */
+const isOfContract = (reason) => /^[A-Z]/.test(reason?.rule ?? "");
+
+/** Why it was responded to so: the rule, as a link to the contract, and what it means here; and the fault. */
+function why({ reason, fault }) {
+  if (!reason && !fault) return null;
+  const { rule, text } = reason ?? { text: "A fault was injected." };
+  const named = isOfContract(reason) ? el("a", { href: `${document.body.dataset.contract}#${rule}` }, rule) : rule;
+  return el(
+    "p",
+    { class: fault ? "why fault" : "why" },
+    rule ? [el("strong", {}, named), ": "] : null,
+    text,
+    fault ? [" ", el("code", {}, fault)] : null,
+  );
+}
 
 function bodyOf(title, text, size, what) {
   const kept = new TextEncoder().encode(text).length;
@@ -139,8 +154,7 @@ function detailOf(entry) {
     el(
       "div",
       { class: "detail-body" },
-      entry.reason ? el("p", { class: "why" }, ...wordsOf(entry.reason)) : null,
-      entry.fault ? el("p", { class: "why fault" }, el("strong", {}, "Fault"), `: ${entry.fault}`) : null,
+      why(entry),
       el(
         "div",
         { class: "row" },
@@ -201,14 +215,18 @@ byId("clear").addEventListener("click", async () => {
   if (!(await confirm("Remove all requests from the journal?", "Remove"))) return;
   await attempt(async () => {
     await admin("DELETE", "requests");
-    entries = [];
-    show();
   }, byId("clear"));
 });
 
 attempt(async () => {
   const { operations, journal } = await settings();
   capacity = journal;
+  if (!journal) {
+    byId("live").textContent = "Off";
+    byId("none").textContent = "The journal is switched off: the mock was started with --journal 0.";
+    byId("none").hidden = false;
+    return;
+  }
   form.elements.operation.append(...operations.map(({ id }) => el("option", {}, id)));
   readAddress();
   byId("further").open = innerWidth > 900 || location.search !== "";
@@ -222,6 +240,10 @@ attempt(async () => {
       show();
     },
     onRequest: add,
+    onCleared() {
+      entries = [];
+      show();
+    },
     onState(isLive) {
       byId("live").textContent = isLive ? "Live" : "Not connected";
       byId("live").className = `status ${isLive ? "good" : "failed"}`;
