@@ -209,6 +209,12 @@ A fault says when it is injected and what it does, separated by commas:
     is_flag=True,
     help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
 )
+@_option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="The file that alvys-contract --report writes; the console shows the latest.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -235,6 +241,7 @@ def main(  # noqa: PLR0913 - one for each option
     log_level: str,
     profile: str,
     explain: bool,
+    report: Path | None,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -260,6 +267,7 @@ def main(  # noqa: PLR0913 - one for each option
         profile=profile,
         revision=revision,
         explain=explain,
+        report=report,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")

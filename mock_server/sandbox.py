@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
-from mock_server.console.routes import Console
+from mock_server.console.routes import HOME, Console
 from mock_server.domain import Load
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
@@ -52,7 +53,8 @@ class Settings:
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
     `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
-    X-Sandbox-Reason which rule decided.
+    X-Sandbox-Reason which rule decided. `report` is a file that `alvys-contract --report` writes, for the
+    console to show.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -70,6 +72,7 @@ class Settings:
     profile: str = DEFAULT
     revision: str | None = None
     explain: bool = False
+    report: Path | None = None
 
 
 _DEFAULT = Settings()
@@ -157,6 +160,8 @@ class Sandbox:
             journal=journal,
         )
         self._origins = OriginGate(settings.allow_hosts)
+        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
+        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
         self._settings = self._told(spec, settings)
         self._admin_routes = None
         if admin_api is not None and settings.admin:
@@ -224,6 +229,7 @@ class Sandbox:
             "rateLimit": settings.rate_limit,
             "journal": settings.journal,
             "cors": settings.cors,
+            "report": next((HOME + name for name in self._reports), None),
             "operations": [
                 *(_operation(each, keeps_state=True) for each in self.stateful),
                 *(_operation(each, keeps_state=False) for each in self.exemplary),
@@ -236,7 +242,7 @@ class Sandbox:
     def _rendering(self, paths: Mapping[str, str]) -> "Rendering":
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
-        return Rendering(paths, self._settings, self._document.json_at)
+        return Rendering(paths, self._settings, self._document.json_at, self._reports)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -1,4 +1,4 @@
-"""The contract as its page shows it: the clauses and the questions, from their files, as this sandbox plays them."""
+"""The contract as its page shows it: clauses and questions, from their files, as this sandbox plays them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

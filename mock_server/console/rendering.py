@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from swagger_ui_bundle import swagger_ui_path
+from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
 from mock_server.console.contract import clauses, questions
 from mock_server.console.routes import HOME, PAGES, Content, Page
@@ -16,17 +16,27 @@ from mock_server.shipped import ADMIN
 
 _HERE = Path(__file__).parent
 _STATIC = _HERE / "static"
+_HTML = "text/html; charset=utf-8"
+_OF_A_REPORT = (
+    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "img-src data:; frame-ancestors 'self'"
+)
+"""It is whole in itself, and belongs to nobody: its scripts reach neither the API nor the console."""
 _SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 class Rendering:
     """The pages and files. `paths` are those of the pages, by name; `settings` how the sandbox was started.
 
-    `document` gives the API's document for a base URL.
+    `document` gives the API's document for a base URL; `reports` are files of others that are shown, by name.
     """
 
     def __init__(
-        self, paths: Mapping[str, str], settings: Mapping[str, Any], document: Callable[[str], bytes]
+        self,
+        paths: Mapping[str, str],
+        settings: Mapping[str, Any],
+        document: Callable[[str], bytes],
+        reports: Mapping[str, Path],
     ) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -46,18 +56,22 @@ class Rendering:
         )
         self._templates.filters["coded"] = _coded
         self._document = document
+        self._reports = reports
         files = (*_STATIC.iterdir(), *(swagger_ui_path / name for name in _SWAGGER_UI))
         self._files = {path.name: path for path in files}
 
     def page(self, page: Page, api: str) -> Content:
         """A page for a browser that reaches the API at a base URL."""
         text = self._templates.get_template(f"{page.name}.html").render(page=page, api=api)
-        return Content(text.encode(), _headers("text/html; charset=utf-8", _policy(page, api)))
+        return Content(text.encode(), _headers(_HTML, _policy(page, api)))
 
     def file(self, name: str, api: str) -> Content | None:
         """A file that the pages load; None if there is none of that name."""
         if name == "openapi.json":
             return Content(self._document(api), _headers("application/json", "default-src 'none'"))
+        if name in self._reports:
+            report = self._reports[name]
+            return Content(report.read_bytes(), _headers(_HTML, _OF_A_REPORT)) if report.is_file() else None
         path = self._files.get(name)
         if path is None:
             return None

@@ -1,4 +1,4 @@
-"""What all pages of the console have: their place in the navigation, room on every screen, and no barriers."""
+"""What all pages of the console have: a place in the navigation, room on every screen, and no barriers."""
 
 import pytest
 from playwright.sync_api import Page as Tab

@@ -20,6 +20,10 @@ function find() {
 byId("find").addEventListener("input", find);
 byId("different").addEventListener("change", find);
 
+// A rule such as A7 has several questions: A7a, A7b.
+const named = location.hash.slice(1);
+if (named && !byId(named)) document.querySelector(`.rules tr[id^="${CSS.escape(named)}"]`)?.scrollIntoView();
+
 attempt(async () => {
   const { report } = await settings();
   if (!report) return;
