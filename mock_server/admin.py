@@ -1,5 +1,6 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError
 from mock_server.problems import InvalidRequest, SwitchedOff
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, Writer, compile_response, many
+from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
@@ -44,6 +45,14 @@ class Health(NamedTuple):
     loads: int
     faults: int
     requests: int | None
+
+
+class LoadList(NamedTuple):
+    """Loads that were asked for. `total` are all that pass the filters, `counts` all there are, by status."""
+
+    total: int
+    counts: Mapping[str, int]
+    loads: list[Load]
 
 
 class Admin:
@@ -112,10 +121,19 @@ class Admin:
                 await done
         return list(parts or resets)
 
-    async def list_loads(self, status: str | None) -> FoundPage:
-        """All loads, or those in a status, as one page."""
-        loads = await self.ledger.search(LoadFilter(statuses=(status,) if status else ()))
-        return FoundPage(0, len(loads), len(loads), loads)
+    async def list_loads(
+        self, status: str = "", find: str = "", offset: str = "0", limit: str | None = None
+    ) -> LoadList:
+        """The loads that pass the filters, in the order in which they were added."""
+        every, wanted = await self.ledger.search(LoadFilter()), find.lower()
+        found = [
+            load
+            for load in every
+            if status in ("", load.status) and (not wanted or wanted in _searched(load).lower())
+        ]
+        first = int(offset)
+        shown = found[first : len(found) if limit is None else first + int(limit)]
+        return LoadList(len(found), Counter(load.status for load in every), shown)
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -199,6 +217,11 @@ class Admin:
         return clock
 
 
+def _searched(load: Load) -> str:
+    name = load.details.get("CustomerName")
+    return f"{load.number}\n{load.order_number}\n{load.customer_id}\n{name or ''}"
+
+
 def _nothing() -> None:
     """Resets a part that is switched off."""
 
@@ -226,6 +249,13 @@ FAULT = Fields[Fault](
 )
 RESET = Fields[list[str]]({"reset": lambda names: names})
 CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
+LOADS = Fields[LoadList](
+    {
+        "total": lambda found: found.total,
+        "counts": lambda found: found.counts,
+        "items": many(lambda found: found.loads, LOAD),
+    }
+)
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 
 
@@ -249,7 +279,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "getAdminDocument": Handler(get_document, None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
-        "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
+        "listLoads": Handler(lambda request: admin.list_loads(**request.query), LOADS),
         "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
         "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
         "changeLoad": Handler(

@@ -15,7 +15,7 @@ from mock_server.documents import read_document
 from mock_server.shipped import ADMIN
 
 _HERE = Path(__file__).parent
-_STATIC = _HERE / "static"
+STATIC = _HERE / "static"
 _HTML = "text/html; charset=utf-8"
 _OF_A_REPORT = (
     "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -52,12 +52,13 @@ class Rendering:
             settings=settings,
             clauses=clauses(settings["revision"]),
             questions=questions(settings["revision"], settings["profile"]),
+            presets=read_document(_HERE / "presets.yaml"),
             **_fault_fields(),
         )
         self._templates.filters["coded"] = _coded
         self._document = document
         self._reports = reports
-        files = (*_STATIC.iterdir(), *(swagger_ui_path / name for name in _SWAGGER_UI))
+        files = (*STATIC.iterdir(), *(swagger_ui_path / name for name in _SWAGGER_UI))
         self._files = {path.name: path for path in files}
 
     def page(self, page: Page, api: str) -> Content:

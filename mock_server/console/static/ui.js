@@ -145,7 +145,13 @@ export function pretty(text) {
   return out;
 }
 
-const digits = (number) => (Number.isInteger(number * 100) || /\.\d?$/.test(number) ? number.toFixed(2) : String(number));
+/** JSON, in which a number that JavaScript would write otherwise is a text with its digits. */
+export const exact = (text) =>
+  JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && context?.source !== undefined && context.source !== String(value) ? context.source : value,
+  );
+
+const digits = (number) => (typeof number === "string" ? number : Number.isInteger(number * 100) || /\.\d?$/.test(number) ? number.toFixed(2) : String(number));
 
 /** An amount of money: `1250.10 USD`. Currencies are numbers of ISO 4217. */
 const CURRENCIES = { 840: "USD", 124: "CAD", 484: "MXN" };
