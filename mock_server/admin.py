@@ -1,6 +1,6 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,8 @@ from mock_server.trace import Stream
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
+if TYPE_CHECKING:
+    from mock_server.verification import Verification
 
 
 def admin_spec(spec: Spec) -> Spec:
@@ -47,11 +49,12 @@ class Health(NamedTuple):
 
 
 class Admin:
-    """What the admin API can do to one mock. A part that is switched off is None."""
+    """What the admin API can do to a mock with these `operations`. A part that is switched off is None."""
 
     def __init__(  # noqa: PLR0913 - one for each part
         self,
         spec: Spec,
+        operations: Sequence[str],
         *,
         ledger: Ledger,
         clock: Clock,
@@ -67,6 +70,7 @@ class Admin:
         self._limits = limits
         self._journal = journal
         self._spec = spec
+        self._operations = operations
 
     @cached_property
     def _filler(self) -> Filler:
@@ -152,6 +156,16 @@ class Admin:
 
         return listen(self.journal, write, None if after is None else int(after))
 
+    async def verify_requests(self, wanted: Mapping[str, Any]) -> "Verification":
+        """Whether requests came as wanted; InvalidRequest, SwitchedOff."""
+        from mock_server.verification import verify  # noqa: PLC0415 - for who asks
+
+        operation = wanted.get("operation")
+        if operation not in (None, *self._operations):
+            names = ", ".join(self._operations)
+            raise InvalidRequest({"operation": [f"The operation field must be one of: {names}."]})
+        return verify(self.journal, wanted)
+
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
         self.journal.clear()
@@ -225,6 +239,13 @@ FAULT = Fields[Fault](
     }
 )
 RESET = Fields[list[str]]({"reset": lambda names: names})
+VERIFICATION = Fields["Verification"](
+    {
+        "passed": lambda verification: verification.passed,
+        "count": lambda verification: verification.count,
+        "text": lambda verification: verification.text,
+    }
+)
 CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 
@@ -253,6 +274,7 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
         "watchRequests": Handler(
             lambda request: admin.watch_requests(request.query.get("after"), write), None
         ),
+        "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
         "listFaults": Handler(lambda _: admin.list_faults(), FAULTS),
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),

@@ -144,6 +144,7 @@ class Sandbox:
         )
         self.admin = Admin(
             spec.ours,
+            [each.id for each in (*self.stateful, *self.exemplary)],
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,
