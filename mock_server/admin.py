@@ -22,11 +22,12 @@ from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
-from mock_server.trace import Stream
+from mock_server.trace import Response, Stream, Trace
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
 if TYPE_CHECKING:
+    from mock_server.metrics import Metrics
     from mock_server.verification import Verification
 
 
@@ -49,12 +50,16 @@ class Health(NamedTuple):
 
 
 class Admin:
-    """What the admin API can do to a mock with these `operations`. A part that is switched off is None."""
+    """What the admin API can do to a mock with these `operations`. A part that is switched off is None.
+
+    Who wants to hear of every request that is over is added to `watchers`.
+    """
 
     def __init__(  # noqa: PLR0913 - one for each part
         self,
         spec: Spec,
         operations: Sequence[str],
+        watchers: list[Callable[[Trace], object]],
         *,
         ledger: Ledger,
         clock: Clock,
@@ -71,6 +76,8 @@ class Admin:
         self._journal = journal
         self._spec = spec
         self._operations = operations
+        self._watchers = watchers
+        self._metrics: Metrics | None = None
 
     @cached_property
     def _filler(self) -> Filler:
@@ -115,6 +122,15 @@ class Admin:
             if done is not None:
                 await done
         return list(parts or resets)
+
+    async def read_metrics(self) -> Response:
+        """What happened so far, in numbers, for Prometheus."""
+        if self._metrics is None:
+            from mock_server.metrics import Metrics  # noqa: PLC0415 - for who asks
+
+            self._metrics = Metrics(self._journal or ())
+            self._watchers.append(self._metrics.add)
+        return self._metrics.response(await self.ledger.search(LoadFilter()))
 
     async def list_loads(self, status: str | None) -> FoundPage:
         """All loads, or those in a status, as one page."""
@@ -261,6 +277,7 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
     return {
         "getHealth": Handler(lambda _: admin.health(), HEALTH),
         "getAdminDocument": Handler(get_document, None),
+        "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
         "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
