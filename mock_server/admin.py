@@ -1,7 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,10 +23,13 @@ from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
-from mock_server.trace import Stream
+from mock_server.trace import Response, Stream, Trace
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
+if TYPE_CHECKING:
+    from mock_server.metrics import Metrics
+    from mock_server.verification import Verification
 
 
 def admin_spec(spec: Spec) -> Spec:
@@ -56,11 +59,16 @@ class LoadList(NamedTuple):
 
 
 class Admin:
-    """What the admin API can do to one mock. A part that is switched off is None."""
+    """What the admin API can do to a mock with these `operations`. A part that is switched off is None.
+
+    Who wants to hear of every request that is over is added to `watchers`.
+    """
 
     def __init__(  # noqa: PLR0913 - one for each part
         self,
         spec: Spec,
+        operations: Sequence[str],
+        watchers: list[Callable[[Trace], object]],
         *,
         ledger: Ledger,
         clock: Clock,
@@ -76,6 +84,9 @@ class Admin:
         self._limits = limits
         self._journal = journal
         self._spec = spec
+        self._operations = operations
+        self._watchers = watchers
+        self._metrics: Metrics | None = None
 
     @cached_property
     def _filler(self) -> Filler:
@@ -135,6 +146,15 @@ class Admin:
         shown = found[first : len(found) if limit is None else first + int(limit)]
         return LoadList(len(found), Counter(load.status for load in every), shown)
 
+    async def read_metrics(self) -> Response:
+        """What happened so far, in numbers, for Prometheus."""
+        if self._metrics is None:
+            from mock_server.metrics import Metrics  # noqa: PLC0415 - for who asks
+
+            self._metrics = Metrics(self._journal or ())
+            self._watchers.append(self._metrics.add)
+        return self._metrics.response(await self.ledger.search(LoadFilter()))
+
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
         try:
@@ -169,6 +189,16 @@ class Admin:
         from mock_server.events import listen  # noqa: PLC0415 - for who listens
 
         return listen(self.journal, write, None if after is None else int(after))
+
+    async def verify_requests(self, wanted: Mapping[str, Any]) -> "Verification":
+        """Whether requests came as wanted; InvalidRequest, SwitchedOff."""
+        from mock_server.verification import verify  # noqa: PLC0415 - for who asks
+
+        operation = wanted.get("operation")
+        if operation not in (None, *self._operations):
+            names = ", ".join(self._operations)
+            raise InvalidRequest({"operation": [f"The operation field must be one of: {names}."]})
+        return verify(self.journal, wanted)
 
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
@@ -248,6 +278,13 @@ FAULT = Fields[Fault](
     }
 )
 RESET = Fields[list[str]]({"reset": lambda names: names})
+VERIFICATION = Fields["Verification"](
+    {
+        "passed": lambda verification: verification.passed,
+        "count": lambda verification: verification.count,
+        "text": lambda verification: verification.text,
+    }
+)
 CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
 LOADS = Fields[LoadList](
     {
@@ -277,6 +314,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "getHealth": Handler(lambda _: admin.health(), HEALTH),
         "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
+        "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
         "listLoads": Handler(lambda request: admin.list_loads(**request.query), LOADS),
@@ -290,6 +328,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "watchRequests": Handler(
             lambda request: admin.watch_requests(request.query.get("after"), write), None
         ),
+        "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
         "listFaults": Handler(lambda _: admin.list_faults(), FAULTS),
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),

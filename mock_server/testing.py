@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -105,6 +105,41 @@ class MockServer:
         assert [request.status for request in mock.requests] == [200]
         """
         return self._soon(list, self.admin.journal)
+
+    def verify(  # noqa: PLR0913 - one for each condition
+        self,
+        *,
+        operation: str | None = None,
+        load: str | None = None,
+        reference: str | None = None,
+        status: int | None = None,
+        body: Mapping[str, object] | None = None,
+        exactly: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Asserts that as many requests came as expected: without a number, at least one.
+
+            mock.verify(reference="ACH-17", status=200, exactly=1)
+            mock.verify(load="LD-1001", body={"Amount": {"Amount": 90.00}})
+
+        `body` are fields that the body must have, besides others. AssertionError says in what the nearest
+        requests differ, and why they got their responses; InvalidRequest, SwitchedOff if the journal is off.
+        """
+        given = {
+            "operation": operation,
+            "load": load,
+            "reference": reference,
+            "status": status,
+            "body": body,
+            "exactly": exactly,
+            "atLeast": at_least,
+            "atMost": at_most,
+        }
+        wanted: Any = decode(encode({name: value for name, value in given.items() if value is not None}))
+        verification = self._do(self.admin.verify_requests(wanted))
+        if not verification.passed:
+            raise AssertionError(verification.text)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
         """Injects a fault into the next `count` requests of an operation; InvalidRequest.

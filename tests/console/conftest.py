@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from mock_server.testing import MockServer
 
@@ -32,6 +32,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         told = f"no Chromium here; install Debian's chromium, or name another in {BROWSER}"
         (pytest.fail if os.environ.get(BROWSER) else pytest.skip)(told)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
@@ -65,6 +66,11 @@ class Visitor:
         page.set_default_timeout(PATIENCE)
         page.goto(self.url + path)
         return page
+
+    def remember_key(self, key: str) -> None:
+        """As if the admin key had been typed in each tab."""
+        kept = f"sessionStorage.setItem('alvys-sandbox-admin-key', '{key}')"
+        self.context.add_init_script(f"if (window.origin !== 'null') {kept}")
 
     def strangers(self) -> set[str]:
         """The hosts that were called, beside the mock."""

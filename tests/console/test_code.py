@@ -148,9 +148,9 @@ def test_sample_that_is_not_run_has_the_text_in_its_own_quotes(
     ]
     assert request["url"] in texts
     assert request["body"] in texts
-    assert [
-        text for text in texts if "so" in text and "it's" in text and "{" not in text
-    ] == ['it\'s "so" \\ $HOME']
+    assert [text for text in texts if "so" in text and "it's" in text and "{" not in text] == [
+        'it\'s "so" \\ $HOME'
+    ]
 
 
 @pytest.mark.parametrize("language", EVERY)

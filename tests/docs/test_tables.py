@@ -173,7 +173,7 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/admin-api.md", "Parts"): parts,
     ("docs/admin-api.md", "Filters"): filters,
     ("docs/admin-api.md", "Entries"): journal_fields,
-    ("docs/admin-api.md", "From Python"): members,
+    ("docs/testing.md", "In your tests"): members,
     ("docs/contract-suite.md", "Exit status"): exit_statuses,
     ("docs/how-it-is-made.md", "The mock"): modules,
     ("docs/how-it-is-made.md", "The contract suite"): rooms,

@@ -95,8 +95,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".problems", ".spec", ".trace"},
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
-    | {".handlers", ".trace"}
+    | {".handlers", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {

@@ -32,6 +32,7 @@ const NAMES = {
   "[data-param-name] :is(select, input)": (field) => field.closest("[data-param-name]").dataset.paramName,
   ".content-type": () => "Media type",
   ".copy-to-clipboard button": () => "Copy",
+  ".close-modal": () => "Close the dialog",
 };
 
 function name() {

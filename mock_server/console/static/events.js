@@ -16,8 +16,8 @@ const visible = () =>
  */
 export async function follow({ onStart, onRequest, onCleared, onState }) {
   const { items } = await admin("GET", "requests");
-  onStart(items);
   let latest = items.at(-1)?.id ?? 0;
+  onStart(items);
   const on = {
     request(entry) {
       latest = entry.id;

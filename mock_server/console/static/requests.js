@@ -138,7 +138,7 @@ function bodyOf(title, text, size, what) {
   return el(
     "section",
     {},
-    el("div", { class: "row spread" }, el("h3", {}, title), text ? copyButton(text, what) : null),
+    el("div", { class: "row spread" }, el("h2", {}, title), text ? copyButton(text, what) : null),
     text ? el("pre", { tabindex: "0", "aria-label": title }, pretty(text)) : el("p", { class: "muted" }, "No body"),
     size > kept ? el("p", { class: "hint" }, `The first ${kept} of ${size} bytes; --journal-body keeps more.`) : null,
   );
@@ -232,7 +232,7 @@ attempt(async () => {
   byId("further").open = innerWidth > 900 || location.search !== "";
   await follow({
     onStart(items) {
-      entries = items.reverse();
+      entries = items.toReversed();
       const asked = filters();
       // Who comes for one request wants to see it.
       const found = entries.filter((entry) => passes(entry, asked));
