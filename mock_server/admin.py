@@ -15,7 +15,7 @@ from mock_server.handlers import Handler
 from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.opening import Filler, FixtureError
+from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
@@ -146,6 +146,20 @@ class Admin:
             raise InvalidRequest({name: [sentence]} if colon else {WHOLE_BODY: [name]}) from error
         await self.ledger.put(load)
         return load
+
+    async def snapshot(self) -> dict[str, object]:
+        """All loads with their payments, as a fixtures file has them."""
+        loads = await self.ledger.search(LoadFilter())
+        return {load.number: fixture_of(load) for load in loads}
+
+    async def restore(self, snapshot: Mapping[str, object]) -> list[str]:
+        """Puts the loads of a fixtures file in the place of all that there are; InvalidRequest."""
+        try:
+            loads = loads_in(self._filler, snapshot, "snapshot")
+        except FixtureError as error:
+            raise InvalidRequest({WHOLE_BODY: [str(error)]}) from error
+        await self.ledger.restore(loads)
+        return ["loads"]
 
     async def remove_load(self, number: str) -> Load:
         """Forgets a load, and returns it as it was; LoadNotFound."""
@@ -280,6 +294,8 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
         "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
+        "takeSnapshot": Handler(lambda _: admin.snapshot(), None),
+        "restoreSnapshot": Handler(lambda request: admin.restore(request.body), RESET),
         "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
         "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
         "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
