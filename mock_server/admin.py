@@ -180,6 +180,12 @@ class Admin:
             and all(getattr(entry, name) == value for name, value in wanted.items())
         ]
 
+    async def archive_requests(self, filters: Mapping[str, str]) -> dict[str, object]:
+        """The requests that pass the filters, as an HTTP archive; SwitchedOff."""
+        from mock_server.har import har_of  # noqa: PLC0415 - for who asks
+
+        return har_of(await self.list_requests(filters))
+
     async def watch_requests(self, after: str | None, write: Writer[Entry]) -> Stream:
         """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
         from mock_server.events import listen  # noqa: PLC0415 - for who listens
@@ -304,6 +310,7 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
         ),
         "removeLoad": Handler(lambda request: admin.remove_load(request.path["loadNumber"]), LOAD),
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
+        "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
             lambda request: admin.watch_requests(request.query.get("after"), write), None
         ),

@@ -81,9 +81,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
     "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
     "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
-    | {".handlers", ".metrics", ".trace", ".verification"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
