@@ -119,7 +119,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".opening",
         ".output",
