@@ -98,6 +98,21 @@ class MockServer:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
         return self._seen(self._do(self.admin.ledger.set_status(number, status)))
 
+    def snapshot(self) -> str:
+        """All loads and their payments, as JSON that `restore` and `--fixtures` take.
+
+        Path("loads.json").write_text(mock.snapshot())
+        """
+        return encode(self._do(self.admin.snapshot())).decode()
+
+    def restore(self, snapshot: str) -> None:
+        """Puts the loads of a snapshot in the place of all that there are; InvalidRequest, NotJson.
+
+        A reset still goes back to the loads of the start.
+        """
+        loads: Any = decode(snapshot.encode())
+        self._do(self.admin.restore(loads))
+
     @property
     def requests(self) -> list[Entry]:
         """The latest requests, oldest first; SwitchedOff if the journal is off.

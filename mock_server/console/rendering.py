@@ -16,6 +16,8 @@ from mock_server.shipped import ADMIN
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+PRESETS = _HERE / "presets.yaml"
+"""What Try it fills in, by the id of the rule or assumption that it shows."""
 _HTML = "text/html; charset=utf-8"
 _OF_A_REPORT = (
     "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -52,7 +54,7 @@ class Rendering:
             settings=settings,
             clauses=clauses(settings["revision"]),
             questions=questions(settings["revision"], settings["profile"]),
-            presets=read_document(_HERE / "presets.yaml"),
+            presets=read_document(PRESETS),
             **_fault_fields(),
         )
         self._templates.filters["coded"] = _coded

@@ -96,9 +96,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
     "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
     "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
-    | {".handlers", ".metrics", ".trace", ".verification"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
@@ -135,7 +136,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".opening",
         ".output",

@@ -19,7 +19,7 @@ const keyHeader = () => {
   return key ? { "X-Admin-Key": key } : {};
 };
 
-/** Sends a request to the admin API; asks for the key where it wants one. Returns the response. Refused. */
+/** Sends a request to the admin API, whose body may be JSON already; asks for the key where it wants one. Returns the response. Refused. */
 export async function send(method, path, body, options = {}) {
   for (;;) {
     const headers = { ...keyHeader(), ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
@@ -29,7 +29,7 @@ export async function send(method, path, body, options = {}) {
         ...options,
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
         cache: "no-store",
       });
     } catch (error) {

@@ -35,14 +35,12 @@ function showSettings(told) {
   );
 }
 
-function showLoads({ items }) {
-  const counts = new Map();
-  for (const { Status } of items) counts.set(Status, (counts.get(Status) ?? 0) + 1);
+function showLoads({ counts }) {
   const payable = ([status]) => !PAYABLE.includes(status);
-  const rows = [...counts].sort((one, other) => payable(one) - payable(other));
+  const rows = Object.entries(counts).sort((one, other) => payable(one) - payable(other));
   fill(
     byId("loads"),
-    items.length
+    rows.length
       ? el(
           "ul",
           { class: "counts" },
@@ -65,7 +63,7 @@ function showNow({ now, frozen }, { items }) {
 async function refresh() {
   const [told, loads, clock, faults] = await Promise.all([
     settings(),
-    admin("GET", "loads"),
+    admin("GET", "loads?limit=0"),
     admin("GET", "clock"),
     admin("GET", "faults"),
   ]);
@@ -102,10 +100,11 @@ async function pay(document) {
 }
 
 async function loadIn(...statuses) {
-  const { items } = await admin("GET", "loads");
-  const found = statuses.map((status) => items.find(({ Status }) => Status === status)).find(Boolean);
-  if (!found) throw new Error(`No load is ${statuses.join(" or ")}. Reset the sandbox, or add one.`);
-  return found;
+  for (const status of statuses) {
+    const { items } = await admin("GET", `loads?${new URLSearchParams({ status, limit: 1 })}`);
+    if (items.length) return items[0];
+  }
+  throw new Error(`No load is ${statuses.join(" or ")}. Reset the sandbox, or add one.`);
 }
 
 const paymentsOf = async (load) => {

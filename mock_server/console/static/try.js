@@ -2,7 +2,7 @@
 
 import { API, accessToken, admin, authorization, call, send, settings } from "./api.js";
 import { codeFor, LANGUAGES } from "./code.js";
-import { attempt, byId, copyButton, el, exact, fill, loadBadge, money, PAYABLE, pretty, statusBadge } from "./ui.js";
+import { attempt, byId, copyButton, el, exact, fill, loadBadge, money, PAYABLE, pretty, spelled, statusBadge, valueOf } from "./ui.js";
 
 const PAY = "recordCustomerPayment";
 const PRESETS = JSON.parse(byId("presets").textContent);
@@ -18,12 +18,6 @@ let isSecond = false;
 const operation = () => operations.find(({ id, path, method }) => field.operation.value === (id || `${method} ${path}`));
 const pays = () => operation()?.id === PAY;
 const fresh = () => `TRY-${Date.now().toString(36).toUpperCase()}-${Math.floor(Math.random() * 46656).toString(36).toUpperCase()}`;
-
-/** The name of a field as the document spells it. */
-const spelled = (object, name) => Object.keys(object ?? {}).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
-
-/** The value of a field, whatever its case. */
-const valueOf = (object, name) => object?.[spelled(object, name)];
 
 // --- the form ----------------------------------------------------------------------------------------
 

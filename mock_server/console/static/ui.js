@@ -145,6 +145,12 @@ export function pretty(text) {
   return out;
 }
 
+/** The name of a field as a document spells it, whatever its case. */
+export const spelled = (object, name) => Object.keys(object ?? {}).find((key) => key.toLowerCase() === name.toLowerCase()) ?? name;
+
+/** The value of a field, whatever the case of its name. */
+export const valueOf = (object, name) => object?.[spelled(object, name)];
+
 /** JSON, in which a number that JavaScript would write otherwise is a text with its digits. */
 export const exact = (text) =>
   JSON.parse(text, (_, value, context) =>
