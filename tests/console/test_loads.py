@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
+from mock_server.domain import LoadNotFound
 from mock_server.testing import MockServer
 from tests.console.axe import violations
 from tests.console.conftest import Visit, Visitor
@@ -21,7 +22,7 @@ def numbers(tab: Tab) -> list[str]:
 def test_loads_are_found_by_status_and_by_text(visitor: Visitor) -> None:
     tab = visitor.open("/loads")
     expect(tab.locator("#count")).to_have_text("21 loads")
-    tab.get_by_label("Status", exact=True).first.select_option("Financed")
+    tab.locator("#filters [name=status]").select_option("Financed")
     expect(tab.locator("#count")).to_have_text("2 of 21 loads")
     assert numbers(tab) == ["LD-1007", "LD-1008"]
     tab.get_by_label("Search").fill("MAPLE")
@@ -51,7 +52,7 @@ def test_status_is_changed_and_a_load_removed(visitor: Visitor, mock: MockServer
     tab.get_by_role("button", name="Remove the load").click()
     tab.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(tab.locator("#none")).to_be_visible()
-    with pytest.raises(Exception, match="404"):
+    with pytest.raises(LoadNotFound):
         mock.load(PAID)
 
 

@@ -129,7 +129,7 @@ function detailOf(load) {
       "div",
       { class: "detail-body" },
       el("div", { class: "row" }, el("a", { class: "button", href: `${document.body.dataset.try}?load=${encodeURIComponent(number)}` }, "Pay it"), status, change, remove),
-      el("h3", {}, "Payments"),
+      el("h2", {}, "Payments"),
       timeline(valueOf(load, "payments") ?? []),
       el("details", {}, el("summary", {}, "All fields"), el("pre", { tabindex: "0", "aria-label": `All fields of ${number}` }, JSON.stringify(load, null, 2))),
     ),
