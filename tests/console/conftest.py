@@ -19,7 +19,8 @@ PATIENCE = 30_000
 """Milliseconds that a busy machine may take for what a page does."""
 
 
-def _program() -> str | None:
+def program() -> str | None:
+    """The Chromium to start, if there is one."""
     named = os.environ.get(BROWSER, "")
     wanted = _NAMES if named in {"", "required"} else (named,)
     return next(filter(None, map(shutil.which, wanted)), None)
@@ -28,13 +29,13 @@ def _program() -> str | None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; skips where there is none."""
-    program = _program()
-    if program is None:
+    found = program()
+    if found is None:
         told = f"no Chromium here; install Debian's chromium, or name another in {BROWSER}"
         (pytest.fail if os.environ.get(BROWSER) else pytest.skip)(told)
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield started
         started.close()
 

@@ -53,7 +53,7 @@ const cut = (text, name = "") => el("span", { class: `cut ${name}`, title: text 
 function inShort(userAgent) {
   const browser = /(Firefox|Edg|Chrome|Version)\/(\d+)/.exec(userAgent);
   if (userAgent.startsWith("Mozilla/") && browser) return `${browser[1].replace("Version", "Safari").replace("Edg", "Edge")} ${browser[2]}`;
-  return userAgent;
+  return userAgent.split("/")[0];
 }
 
 function rowOf(entry, isNew) {
