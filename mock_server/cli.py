@@ -298,6 +298,12 @@ def main(  # noqa: PLR0913 - one for each option
         port = None if admin_port is None else listeners[1].getsockname()[1]
         return sandbox.app(port, None if quiet else CallLog(say))
 
+    def reopen() -> None:
+        server.serve_instead(app_of(opened()[1]))
+        gc.unfreeze()  # what was open before can go
+        gc.collect()
+        gc.freeze()
+
     with redirect_stderr(complaints):
         server = Server(
             app_of(sandbox),
@@ -309,7 +315,7 @@ def main(  # noqa: PLR0913 - one for each option
 
             reloader = Reloader(
                 (spec, Path(profile), *fixtures),
-                lambda: server.serve_instead(app_of(opened()[1])),
+                reopen,
                 _UNUSABLE,
                 say=say,
                 complain=complaints.write,
