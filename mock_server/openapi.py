@@ -98,7 +98,7 @@ def _url(scope: Scope) -> bytes:
     if not _HOST.fullmatch(host):
         address, port = scope["server"]
         host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
-    return b"http://" + bytes(host)
+    return b"%b://%b" % (scope["scheme"].encode(), host)
 
 
 class _YamlDumper(yaml.CSafeDumper):
