@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from ssl import SSLContext
 
 from starlette.types import ASGIApp
 
 from mock_server.connection import Connection, Shared
-
-if TYPE_CHECKING:  # the module takes longer to import than a start should
-    from ssl import SSLContext
 
 try:
     from uvloop import new_event_loop
@@ -47,7 +44,7 @@ class Server:
         *,
         grace: int = GRACE,
         patience: int = PATIENCE,
-        tls: "SSLContext | None" = None,
+        tls: SSLContext | None = None,
     ) -> None:
         self._tls = tls
         self.shared = Shared(app, patience)
