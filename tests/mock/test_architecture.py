@@ -135,14 +135,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
+    # Imported for those who want https.
+    "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped"},
+    | {".shipped", ".tls"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
         "click",
         "starlette",
         ".reloading",
+        ".tls",
         ".decimal_json",
         ".documents",
         ".domain",
