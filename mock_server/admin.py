@@ -15,7 +15,7 @@ from mock_server.handlers import Handler
 from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.opening import Filler, FixtureError
+from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
@@ -147,6 +147,20 @@ class Admin:
         await self.ledger.put(load)
         return load
 
+    async def snapshot(self) -> dict[str, object]:
+        """All loads with their payments, as a fixtures file has them."""
+        loads = await self.ledger.search(LoadFilter())
+        return {load.number: fixture_of(load) for load in loads}
+
+    async def restore(self, snapshot: Mapping[str, object]) -> list[str]:
+        """Puts the loads of a fixtures file in the place of all that there are; InvalidRequest."""
+        try:
+            loads = loads_in(self._filler, snapshot, "snapshot")
+        except FixtureError as error:
+            raise InvalidRequest({WHOLE_BODY: [str(error)]}) from error
+        await self.ledger.restore(loads)
+        return ["loads"]
+
     async def remove_load(self, number: str) -> Load:
         """Forgets a load, and returns it as it was; LoadNotFound."""
         load = await self.ledger.load(number=number)
@@ -165,6 +179,12 @@ class Admin:
             and (status is None or entry.status == int(status))
             and all(getattr(entry, name) == value for name, value in wanted.items())
         ]
+
+    async def archive_requests(self, filters: Mapping[str, str]) -> dict[str, object]:
+        """The requests that pass the filters, as an HTTP archive; SwitchedOff."""
+        from mock_server.har import har_of  # noqa: PLC0415 - for who asks
+
+        return har_of(await self.list_requests(filters))
 
     async def watch_requests(self, after: str | None, write: Writer[Entry]) -> Stream:
         """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
@@ -287,6 +307,8 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
+        "takeSnapshot": Handler(lambda _: admin.snapshot(), None),
+        "restoreSnapshot": Handler(lambda request: admin.restore(request.body), RESET),
         "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
         "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
         "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
@@ -295,6 +317,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         ),
         "removeLoad": Handler(lambda request: admin.remove_load(request.path["loadNumber"]), LOAD),
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
+        "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
             lambda request: admin.watch_requests(request.query.get("after"), write), None
         ),

@@ -98,9 +98,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
     "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
     "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
-    | {".handlers", ".metrics", ".trace", ".verification"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
@@ -134,10 +135,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
+    # Imported for those who want https.
+    "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped"},
+    | {".shipped", ".tls"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".tls",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".opening",
         ".output",
