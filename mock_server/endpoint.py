@@ -93,7 +93,7 @@ async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Res
         response = endpoint.refuse(error)
         if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.exception("%s %s failed", trace.scope["method"], trace.scope["path"])
-        # Some of its frames have the error: with them all would stay, and the body.
+        # Without its frames, some of which have the error: all would stay, and the body.
         trace.error = error.with_traceback(None)
         return response
 

@@ -182,7 +182,7 @@ class Sandbox:
     ) -> ASGIApp:
         """The ASGI app; `watch` sees all requests but those of the console's pages.
 
-        The admin API and the console are on the same port, or on one of their own; `port` is then the other.
+        The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
         if watch is not None:
             watched: tuple[Routes | DocumentRoutes | None, ...] = (
@@ -194,7 +194,7 @@ class Sandbox:
                 if routes is not None:
                     routes.watchers.append(watch)
         console = None if self._admin_routes is None else self.console
-        self.console.api_port = port
+        self.console.api_port = None if admin_port is None else port
         router = Router(
             self.clock,
             self._api,

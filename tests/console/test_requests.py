@@ -1,5 +1,6 @@
 """The requests: live, with their reasons, and to be sent and pasted again."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,16 @@ def test_request_copied_as_pytest_passes(visitor: Visitor, mock: MockServer, tmp
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
     assert "4 passed" in ended.stdout, ended.stdout
+
+
+def test_requests_are_downloaded_as_an_archive(visitor: Visitor, mock: MockServer) -> None:
+    pay(mock, "ACH-1")
+    tab = visitor.open("/requests")
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Download as HAR").click()
+    assert download.value.suggested_filename == "requests.har"
+    archive = json.loads(Path(download.value.path()).read_text("utf-8"))
+    assert [entry["request"]["method"] for entry in archive["log"]["entries"]] == ["POST"]
 
 
 def test_journal_is_cleared_in_every_tab(visitor: Visitor, mock: MockServer) -> None:

@@ -17,6 +17,7 @@ function find() {
   for (const card of document.querySelectorAll(".rules")) card.hidden = !card.querySelector("tbody tr:not([hidden])");
 }
 
+byId("different").closest("label").hidden = !document.querySelector(".different");
 byId("find").addEventListener("input", find);
 byId("different").addEventListener("change", find);
 

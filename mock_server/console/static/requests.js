@@ -1,6 +1,6 @@
 // The requests: live, filtered, and each with its reason.
 
-import { admin, authorization, call, settings } from "./api.js";
+import { admin, authorization, call, send, settings } from "./api.js";
 import { asCurl, asPytest } from "./copies.js";
 import { follow } from "./events.js";
 import { attempt, byId, confirm, copyButton, el, fill, flash, pretty, statusBadge, timeOf } from "./ui.js";
@@ -211,6 +211,14 @@ byId("more").addEventListener("click", () => {
   shown += STEP;
   show();
 });
+byId("archive").addEventListener("click", ({ currentTarget }) =>
+  attempt(async () => {
+    const archive = await (await send("GET", "/_mock/requests.har")).blob();
+    const url = URL.createObjectURL(archive);
+    el("a", { href: url, download: "requests.har" }).click();
+    URL.revokeObjectURL(url);
+  }, currentTarget),
+);
 byId("clear").addEventListener("click", async () => {
   if (!(await confirm("Remove all requests from the journal?", "Remove"))) return;
   await attempt(async () => {

@@ -5,8 +5,8 @@ import { codeFor, LANGUAGES } from "./code.js";
 import { attempt, byId, copyButton, el, exact, fill, loadBadge, money, PAYABLE, pretty, spelled, statusBadge, valueOf } from "./ui.js";
 
 const PAY = "recordCustomerPayment";
-const PRESETS = JSON.parse(byId("presets").textContent);
 const form = byId("request");
+const PRESETS = JSON.parse(form.dataset.presets);
 const field = form.elements;
 
 let operations = [];
