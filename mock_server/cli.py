@@ -320,11 +320,8 @@ def main(  # noqa: PLR0913 - one for each option
         complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
     def app_of(sandbox: Sandbox) -> ASGIApp:
-        watch = None if quiet else CallLog(say)
-        if admin_port is None:
-            return sandbox.app(watch=watch)
-        api, admin = (listener.getsockname()[1] for listener in listeners)
-        return sandbox.app(admin, watch, port=api)
+        port, other = [*(listener.getsockname()[1] for listener in listeners), None][:2]
+        return sandbox.app(other, None if quiet else CallLog(say), port=port)
 
     def reopen() -> None:
         server.serve_instead(app_of(opened()[1]))
