@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # its library is for those who limit
 if TYPE_CHECKING:
     from mock_server.metrics import Metrics
     from mock_server.verification import Verification
+    from mock_server.worlds import Worlds, WorldState
 
 
 def admin_spec(spec: Spec) -> Spec:
@@ -87,9 +88,12 @@ class Admin:
         self._operations = operations
         self._watchers = watchers
         self._metrics: Metrics | None = None
+        self.worlds: Worlds | None = None
+        """The worlds beside this one, if it is the default one and there may be others."""
 
     @cached_property
-    def _filler(self) -> Filler:
+    def filler(self) -> Filler:
+        """What makes loads of fixtures."""
         return Filler(self._spec)
 
     @property
@@ -158,7 +162,7 @@ class Admin:
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
         try:
-            load = self._filler.load_numbered(number, fields)
+            load = self.filler.load_numbered(number, fields)
         except FixtureError as error:
             name, colon, sentence = str(error).partition(": ")
             raise InvalidRequest({name: [sentence]} if colon else {WHOLE_BODY: [name]}) from error
@@ -173,7 +177,7 @@ class Admin:
     async def restore(self, snapshot: Mapping[str, object]) -> list[str]:
         """Puts the loads of a fixtures file in the place of all that there are; InvalidRequest."""
         try:
-            loads = loads_in(self._filler, snapshot, "snapshot")
+            loads = loads_in(self.filler, snapshot, "snapshot")
         except FixtureError as error:
             raise InvalidRequest({WHOLE_BODY: [str(error)]}) from error
         await self.ledger.restore(loads)
@@ -242,6 +246,21 @@ class Admin:
         """Removes one fault; UnknownFault."""
         self.faults.remove(id)
         return [id]
+
+    async def list_worlds(self) -> "list[WorldState]":
+        """The worlds, by their names; SwitchedOff."""
+        return await self._other_worlds.states()
+
+    async def end_world(self, name: str) -> list[str]:
+        """Forgets a world; SwitchedOff, UnknownWorld."""
+        self._other_worlds.end(name)
+        return [name]
+
+    @property
+    def _other_worlds(self) -> "Worlds":
+        if self.worlds is None:
+            raise SwitchedOff("Worlds are switched on by --worlds, and are known to the default one only.")
+        return self.worlds
 
     async def read_clock(self) -> Clock:
         """The clock."""
@@ -313,7 +332,23 @@ LOADS = Fields[LoadList](
         "items": many(lambda found: found.loads, LOAD),
     }
 )
+WORLDS = _list_of(
+    Fields["WorldState"](
+        {
+            "name": lambda world: world.name,
+            "loads": lambda world: world.loads,
+            "requests": lambda world: world.requests,
+            "silentseconds": lambda world: round(world.silent, 3),
+        }
+    )
+)
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
+
+
+@lru_cache(maxsize=1)
+def _fixed(spec: Spec) -> tuple[Raw, Writer[Entry]]:
+    """The document, and what writes an entry: one for all worlds."""
+    return Raw(encode(spec.document)), compile_response(spec, spec.schema("Request"), ENTRY, "Request")
 
 
 def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
@@ -321,8 +356,8 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
 
     `settings` are what it says of how the mock was started.
     """
-    ledger, document = admin.ledger, Raw(encode(spec.document))
-    write = compile_response(spec, spec.schema("Request"), ENTRY, "Request")
+    ledger = admin.ledger
+    document, write = _fixed(spec)
 
     async def get_document(_request: object) -> Raw:
         return document
@@ -357,6 +392,8 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),
         "clearFaults": Handler(lambda _: admin.clear_faults(), RESET),
         "removeFault": Handler(lambda request: admin.remove_fault(request.path["id"]), RESET),
+        "listWorlds": Handler(lambda _: admin.list_worlds(), WORLDS),
+        "endWorld": Handler(lambda request: admin.end_world(request.path["name"]), RESET),
         "readClock": Handler(lambda _: admin.read_clock(), CLOCK),
         "changeClock": Handler(lambda request: admin.change_clock(request.body), CLOCK),
     }

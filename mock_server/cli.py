@@ -236,6 +236,13 @@ A fault says when it is injected and what it does, separated by commas:
     metavar="FILE.html",
     help="The file that alvys-contract --report writes; the console shows the latest.",
 )
+@_option(
+    "--worlds",
+    default=0,
+    type=click.IntRange(0),
+    help="How many worlds there may be beside the default one, each with a state of its own: a request names "
+    "one in the header X-Sandbox-World or by the prefix /worlds/NAME; 0 for none.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -267,6 +274,7 @@ def main(  # noqa: PLR0913 - one for each option
     reload: bool,
     explain: bool,
     report: Path | None,
+    worlds: int,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -293,6 +301,7 @@ def main(  # noqa: PLR0913 - one for each option
         revision=revision,
         explain=explain,
         report=report,
+        worlds=worlds,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")

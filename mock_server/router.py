@@ -3,8 +3,9 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from starlette.types import Receive, Scope, Send
 
@@ -76,6 +77,22 @@ class Routes:
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
 
+    def again(
+        self,
+        handlers: Mapping[str, Handler[Any]],
+        gates: Sequence[Gate] = (),
+        *,
+        faults: Faults | None = None,
+        watchers: Sequence[Watcher] = (),
+        beside: "Routes | None" = None,
+    ) -> Self:
+        """The same paths with a state of their own: all that was compiled is shared."""
+        other = copy(self)
+        other.faults, other.watchers, other._beside = faults, list(watchers), beside
+        other._paths = [each.again(handlers, gates) for each in self._paths]
+        other._no_path = self._no_path.again(gates)
+        return other
+
     def has_path(self, path: str) -> bool:
         """Whether an operation has this path, with whatever method."""
         return any(each.parameters_in(path) is not None for each in self._paths)
@@ -138,13 +155,13 @@ class _Path:
         takes_rest: bool,
     ) -> None:
         """`takes_rest`: whether a parameter at the end may have slashes, as a load number may."""
-        self.endpoints: Mapping[str, Endpoint] = endpoints
+        self.endpoints = endpoints
         operations = [endpoint.operation for endpoint in endpoints.values()]
         # Without a token one may not even learn the methods of a path whose operations need one.
-        secured = any(operation.scopes is not None for operation in operations)
+        self._secured = any(operation.scopes is not None for operation in operations)
         self.no_method = NoOperation(
             lambda trace: MethodNotAllowed(trace.scope["method"], endpoints),
-            gates if secured else (),
+            gates if self._secured else (),
             policy.refuse,
             operations,
         )
@@ -154,6 +171,15 @@ class _Path:
         # With two parameters in a segment, where one ends is tried out.
         self._longest = None if takes_rest else _LONGEST_TRIED
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
+
+    def again(self, handlers: Mapping[str, Handler[Any]], gates: Sequence[Gate]) -> Self:
+        other = copy(self)
+        other.endpoints = {
+            method: endpoint.again(handlers[endpoint.operation.id], gates)
+            for method, endpoint in self.endpoints.items()
+        }
+        other.no_method = self.no_method.again(gates if self._secured else ())
+        return other
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens,
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+    from mock_server.worlds import Worlds
 
 OFF = "off"
 DOCUMENTED = "documented"
@@ -54,7 +56,7 @@ class Settings:
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
     `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
     X-Sandbox-Reason which rule decided. `report` is a file that `alvys-contract --report` writes, for the
-    console to show.
+    console to show. `worlds` is how many worlds there may be beside the default one, 0 for none.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -73,6 +75,7 @@ class Settings:
     revision: str | None = None
     explain: bool = False
     report: Path | None = None
+    worlds: int = 0
 
 
 _DEFAULT = Settings()
@@ -103,51 +106,84 @@ class Sandbox:
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
+        self._spec, self._policy, self._given = spec, policy, settings
+        self._loads = tuple(map(policy.opening, loads))
+        self._gates = policy.gates([each for each in spec.operations if each.is_ours])
+        # Its document describes faults too; without either it is not read.
+        self._admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
+        self._faults = None if self._admin_api is None else _faults(spec, self._admin_api, settings.faults)
+        self.stateful = spec.operations
+        """The operations that we implement."""
+        self.exemplary: tuple[Operation, ...] = ()
+        """Those that respond with examples: of a document that is not ours."""
+        self._token_spec: Spec | None = None
+        if spec.origin is not None:
+            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
+
+            self._token_spec = token_spec(spec.ours)
+            known = tuple(each for each in spec.operations if each.is_ours)
+            taken = {each.id for each in known}
+            issuing = (each for each in self._token_spec.operations if each.id not in taken)
+            self.stateful = (*known, *issuing)
+            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
+        self._origins = OriginGate(settings.allow_hosts)
+        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
+        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
+        self._begin(None)
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
+        """The pages, which are there with the admin API."""
+        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+        self.worlds: Worlds | None = None
+        """Those beside this one, which the app leads to."""
+
+    def another(self) -> "Sandbox":
+        """A mock as this one was at the start. It shares what was compiled, and nothing that changes."""
+        other = copy(self)
+        other._faults = None if self._faults is None else self._faults.again()
+        other._begin(self)
+        return other
+
+    def _begin(self, like: "Sandbox | None") -> None:
+        """Makes what has a state: the rest is shared with the one that it is like."""
+        spec, policy, settings = self._spec, self._policy, self._given
         self.clock = Clock()
-        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
+        self.ledger = MemoryLedger(self._loads, self.clock.now, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
-        limits, max_body = None, settings.max_body
+        limits, max_body, faults = None, settings.max_body, self._faults
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
-        # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
-        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
+        gates.extend(self._gates)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        watchers = [] if journal is None else [journal.add]
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
             **token_handlers(self.tokens),
         }
         beside = None
-        self.stateful = spec.operations
-        """The operations that we implement."""
-        self.exemplary: tuple[Operation, ...] = ()
-        """Those that respond with examples: of a document that is not ours."""
-        if spec.origin is not None:
-            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
+        if self._token_spec is not None:
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415 - for documents of others
 
-            tokens = token_spec(spec.ours)
-            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            issuing = {each.id: handlers[each.id] for each in self._token_spec.operations}
+            beside = Routes(self._token_spec, issuing, max_body)
             handlers = handlers_of(spec, handlers)
-            known = tuple(each for each in spec.operations if each.is_ours)
-            taken = {each.id for each in known}
-            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
-            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
-        self._api = Routes(
-            spec,
-            handlers,
-            max_body,
-            beside=beside,
-            gates=gates,
-            faults=faults,
-            watchers=[] if journal is None else [journal.add],
-            policy=policy,
-        )
+        if like is None:
+            self._api = Routes(
+                spec,
+                handlers,
+                max_body,
+                beside=beside,
+                gates=gates,
+                faults=faults,
+                watchers=watchers,
+                policy=policy,
+            )
+        else:
+            self._api = like._api.again(handlers, gates, faults=faults, watchers=watchers, beside=beside)
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -159,23 +195,18 @@ class Sandbox:
             faults=faults,
             journal=journal,
         )
-        self._origins = OriginGate(settings.allow_hosts)
-        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
-        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
-        self._settings = self._told(spec, settings)
-        self._admin_routes = None
-        if admin_api is not None and settings.admin:
-            self._admin_routes = Routes(
-                admin_api,
-                admin_handlers(self.admin, admin_api, self._settings),
-                max_body,
-                gates=[self._origins, *_key_gates(settings)],
-            )
-        self._explains = settings.explain
-        self._document = DocumentRoutes(spec, self._api.has_path)
-        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
-        """The pages, which are there with the admin API."""
-        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+        if like is None:
+            self._settings = self._told(spec, settings)
+        else:
+            self.admin.filler = like.admin.filler
+        self._admin_routes: Routes | None = None
+        if self._admin_api is not None and settings.admin:
+            handlers = {**admin_handlers(self.admin, self._admin_api, self._settings)}
+            gates = [self._origins, *_key_gates(settings)]
+            if like is None or like._admin_routes is None:
+                self._admin_routes = Routes(self._admin_api, handlers, max_body, gates=gates)
+            else:
+                self._admin_routes = like._admin_routes.again(handlers, gates)
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
@@ -193,17 +224,28 @@ class Sandbox:
             for routes in watched:
                 if routes is not None:
                     routes.watchers.append(watch)
-        console = None if self._admin_routes is None else self.console
         self.console.api_port = None if admin_port is None else port
+        app = self._app(admin_port, None if self._admin_routes is None else self.console)
+        if not self._given.worlds:
+            return app
+        from mock_server.worlds import Worlds  # noqa: PLC0415 - for those who have several
+
+        def make() -> tuple[Sandbox, ASGIApp]:
+            world = self.another()
+            if watch is not None:
+                for routes in (world._api, world._admin_routes):
+                    if routes is not None:
+                        routes.watchers.append(watch)
+            return world, world._app(admin_port, None)
+
+        self.worlds = self.admin.worlds = Worlds(self._given.worlds, app, make, self._api.watchers)
+        return self.worlds
+
+    def _app(self, admin_port: int | None, console: Console | None) -> ASGIApp:
         router = Router(
-            self.clock,
-            self._api,
-            self._admin_routes,
-            admin_port,
-            document=self._document,
-            console=console,
+            self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
-        if self._explains:
+        if self._given.explain:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
             router.explain = Explainer()

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,12 @@ from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.opening import opening_loads
+from mock_server.problems import SwitchedOff, UnknownWorld
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
+from mock_server.worlds import HEADER, PREFIX
 
 if TYPE_CHECKING:
     from mock_server.tls import Tls
@@ -26,7 +29,7 @@ Result = TypeVar("Result")
 _GRACE = 2
 """Seconds that the end of a test waits for requests that its end left behind."""
 
-__all__ = ["MockServer", "Settings"]
+__all__ = ["MockServer", "MockWorld", "Settings"]
 
 
 def _certified() -> "AbstractContextManager[Tls]":
@@ -58,8 +61,12 @@ class MockServer:
         settings: Settings | None = None,
         *,
         tls: bool = False,
+        worlds: int | None = None,
     ) -> None:
+        """`worlds` takes the place of that of the settings."""
         settings = settings or Settings()
+        if worlds is not None:
+            settings = replace(settings, worlds=worlds)
         read = served_spec(spec, settings)
         self._sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         self.admin = self._sandbox.admin
@@ -93,6 +100,17 @@ class MockServer:
         self._thread.join()
         self._listener.close()
         self._exits.close()
+
+    def world(self, name: str | None = None) -> "MockWorld":
+        """A world of this server, a new one without a name; SwitchedOff, InvalidRequest, TooManyWorlds.
+
+            with mock.world() as world:
+                httpx2.get(f"{world.url}/api/p/v1.0/loads?loadNumber=LD-1001")
+
+        Its `url` is the prefix form of the address; `headers` name it at the server's own. The end of the
+        block ends it.
+        """
+        return MockWorld(self, name)
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
@@ -225,3 +243,27 @@ class MockServer:
     def _seen(self, load: Load) -> dict[str, Any]:
         document: Any = decode(encode(self._write(load)))
         return document  # type: ignore[no-any-return]
+
+
+class MockWorld(MockServer):
+    """A world of a server, with all that a server has; made by its `world`."""
+
+    def __init__(self, server: MockServer, name: str | None) -> None:
+        worlds = server._sandbox.worlds
+        if worlds is None:
+            raise SwitchedOff("A server has worlds with worlds=N, and a world has none.")
+        self._worlds, self._loop, self._write = worlds, server._loop, server._write
+        self.name, self._sandbox = self._soon(worlds.sandbox, name)
+        self.admin = self._sandbox.admin
+        self.url = f"{server.url}{PREFIX}{self.name}"
+        self.headers = {HEADER: self.name}
+        """What names it to the server's own address."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(UnknownWorld):  # somebody ended it before
+            self._soon(self._worlds.end, self.name)

@@ -104,6 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
+    "worlds": {"starlette", ".endpoint", ".problems", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
         ".admin",

@@ -1,0 +1,174 @@
+"""Worlds beside the default one: each has a state of its own. Imported for --worlds."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mock_server.endpoint import NoOperation, serve
+from mock_server.problems import InvalidRequest, TooManyWorlds, UnknownWorld
+from mock_server.trace import Trace
+
+if TYPE_CHECKING:  # which makes what is here
+    from mock_server.sandbox import Sandbox
+
+HEADER = "X-Sandbox-World"
+PREFIX = "/worlds/"
+SILENCE = 3600
+"""Seconds without a request after which a world ends."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_KEY, _RAW_PREFIX = HEADER.lower().encode(), PREFIX.encode()
+
+
+class WorldState(NamedTuple):
+    """How a world is. `silent` are the seconds since its latest request, by a clock that nobody can set."""
+
+    name: str
+    loads: int
+    requests: int
+    silent: float
+
+
+class _World:
+    """One world, its app, and how it was used."""
+
+    def __init__(self, sandbox: "Sandbox", app: ASGIApp, now: float) -> None:
+        self.sandbox = sandbox
+        self.app = app
+        self.requests = 0
+        self.under_way = 0
+        self.used_at = now
+
+
+class Worlds:
+    """The ASGI app that leads a request to the world that it names, else to the default one.
+
+    A world is made on first use, by `make`; there are at most `most`. `watchers` see what is refused here.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        default: ASGIApp,
+        make: "Callable[[], tuple[Sandbox, ASGIApp]]",
+        watchers: Sequence[Callable[[Trace], object]],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` is in seconds; only differences count."""
+        self._most = most
+        self._default = default
+        self._make = make
+        self._watchers = watchers
+        self._now = now
+        self._worlds: dict[str, _World] = {}  # the one that was used longest ago first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            name, inner = _addressed(scope)
+            world = None if name is None else self._used(name)
+        except (InvalidRequest, TooManyWorlds) as error:
+            await self._refuse(error, scope, receive, send)
+            return
+        if name is None or world is None:
+            await self._default(scope, receive, send)
+            return
+        world.requests += 1
+        world.under_way += 1
+        try:
+            await world.app(inner, receive, send)
+        finally:
+            world.under_way -= 1
+            if self._worlds.get(name) is world:  # else it was ended meanwhile
+                self._use(name, world)
+
+    def sandbox(self, name: str | None = None) -> "tuple[str, Sandbox]":
+        """A world, made if there is none of that name; without a name, a new one. TooManyWorlds.
+
+        InvalidRequest for what can't be a name.
+        """
+        checked = _checked(str(uuid4()) if name is None else name)
+        return checked, self._used(checked).sandbox
+
+    async def states(self) -> list[WorldState]:
+        """How each world is, by their names."""
+        self._end_silent()
+        now = self._now()
+        return [
+            WorldState(
+                name,
+                await world.sandbox.ledger.count(),
+                world.requests,
+                0 if world.under_way else now - world.used_at,
+            )
+            for name, world in sorted(self._worlds.items())
+        ]
+
+    def end(self, name: str) -> None:
+        """Forgets a world; requests that are under way there get their responses. UnknownWorld."""
+        self._end_silent()
+        if self._worlds.pop(name, None) is None:
+            raise UnknownWorld(name)
+
+    def _used(self, name: str) -> _World:
+        self._end_silent()
+        world = self._worlds.get(name)
+        if world is None:
+            if len(self._worlds) >= self._most:
+                raise TooManyWorlds(self._most)
+            world = _World(*self._make(), self._now())
+        self._use(name, world)
+        return world
+
+    def _use(self, name: str, world: _World) -> None:
+        world.used_at = self._now()
+        self._worlds.pop(name, None)
+        self._worlds[name] = world
+
+    def _end_silent(self) -> None:
+        silent_since = self._now() - SILENCE
+        silent = takewhile(lambda item: item[1].used_at <= silent_since, self._worlds.items())
+        for name in [name for name, world in silent if not world.under_way]:
+            del self._worlds[name]
+
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        def why(_trace: Trace) -> Exception:
+            return error
+
+        trace = Trace(scope, None, {}, time.time(), time.perf_counter())
+        await serve(NoOperation(why), trace, receive, send)
+        trace.seconds = time.perf_counter() - trace.started
+        for watch in self._watchers:
+            watch(trace)
+
+
+def _addressed(scope: Scope) -> tuple[str | None, Scope]:
+    """The world that a request names, and the request as that world sees it; InvalidRequest."""
+    named = [value.decode("latin-1") for key, value in scope["headers"] if key == _KEY]
+    if len(named) > 1:
+        raise _refusal(f"The {HEADER} header can be sent once only.")
+    name = _checked(named[0]) if named else None
+    raw = scope["raw_path"]
+    if not raw.startswith(_RAW_PREFIX):
+        return name, scope
+    # As it was sent: an escaped slash does not end a name.
+    in_path, slash, rest = raw[len(PREFIX) :].partition(b"/")
+    of_path = _checked(in_path.decode("latin-1"))
+    if name not in (None, of_path):
+        raise _refusal(f"The {HEADER} header and the path name two worlds.")
+    path = scope["path"][len(PREFIX) + len(of_path) :] or "/"
+    return of_path, {**scope, "path": path, "raw_path": (slash + rest) or b"/"}
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise _refusal("The name of a world has 1 to 64 of the characters A-Z, a-z, 0-9, ., _ and -.")
+    return name
+
+
+def _refusal(sentence: str) -> InvalidRequest:
+    return InvalidRequest({HEADER: [sentence]})
