@@ -141,6 +141,7 @@ class Sandbox:
         """A mock as this one was at the start. It shares what was compiled, and nothing that changes."""
         other = copy(self)
         other._faults = None if self._faults is None else self._faults.again()
+        other.worlds = None
         other._begin(self)
         return other
 

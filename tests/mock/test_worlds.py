@@ -86,7 +86,7 @@ def test_journal_and_metrics_are_those_of_one_world() -> None:
         one.read("LD-1002")
         two.pay()
         assert [len(each.mock.requests) for each in (default, one, two)] == [0, 2, 1]
-        assert [entry.path for entry in one.mock.requests][0] == f"{LOADS}?loadNumber=LD-1001"
+        assert one.mock.requests[0].path == f"{LOADS}?loadNumber=LD-1001"
         assert "getLoad" not in default.client.get("/_mock/metrics").text
         assert 'getLoad",status="200"} 2' in one.client.get("/_mock/metrics").text
         one.client.delete("/_mock/requests")
@@ -353,7 +353,7 @@ print(memory() - before)
     assert int(done.stdout) < 100_000_000
 
 
-def test_worlds_have_what_else_is_switched_on(tmp_path: Path) -> None:
+def test_worlds_have_what_else_is_switched_on() -> None:
     settings = Settings(worlds=1, explain=True, cors=("*",), admin=False, journal=0)
     with worlds(settings, "one") as (_, one):
         response = one.client.get(
