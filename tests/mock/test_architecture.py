@@ -103,7 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens"},
+    | {".shipped", ".spec", ".tokens", ".worlds"},
     "worlds": {"starlette", ".endpoint", ".problems", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
@@ -133,13 +133,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".router",
         ".spec",
     }
-    | {".tokens"},
+    | {".tokens", ".worlds"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped", ".tls"},
+    | {".shipped", ".tls", ".problems", ".worlds"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {

@@ -396,7 +396,8 @@ def test_world_of_a_test_ends_with_it() -> None:
             mock.world("a b")
 
 
-def test_fixture_gives_each_test_a_world(pytester: pytest.Pytester) -> None:
+def test_fixture_gives_each_test_a_world(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest("""
         import pytest
         from mock_server.testing import Settings
