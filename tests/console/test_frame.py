@@ -20,7 +20,7 @@ def is_whole(tab: Tab) -> None:
 @every_page
 def test_every_page_names_itself_in_the_navigation(page: Page, visitor: Visitor) -> None:
     tab = visitor.open(page.path)
-    expect(tab.get_by_role("heading", level=1)).to_have_text(page.title)
+    expect(tab.locator("h1").first).to_have_text(page.title)  # Swagger UI brings one of its own
     current = tab.locator("nav [aria-current=page]")
     expect(current).to_have_text(page.title)
     expect(current).to_have_attribute("href", page.path)
