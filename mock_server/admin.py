@@ -23,7 +23,7 @@ from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
 from mock_server.trace import Stream
-from mock_server.webhooks import DELIVERY, WEBHOOK, Delivery, Webhook, Webhooks
+from mock_server.webhooks import DELIVERY, NEW_WEBHOOK, WEBHOOK, Delivery, Webhook, Webhooks
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
@@ -294,7 +294,7 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
         "clearFaults": Handler(lambda _: admin.clear_faults(), RESET),
         "removeFault": Handler(lambda request: admin.remove_fault(request.path["id"]), RESET),
         "listWebhooks": Handler(lambda _: admin.list_webhooks(), WEBHOOKS),
-        "addWebhook": Handler(lambda request: admin.add_webhook(request.body), WEBHOOK),
+        "addWebhook": Handler(lambda request: admin.add_webhook(request.body), NEW_WEBHOOK),
         "changeWebhook": Handler(
             lambda request: admin.change_webhook(request.path["id"], request.body), WEBHOOK
         ),

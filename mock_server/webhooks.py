@@ -8,7 +8,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from secrets import token_urlsafe
@@ -179,7 +179,7 @@ WEBHOOK = Fields[Webhook](
     {
         "id": lambda webhook: webhook.id,
         "url": lambda webhook: webhook.url,
-        "secret": lambda webhook: webhook.secret,
+        "secret": lambda _: None,
         "events": lambda webhook: webhook.events,
         "signed": lambda webhook: webhook.signed,
         "enabled": lambda webhook: webhook.enabled,
@@ -188,6 +188,7 @@ WEBHOOK = Fields[Webhook](
         "dropped": lambda webhook: webhook.dropped,
     }
 )
+NEW_WEBHOOK = replace(WEBHOOK, known={**WEBHOOK.known, "secret": lambda webhook: webhook.secret})
 
 
 class Change(NamedTuple):
