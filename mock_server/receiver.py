@@ -23,7 +23,7 @@ def verify_signature(  # noqa: PLR0913 - one for each thing that counts
     headers: Mapping[str, str],
     body: bytes,
     *,
-    tolerance: int = 300,
+    tolerance: int = 5 * 60,
     signed: str = WITH_ID,
     now: int | None = None,
 ) -> bool:

@@ -40,6 +40,8 @@ PAUSES = (10, 30, 60)
 """Seconds from an attempt that failed to the next one."""
 TIME_OUT = 30
 """Seconds in which a receiver must have responded."""
+_GRACE = 1
+"""Real seconds in which a response still counts if the clock has jumped beyond that."""
 MOST_FAILURES = 10
 """Events in a row that could not be delivered, after which a webhook is switched off."""
 
@@ -423,7 +425,7 @@ class Webhooks:
         for webhook in self.registered.values():
             if webhook.sending is not None:
                 if webhook.limit is not None and now - webhook.since >= TIME_OUT:
-                    webhook.limit.reschedule(loop.time())
+                    webhook.limit.reschedule(loop.time() + _GRACE)
                     webhook.limit = None
             elif webhook.waiting and webhook.waiting[0].due <= now:
                 webhook.sending = loop.create_task(self._serve(webhook))
@@ -455,6 +457,7 @@ class Webhooks:
         self._wait(delivery, delivery.due)
         delivery.state = "sending"
         delivery.tries += 1
+        webhook.since = self._clock.seconds()
         await self._request(delivery, fault, effect)
         is_taken = delivery.attempts[-1].succeeded
         if effect == "doubled":
@@ -466,7 +469,9 @@ class Webhooks:
         elif delivery.tries <= len(PAUSES):
             self._leave(delivery)
             delivery.state = "waiting"
-            self._wait(delivery, self._clock.seconds() + PAUSES[delivery.tries - 1])
+            # From when it was sent on: a clock that jumped before the response was read has moved this too.
+            failed = self._clock.seconds() if delivery.attempts[-1].error is _TOO_LATE else webhook.since
+            self._wait(delivery, failed + PAUSES[delivery.tries - 1])
         else:
             webhook.failures += 1
             self._end(delivery, "failed")
@@ -507,7 +512,7 @@ class Webhooks:
         answer: tuple[int | None, bytes, str | None] = (None, b"", _TOO_LATE)
         with suppress(TimeoutError):
             async with asyncio.timeout(TIME_OUT) as limit:
-                webhook.limit, webhook.since = limit, self._clock.seconds()
+                webhook.limit = limit
                 answer = await webhook.courier.post(webhook.url, headers, body, MOST_OF_RESPONSE)
         webhook.limit = None
         return answer

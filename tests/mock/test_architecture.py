@@ -76,6 +76,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
+    "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
+    | {".problems", ".responses"},
+    # Imported with the first webhook.
+    "courier": {"httpcore2"},
+    "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
     "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
     | {".problems", ".spec", ".trace"},
     # Imported when somebody listens.
@@ -83,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".trace"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens"},
+    | {".shipped", ".spec", ".tokens", ".webhooks"},
     "sandbox": {
         "starlette",
         ".admin",
@@ -110,11 +115,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".spec",
         ".standins",
     }
-    | {".tokens"},
+    | {".tokens", ".webhooks"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped"},
+    | {".receiver", ".shipped", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
     | {
@@ -129,6 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".shipped",
         ".spec",
         ".tokens",
+        ".webhooks",
     },
 }
 """Beside the standard library; a dot stands for this package."""

@@ -1,16 +1,23 @@
 """Webhooks: what is sent, how it is signed, when it is sent again, and what receivers can't do."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import socket
+import ssl
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+import httpx2
 import pytest
+import trustme
 
 from mock_server import webhooks
 from mock_server.problems import InvalidRequest
@@ -159,10 +166,11 @@ def test_receiver_gets_the_events_that_it_asked_for(team: Team, receiver: Webhoo
 
 
 def test_signature_may_leave_out_the_id(team: Team, receiver: WebhookReceiver) -> None:
-    secret = team.mock.add_webhook(receiver.url, "geheim ☂", signed="timestamp.body")
+    given = "geheim ☂"
+    secret = team.mock.add_webhook(receiver.url, given, signed="timestamp.body")
     team.pay()
     (event,) = receiver.wait_for(1)
-    assert secret == "geheim ☂"
+    assert secret == given
     assert event.headers["x-alvys-signature"] == signed_by_hand(secret, event, with_id=False)
     now = int(NOON.timestamp())
     assert verify_signature(secret, event.headers, event.body, signed="timestamp.body", now=now)
@@ -282,7 +290,7 @@ def test_webhook_is_switched_off_after_ten_failed_events_in_a_row(
     assert settled(team, 81)[-1].state == "delivered"
 
 
-def added(team: Team, document: dict[str, object]) -> Json:
+def added(team: Team, document: Mapping[str, object]) -> Json:
     response = team.client.post(HOOKS, json=document)
     assert response.status_code == 200, response.text
     return response.json()
@@ -308,7 +316,8 @@ def test_webhook_is_added_listed_and_removed(team: Team, receiver: WebhookReceiv
         "waiting": 0,
         "dropped": 0,
     }
-    assert added(team, {"url": receiver.url, "secret": "s"})["secret"] == "s"
+    given = {"url": receiver.url, "secret": "s"}
+    assert given.items() < added(team, given).items()
     assert team.client.delete(f"{HOOKS}/{hook['id']}").json() == {"reset": [hook["id"]]}
     assert [each["events"] for each in listed(team)] == [["load.changed", "load.status.changed"]]
     for method, path in (("DELETE", hook["id"]), ("PATCH", "x"), ("DELETE", "deliveries")):
@@ -357,9 +366,7 @@ def test_there_are_at_most_16_webhooks(team: Team) -> None:
 
 
 def test_hosts_that_the_start_names_may_be_registered() -> None:
-    settings = Settings(
-        webhooks=("http://Hooks.example:9/",), webhook_secret="s", webhook_hosts=("b.example",)
-    )
+    settings = Settings(webhooks=("http://Hooks.example:9/",), webhook_hosts=("b.example",))
     with running(settings) as team:
         (first,) = listed(team)
         assert (first["url"], first["signed"]) == ("http://Hooks.example:9/", "timestamp.id.body")
@@ -379,7 +386,7 @@ def test_url_of_the_start_that_is_none_is_refused() -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "mock_server.courier", None)
+    monkeypatch.setitem(sys.modules, "mock_server.courier", None)
     detail = problem_of(team.client.post(HOOKS, json={"url": "http://127.0.0.1/"}), 409)["detail"]
     assert "pip install 'alvys-sandbox[webhooks]'" in detail
     with pytest.raises(UnusableSetting, match="pip install"):
@@ -565,13 +572,17 @@ def test_faults_of_webhooks_may_be_there_from_the_start(receiver: WebhookReceive
 class Hostile:
     """Accepts connections, and says what it is told; nothing if that is nothing."""
 
-    def __init__(self, *pieces: bytes, for_ever: bool = False) -> None:
+    def __init__(self, *pieces: bytes, for_ever: bool = False, tls: ssl.SSLContext | None = None) -> None:
         self._pieces = pieces
+        self.may_speak = threading.Event()
+        self.may_speak.set()
         self._for_ever = for_ever
         self.sent = 0
         self.accepted = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}/"
+        if tls is not None:
+            self._listener = tls.wrap_socket(self._listener, server_side=True)
         self._connections: list[socket.socket] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -587,6 +598,7 @@ class Hostile:
             return
 
     def _say(self, connection: socket.socket) -> None:
+        self.may_speak.wait()
         try:
             for piece in self._pieces:
                 connection.sendall(piece)
@@ -597,7 +609,7 @@ class Hostile:
         except OSError:
             return
 
-    def __enter__(self) -> "Hostile":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -608,7 +620,10 @@ class Hostile:
         self._thread.join()
 
 
-def test_receiver_that_never_responds_is_waited_for_30_seconds(team: Team) -> None:
+def test_receiver_that_never_responds_is_waited_for_30_seconds(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_GRACE", 0)
     with Hostile() as hostile:
         team.mock.add_webhook(hostile.url)
         team.pay("R-1")
@@ -643,18 +658,52 @@ def test_what_is_being_sent_can_be_cancelled(how: str, team: Team) -> None:
         until(lambda: tasks(team) == 0)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+SERVER_ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("jump", [10, 3600])
+def test_response_that_was_on_its_way_when_the_clock_jumped_counts(
+    jump: int, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_GRACE", 60)
+    with Hostile(SERVER_ERROR) as hostile:
+        hostile.may_speak.clear()
+        team.mock.add_webhook(hostile.url)
+        team.pay()
+        until(lambda: hostile.accepted)
+        team.mock.move_clock(jump)
+        hostile.may_speak.set()
+        (delivery,) = settled(team, 2)
+        assert [attempt.status for attempt in delivery.attempts] == [500, 500]
+
+
+def test_receiver_of_https_must_have_a_certificate_that_is_trusted(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Hostile(HEAD + b"Content-Length: 0\r\n\r\n", tls=context) as hostile:
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        team.mock.add_webhook(hostile.url)
+        team.pay("R-1")
+        team.pay("R-2")
+        assert [each.state for each in settled(team, 2)] == ["delivered", "delivered"]
+        monkeypatch.delenv("SSL_CERT_FILE")
+        team.mock.add_webhook(hostile.url)
+        team.pay("R-3")
+        untrusted = settled(team, 4)[-1]
+        assert "certificate verify failed" in (untrusted.attempts[0].error or "")
+
+
 def tasks(team: Team) -> int:
     """How many tasks of webhooks there are."""
 
     def count() -> int:
-        import asyncio
-
         return sum("Webhooks" in repr(each.get_coro()) for each in asyncio.all_tasks())
 
     return team.mock._soon(count)  # noqa: SLF001 - what a test may not reach for otherwise
-
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.mark.parametrize(
@@ -769,9 +818,6 @@ with MockServer() as mock:
     mock.add_webhook("http://127.0.0.1:1/")
     assert {"httpcore2", "mock_server.courier"} <= sys.modules.keys()
 """
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
@@ -788,6 +834,17 @@ def test_event_is_the_same_in_every_revision_and_profile(
     data: Any = event.json["data"]
     assert (data["changeKind"], data["payment"]["referenceNumber"]) == ("PaymentRecorded", "R-1")
     assert data["load"]["totalPaid"] == {"amount": 1, "currency": 840}
+
+
+def test_receiver_forgets_a_request_that_never_became_whole() -> None:
+    with WebhookReceiver() as receiver:
+        port = int(receiver.url.rpartition(":")[2].strip("/"))
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+            until(lambda: receiver._server.shared.open)  # noqa: SLF001
+        until(lambda: not receiver._server.shared.open)  # noqa: SLF001
+        httpx2.post(receiver.url, content=b"{}")
+        assert [each.body for each in receiver.received] == [b"{}"]
 
 
 def test_receiver_says_what_did_not_come() -> None:
