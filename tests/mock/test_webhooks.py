@@ -24,6 +24,7 @@ from mock_server.problems import InvalidRequest
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer, ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.webhooks import Delivery
+from tests.docs.page import page, plain
 from tests.mock.api import Json, json_of, problem_of
 from tests.mock.team import Team, running, until
 
@@ -116,6 +117,14 @@ def test_recorded_payment_is_told_once_and_signed(team: Team, receiver: WebhookR
     }
     assert event.headers["content-type"] == "application/json"
     assert [each.state for each in settled(team, 1)] == ["delivered"]
+
+
+def test_page_names_the_headers_that_are_sent(team: Team, receiver: WebhookReceiver) -> None:
+    team.mock.add_webhook(receiver.url)
+    team.pay()
+    (event,) = receiver.wait_for(1)
+    told = {plain(row[0]).lower() for row in page("docs/webhooks.md").table("Headers").rows}
+    assert told == {name for name in event.headers if name.startswith("x-alvys")}
 
 
 def test_replay_and_refusal_send_nothing(team: Team, receiver: WebhookReceiver) -> None:
