@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -20,12 +21,17 @@ import pytest
 import trustme
 
 from mock_server import webhooks
+from mock_server.admin import admin_spec
 from mock_server.problems import InvalidRequest
 from mock_server.sandbox import Settings, UnusableSetting
+from mock_server.schemas import Checker
+from mock_server.shipped import SPEC
+from mock_server.spec import Spec
 from mock_server.testing import MockServer, ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.webhooks import Delivery
 from tests.docs.page import page, plain
-from tests.mock.api import Json, json_of, problem_of
+from tests.mock.api import PAYMENTS, Json, json_of, payment_of, problem_of
+from tests.mock.command import serving
 from tests.mock.team import Team, running, until
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -117,6 +123,36 @@ def test_recorded_payment_is_told_once_and_signed(team: Team, receiver: WebhookR
     }
     assert event.headers["content-type"] == "application/json"
     assert [each.state for each in settled(team, 1)] == ["delivered"]
+
+
+@pytest.fixture(scope="module")
+def envelope() -> Checker:
+    spec = admin_spec(Spec.read(SPEC))
+    return spec.checker(spec.schema("Envelope"), "event")
+
+
+def test_admin_document_describes_every_event(
+    envelope: Checker, team: Team, receiver: WebhookReceiver
+) -> None:
+    team.mock.add_load("X", InvoicedAmount={"Amount": 0.5, "Currency": 840})
+    team.mock.add_webhook(receiver.url)
+    team.pay("R-1", "X")
+    team.mock.set_status("X", "Paid")
+    team.mock.set_status("LD-1001", "Paid")  # without a payment
+    for event in receiver.wait_for(6):
+        assert not envelope.errors(event.json)
+        assert all(envelope.errors({**event.json, name: 1}) for name in event.json)
+
+
+def test_change_is_told_later_than_it_is_made(team: Team, receiver: WebhookReceiver) -> None:
+    team.mock.add_webhook(receiver.url)
+    known: list[int] = []
+    team.mock.admin.ledger.on_change.append(lambda *_: known.append(len(team.mock.admin.webhooks.deliveries)))
+    team.pay("R-1")
+    team.pay("R-2")
+    settled(team, 2)
+    team.mock.admin.ledger.on_change.pop()
+    assert known[0] == 0
 
 
 def test_page_names_the_headers_that_are_sent(team: Team, receiver: WebhookReceiver) -> None:
@@ -806,6 +842,24 @@ def test_end_of_the_server_cancels_what_is_being_sent(caplog: pytest.LogCaptureF
     assert not caplog.records
 
 
+def test_command_line_registers_a_receiver_and_prints_its_secret(receiver: WebhookReceiver) -> None:
+    with serving("--port", "0", "--webhook", receiver.url) as mock:
+        secret = mock.greeting.split(f"Webhook: {receiver.url}, secret ")[1].split()[0]
+        httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "R-1"))
+        (event,) = receiver.wait_for(1)
+    assert event.headers["x-alvys-signature"] == signed_by_hand(secret, event)
+
+
+def test_end_of_the_process_is_quiet_whatever_is_being_sent() -> None:
+    with Hostile() as hostile:
+        options = ("--webhook", hostile.url, "--webhook-secret", "s", "--webhook-signed", "timestamp.body")
+        with serving("--port", "0", *options) as mock:
+            httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", "R-1"))
+            until(lambda: hostile.accepted)
+            _, complaints, status = mock.end(by=signal.SIGTERM)
+        assert (complaints, status) == ("", 0)
+
+
 def test_without_a_webhook_nobody_listens_to_the_ledger(team: Team, receiver: WebhookReceiver) -> None:
     ledger, clock = team.mock.admin.ledger, team.mock.admin.clock
     assert (ledger.on_change, clock.on_change) == ([], [])
@@ -821,6 +875,9 @@ def test_without_a_webhook_nobody_listens_to_the_ledger(team: Team, receiver: We
 def test_library_is_imported_with_the_first_webhook() -> None:
     script = """
 import sys
+from mock_server.schemas import Checker
+from mock_server.shipped import SPEC
+from mock_server.spec import Spec
 from mock_server.testing import MockServer
 with MockServer() as mock:
     assert not {"httpcore2", "mock_server.courier"} & sys.modules.keys()
