@@ -7,15 +7,16 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
 import click
+from starlette.types import ASGIApp
 
 from mock_server.decimal_json import encode
-from mock_server.documents import UnreadableDocument
+from mock_server.documents import STDIN, UnreadableDocument
 from mock_server.domain import PAYABLE_STATUSES
 from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
@@ -36,6 +37,10 @@ from mock_server.webhooks import SIGNED, WITH_ID
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _files = click.Path(exists=True, allow_dash=True, path_type=Path)
+
+
+_UNUSABLE = (SpecError, FixtureError, UnreadableDocument, UnusableSetting)
+"""What is raised for files and settings that can't be served."""
 
 
 class _Unusable(click.ClickException):
@@ -207,6 +212,11 @@ A fault says when it is injected and what it does, separated by commas:
     "of the shipped ones, default and newtonsoft.",
 )
 @_option(
+    "--reload",
+    is_flag=True,
+    help="Open the document, the profile and the fixtures again when one of their files changes.",
+)
+@_option(
     "--explain",
     is_flag=True,
     help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
@@ -263,6 +273,7 @@ def main(  # noqa: PLR0913 - one for each option
     grace: int,
     log_level: str,
     profile: str,
+    reload: bool,
     explain: bool,
     webhooks: tuple[str, ...],
     webhook_secret: str | None,
@@ -300,17 +311,15 @@ def main(  # noqa: PLR0913 - one for each option
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
-    try:
-        read = served_spec(spec, settings)
-        sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
+    if reload and STDIN in fixtures:
+        raise click.UsageError("--reload can't read standard input again.")
+    opened = partial(_opened, spec, fixtures, settings)
+    with _said_in_one_line():
+        read, sandbox = opened()
         gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
-    except (SpecError, FixtureError, UnreadableDocument, UnusableSetting) as error:
-        raise _Unusable(str(error)) from error
-    except PortTaken as error:
-        raise click.ClickException(str(error)) from error
     urls = [url_of(listener) for listener in listeners]
     output, complaints = Output(sys.stdout), Output(sys.stderr)
 
@@ -322,19 +331,47 @@ def main(  # noqa: PLR0913 - one for each option
         wants = ", and its admin API wants a key" if settings.admin else ""
         complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
+    def app_of(sandbox: Sandbox) -> ASGIApp:
+        port = None if admin_port is None else listeners[1].getsockname()[1]
+        return sandbox.app(port, None if quiet else CallLog(say))
+
     with redirect_stderr(complaints):
         server = Server(
-            sandbox.app(
-                None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
-            ),
+            app_of(sandbox),
             on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
             grace=grace,
         )
+        if reload:
+            from mock_server.reloading import Reloader  # noqa: PLC0415 - for who asks
+
+            reloader = Reloader(
+                (spec, Path(profile), *fixtures),
+                lambda: server.serve_instead(app_of(opened()[1])),
+                _UNUSABLE,
+                say=say,
+                complain=complaints.write,
+            )
+            server.each_second.append(reloader.check)
         for ending in _endings():
             signal.signal(ending, lambda *_: server.stop())
         server.run(listeners)
     output.finish("Stopped.\n")
     complaints.finish()
+
+
+def _opened(spec: Path, fixtures: tuple[Path, ...], settings: Settings) -> tuple[Spec, Sandbox]:
+    read = served_spec(spec, settings)
+    return read, Sandbox(read, opening_loads(read.ours, fixtures), settings)
+
+
+@contextmanager
+def _said_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except _UNUSABLE as error:
+        raise _Unusable(str(error)) from error
+    except PortTaken as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _endings() -> Iterator[signal.Signals]:

@@ -308,7 +308,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._transport.is_closing():  # the app works for nobody
             self.cut()
-        elif self._active.is_stream:  # it may have no end
+        else:
+            self.end_stream()
+
+    def end_stream(self) -> None:
+        """Ends what the app is at if that may have no end."""
+        if self._active is not None and self._active.is_stream:
             self._active.leave()
 
     def cut(self) -> None:

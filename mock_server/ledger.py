@@ -80,6 +80,9 @@ class Ledger(Protocol):
     async def reset(self) -> None:
         """Goes back to the opening loads."""
 
+    async def restore(self, loads: Iterable[Load]) -> None:
+        """Puts these loads in the place of all that there are; a reset goes back to the opening loads."""
+
     async def count(self) -> int:
         """How many loads there are."""
 
@@ -149,11 +152,11 @@ class MemoryLedger:
         self._terms = terms
         self.on_reset: list[Callable[[], object]] = []
         self.on_change: list[Callable[[Load, Load], object]] = []
-        self._open()
+        self._open(self._opening)
 
-    def _open(self) -> None:
-        self._next_row = count(len(self._opening))
-        self._rows = dict(enumerate(self._opening))
+    def _open(self, loads: Sequence[Load]) -> None:
+        self._next_row = count(len(loads))
+        self._rows = dict(enumerate(loads))
         self._row_of = {load.number: row for row, load in self._rows.items()}
         self._row_of_id = {load.id: row for row, load in self._rows.items()}
         self._by_status = _Index(lambda load: load.status, self._rows)
@@ -263,7 +266,10 @@ class MemoryLedger:
         del self._rows[row]
 
     async def reset(self) -> None:
-        self._open()
+        await self.restore(self._opening)
+
+    async def restore(self, loads: Iterable[Load]) -> None:
+        self._open(tuple(loads))
         for forget in self.on_reset:
             forget()
 

@@ -152,6 +152,8 @@ class Sandbox:
         self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
         self.admin = Admin(
             spec.ours,
+            [each.id for each in (*self.stateful, *self.exemplary)],
+            self._api.watchers,
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,

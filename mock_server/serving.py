@@ -45,6 +45,8 @@ class Server:
         self.shared = Shared(app, patience)
         self._on_start = on_start
         self._grace = grace
+        self.each_second: list[Callable[[], object]] = []
+        """Called once a second."""
         self._stops = 0
         self._wake: Callable[[], object] | None = None
 
@@ -101,6 +103,14 @@ class Server:
         self.shared.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
         for connection in tuple(self.shared.open):
             connection.pass_a_second()
+        for call in self.each_second:
+            call()
+
+    def serve_instead(self, app: ASGIApp) -> None:
+        """Serves another app from the next request on; streams of the one before end."""
+        self.shared.app = app
+        for connection in tuple(self.shared.open):
+            connection.end_stream()
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:

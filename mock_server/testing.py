@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -100,6 +100,21 @@ class MockServer:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
         return self._seen(self._do(self.admin.ledger.set_status(number, status)))
 
+    def snapshot(self) -> str:
+        """All loads and their payments, as JSON that `restore` and `--fixtures` take.
+
+        Path("loads.json").write_text(mock.snapshot())
+        """
+        return encode(self._do(self.admin.snapshot())).decode()
+
+    def restore(self, snapshot: str) -> None:
+        """Puts the loads of a snapshot in the place of all that there are; InvalidRequest, NotJson.
+
+        A reset still goes back to the loads of the start.
+        """
+        loads: Any = decode(snapshot.encode())
+        self._do(self.admin.restore(loads))
+
     @property
     def requests(self) -> list[Entry]:
         """The latest requests, oldest first; SwitchedOff if the journal is off.
@@ -107,6 +122,41 @@ class MockServer:
         assert [request.status for request in mock.requests] == [200]
         """
         return self._soon(list, self.admin.journal)
+
+    def verify(  # noqa: PLR0913 - one for each condition
+        self,
+        *,
+        operation: str | None = None,
+        load: str | None = None,
+        reference: str | None = None,
+        status: int | None = None,
+        body: Mapping[str, object] | None = None,
+        exactly: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Asserts that as many requests came as expected: without a number, at least one.
+
+            mock.verify(reference="ACH-17", status=200, exactly=1)
+            mock.verify(load="LD-1001", body={"Amount": {"Amount": 90.00}})
+
+        `body` are fields that the body must have, besides others. AssertionError says in what the nearest
+        requests differ, and why they got their responses; InvalidRequest, SwitchedOff if the journal is off.
+        """
+        given = {
+            "operation": operation,
+            "load": load,
+            "reference": reference,
+            "status": status,
+            "body": body,
+            "exactly": exactly,
+            "atLeast": at_least,
+            "atMost": at_most,
+        }
+        wanted: Any = decode(encode({name: value for name, value in given.items() if value is not None}))
+        verification = self._do(self.admin.verify_requests(wanted))
+        if not verification.passed:
+            raise AssertionError(verification.text)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
         """Injects a fault into the next `count` requests of an operation; InvalidRequest.

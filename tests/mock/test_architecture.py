@@ -85,8 +85,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".problems", ".spec", ".trace"},
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
+    "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
-    | {".handlers", ".trace"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens", ".webhooks"},
     "sandbox": {
@@ -121,7 +124,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
     | {".receiver", ".shipped", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".opening",
         ".output",
