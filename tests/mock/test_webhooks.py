@@ -686,7 +686,8 @@ def test_receiver_that_never_responds_is_waited_for_30_seconds(
 
 
 @pytest.mark.parametrize("how", ["remove", "reset", "switch off"])
-def test_what_is_being_sent_can_be_cancelled(how: str, team: Team) -> None:
+def test_what_is_being_sent_can_be_cancelled(how: str, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "TIME_OUT", 600)
     with Hostile() as hostile:
         hook = added(team, {"url": hostile.url})
         team.pay()
