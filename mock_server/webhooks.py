@@ -40,6 +40,8 @@ PAUSES = (10, 30, 60)
 """Seconds from an attempt that failed to the next one."""
 TIME_OUT = 30
 """Seconds in which a receiver must have responded."""
+_PATIENCE = TIME_OUT
+"""Real seconds after which it is given up, however slowly the clock goes."""
 _GRACE = 1
 """Real seconds in which a response still counts if the clock has jumped beyond that."""
 MOST_FAILURES = 10
@@ -511,7 +513,7 @@ class Webhooks:
     ) -> tuple[int | None, bytes, str | None]:
         answer: tuple[int | None, bytes, str | None] = (None, b"", _TOO_LATE)
         with suppress(TimeoutError):
-            async with asyncio.timeout(TIME_OUT) as limit:
+            async with asyncio.timeout(_PATIENCE) as limit:
                 webhook.limit = limit
                 answer = await webhook.courier.post(webhook.url, headers, body, MOST_OF_RESPONSE)
         webhook.limit = None

@@ -669,6 +669,7 @@ def test_receiver_that_never_responds_is_waited_for_30_seconds(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "_GRACE", 0)
+    monkeypatch.setattr(webhooks, "_PATIENCE", 600)
     with Hostile() as hostile:
         team.mock.add_webhook(hostile.url)
         team.pay("R-1")
@@ -685,9 +686,20 @@ def test_receiver_that_never_responds_is_waited_for_30_seconds(
         assert team.pay("R-3").status_code == 200
 
 
+def test_receiver_that_never_responds_is_given_up_although_the_clock_stands_still(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_PATIENCE", 0)
+    with Hostile() as hostile:
+        team.mock.add_webhook(hostile.url)
+        team.pay()
+        (delivery,) = settled(team, 1)
+        assert (delivery.state, delivery.attempts[0].status) == ("waiting", None)
+
+
 @pytest.mark.parametrize("how", ["remove", "reset", "switch off"])
 def test_what_is_being_sent_can_be_cancelled(how: str, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "TIME_OUT", 600)
+    monkeypatch.setattr(webhooks, "_PATIENCE", 600)
     with Hostile() as hostile:
         hook = added(team, {"url": hostile.url})
         team.pay()
