@@ -1,5 +1,6 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, SwitchedOff
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, Writer, compile_response, many
+from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
@@ -48,6 +49,14 @@ class Health(NamedTuple):
     loads: int
     faults: int
     requests: int | None
+
+
+class LoadList(NamedTuple):
+    """Loads that were asked for. `total` are all that pass the filters, `counts` all there are, by status."""
+
+    total: int
+    counts: Mapping[str, int]
+    loads: list[Load]
 
 
 class Admin:
@@ -127,6 +136,20 @@ class Admin:
                 await done
         return list(parts or resets)
 
+    async def list_loads(
+        self, status: str = "", find: str = "", offset: str = "0", limit: str | None = None
+    ) -> LoadList:
+        """The loads that pass the filters, in the order in which they were added."""
+        every, wanted = await self.ledger.search(LoadFilter()), find.lower()
+        found = [
+            load
+            for load in every
+            if status in ("", load.status) and (not wanted or wanted in _searched(load).lower())
+        ]
+        first = int(offset)
+        shown = found[first : len(found) if limit is None else first + int(limit)]
+        return LoadList(len(found), Counter(load.status for load in every), shown)
+
     async def read_metrics(self) -> Response:
         """What happened so far, in numbers, for Prometheus."""
         if self._metrics is None:
@@ -135,11 +158,6 @@ class Admin:
             self._metrics = Metrics(self._journal or ())
             self._watchers.append(self._metrics.add)
         return self._metrics.response(await self.ledger.search(LoadFilter()))
-
-    async def list_loads(self, status: str | None) -> FoundPage:
-        """All loads, or those in a status, as one page."""
-        loads = await self.ledger.search(LoadFilter(statuses=(status,) if status else ()))
-        return FoundPage(0, len(loads), len(loads), loads)
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -283,6 +301,11 @@ class Admin:
         return clock
 
 
+def _searched(load: Load) -> str:
+    name = load.details.get("CustomerName")
+    return f"{load.number}\n{load.order_number}\n{load.customer_id}\n{name or ''}"
+
+
 def _nothing() -> None:
     """Resets a part that is switched off."""
 
@@ -317,27 +340,41 @@ VERIFICATION = Fields["Verification"](
     }
 )
 CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
+LOADS = Fields[LoadList](
+    {
+        "total": lambda found: found.total,
+        "counts": lambda found: found.counts,
+        "items": many(lambda found: found.loads, LOAD),
+    }
+)
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 WEBHOOKS, DELIVERIES = _list_of(WEBHOOK), _list_of(DELIVERY)
 
 
-def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
-    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it."""
+def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it.
+
+    `settings` are what it says of how the mock was started.
+    """
     ledger, document = admin.ledger, Raw(encode(spec.document))
     write = compile_response(spec, spec.schema("Request"), ENTRY, "Request")
 
     async def get_document(_request: object) -> Raw:
         return document
 
+    async def get_settings(_request: object) -> Mapping[str, Any]:
+        return settings
+
     return {
         "getHealth": Handler(lambda _: admin.health(), HEALTH),
+        "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
         "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
         "takeSnapshot": Handler(lambda _: admin.snapshot(), None),
         "restoreSnapshot": Handler(lambda request: admin.restore(request.body), RESET),
-        "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
+        "listLoads": Handler(lambda request: admin.list_loads(**request.query), LOADS),
         "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
         "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
         "changeLoad": Handler(

@@ -10,6 +10,7 @@ from mock_server.causes import Cause
 from mock_server.domain import PAYABLE_STATUSES, LoadNotFound, LoadNotPayable
 from mock_server.journal import Entry, Journal
 from mock_server.problems import (
+    ROWS,
     InvalidRequest,
     MethodNotAllowed,
     TokenRefused,
@@ -99,6 +100,8 @@ def _of_error(entry: Entry, cause: Cause, error: type[Exception]) -> Reason:
         return Reason("R2", f"The load is {cause.load_status}, which takes no payments.")
     if error is LoadNotFound:
         return _of_unknown_load(entry, cause)
+    if error not in ROWS:
+        return Reason(None, "The mock failed; what it logged says why.")
     if cause.at is not None:
         return Reason("P8", f"The token has expired since {_time(cause.at, entry.at)}.")
     return Reason(_OTHER_RULES.get(error), cause.sentence)
@@ -119,7 +122,7 @@ def _of_replay(entry: Entry, cause: Cause, recorded_at: datetime) -> Reason:
 
 
 def _of_unknown_load(entry: Entry, cause: Cause) -> Reason:
-    rule = {_PAYMENT: "R3", _SEARCH: "A23"}.get(entry.operation or "", "P3")
+    rule = "A23" if entry.operation == _SEARCH else "P3" if entry.reference is None else "R3"
     if cause.near is None:
         return Reason(rule, cause.sentence)
     return Reason(rule, f"{cause.near} exists; you sent {entry.load}.")

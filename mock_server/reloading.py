@@ -1,6 +1,5 @@
 """Opens the mock again when its files change. Imported for --reload."""
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -44,9 +43,6 @@ class Reloader:
         except self._failures as error:
             self._complain(f"Not reloaded, all goes on as it was: {error}\n")
         else:
-            gc.unfreeze()  # what was open before can go
-            gc.collect()
-            gc.freeze()
             self._say(f"Reloaded: {names} changed. The loads are as in the fixtures again.")
 
     def _look(self) -> dict[str, _Stamp | None]:

@@ -3,10 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
@@ -19,6 +20,9 @@ from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 
+if TYPE_CHECKING:
+    from mock_server.tls import Tls
+
 Result = TypeVar("Result")
 
 _GRACE = 2
@@ -27,13 +31,20 @@ _GRACE = 2
 __all__ = ["MockServer", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
 
 
+def _certified() -> "AbstractContextManager[Tls]":
+    from mock_server.tls import made_tls  # noqa: PLC0415 - for those who want it
+
+    return made_tls(())
+
+
 class MockServer:
     """A context manager that serves the mock on 127.0.0.1.
 
         with MockServer() as mock:
             httpx2.get(f"{mock.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
-    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. Several
+    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. With `tls` it
+    speaks https, with a certificate made for it; that needs the extra `tls` (NoCertificate). Several
     can run at once; they share nothing. The methods may be called from any thread while the server
     runs. Raises what `alvys-mock` refuses to start with: SpecError, FixtureError, UnreadableDocument,
     UnusableSetting.
@@ -43,7 +54,12 @@ class MockServer:
     """The base URL, for example `http://127.0.0.1:40123`."""
 
     def __init__(
-        self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
+        self,
+        fixtures: Sequence[Path] = (FIXTURES,),
+        spec: Path = SPEC,
+        settings: Settings | None = None,
+        *,
+        tls: bool = False,
     ) -> None:
         settings = settings or Settings()
         read = served_spec(spec, settings)
@@ -52,7 +68,13 @@ class MockServer:
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
         self._is_up = threading.Event()
-        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
+        self._exits = ExitStack()
+        certified = self._exits.enter_context(_certified()) if tls else None
+        context = None if certified is None else certified.context
+        self.ca = None if certified is None else certified.ca
+        """The file of the authority that clients must trust, while the server runs; None without TLS."""
+        self._scheme = "http" if certified is None else "https"
+        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE, tls=context)
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -60,7 +82,7 @@ class MockServer:
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
-        self.url = url_of(self._listener)
+        self.url = url_of(self._listener, self._scheme)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
         self._is_up.wait()
@@ -72,6 +94,7 @@ class MockServer:
         self._server.stop()
         self._thread.join()
         self._listener.close()
+        self._exits.close()
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests, webhooks and the clock back to the start."""

@@ -30,7 +30,7 @@ def verify(journal: Journal, wanted: Mapping[str, Any]) -> Verification:
     differing = [[*_differences(entry, wanted)] for entry in entries]
     count = differing.count([])
     lines = [
-        f"Expected {expected} with {_conditions(wanted)}; there were {count}, of {len(entries)} requests."
+        f"Expected {expected} with {_conditions(wanted)}; there were {count}, of {_requests(len(entries))}."
     ]
     if forgotten := journal.count - journal.cleared_at - len(entries):
         lines.append(f"{forgotten} older requests are no longer in the journal.")

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mock_server.console.routes import HOME, PAGES
 from mock_server.shipped import FIXTURES, REVISIONS, SPEC
 from tests.docs.test_recipes import RECIPES
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
@@ -121,6 +122,15 @@ def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: P
         load = json_of(httpx2.get(f"{mock.url}{LOADS}?loadNumber=LD-1001").text)
         assert load["totalPaid"] == {"Amount": 1850, "Currency": 840}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_installed_mock_has_its_console(installed: Path, tmp_path: Path) -> None:
+    with serving("--port", "0", program=[str(installed / "alvys-mock")], folder=tmp_path) as mock:
+        for page in PAGES:
+            shown = httpx2.get(mock.url + page.path, headers={"Accept": "text/html"})
+            assert shown.status_code == 200
+            for link in re.findall(rf'"({HOME}[^"]*)"', shown.text):
+                assert httpx2.get(mock.url + link).status_code == 200, link
 
 
 def test_installed_mock_speaks_every_revision(installed: Path, tmp_path: Path) -> None:

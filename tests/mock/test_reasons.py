@@ -11,11 +11,14 @@ import pytest
 
 from contract_tests.rules.clauses import CLAUSES
 from mock_server import reasons
+from mock_server.decimal_json import encode
 from mock_server.documents import read_document
 from mock_server.problems import ScopeMissing
 from mock_server.sandbox import Settings
-from mock_server.shipped import ASSUMPTIONS
+from mock_server.shipped import ASSUMPTIONS, SPEC
+from mock_server.testing import MockServer
 from mock_server.tokens import OAuthClient
+from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, SEARCH, Json, payment_of
 from tests.mock.team import Team, running, until
 
@@ -211,6 +214,29 @@ def test_expired_token_says_since_when() -> None:
     assert refused[0]["text"] == str(ScopeMissing(["invoice:update"]))
     assert refused[1]["text"] == "An access token is required."
     assert refused[2]["text"] == "The token has expired since 12:04:41 UTC."
+
+
+def test_failure_of_the_mock_is_said_to_be_one(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise KeyError("hidden")
+
+    monkeypatch.setattr(team.mock.admin.ledger, "record", fail)
+    assert pay(team).status_code == 500
+    assert latest(team) == (None, "The mock failed; what it logged says why.")
+
+
+def test_payment_of_another_document_has_its_rules_too(write: Write) -> None:
+    theirs = read_document(SPEC)
+    assert isinstance(theirs, dict)
+    for item in theirs["paths"].values():
+        for operation in item.values():
+            if isinstance(operation, dict) and operation.get("operationId") == "recordCustomerPayment":
+                operation["operationId"] = "pay"
+    with MockServer(spec=write("theirs.json", encode(theirs).decode())) as mock:
+        for load in ("LD-1001", "ld-1001", "LD-1014"):
+            httpx2.post(mock.url + PAYMENTS, json=payment_of(load, "R-1"))
+        httpx2.post(mock.url + PAYMENTS, json=payment_of("LD-1001", ""))
+        assert [each.reason and each.reason.rule for each in mock.requests] == ["R1", "R3", "R2", "R5"]
 
 
 def test_requests_of_the_token_endpoint_need_no_reason(team: Team) -> None:
