@@ -24,6 +24,7 @@ from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
 from mock_server.trace import Response, Stream, Trace
+from mock_server.webhooks import DELIVERY, NEW_WEBHOOK, WEBHOOK, Delivery, Webhook, Webhooks
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
@@ -76,10 +77,12 @@ class Admin:
         limits: "Limits | None",
         faults: Faults | None,
         journal: Journal | None,
+        webhooks: Webhooks,
     ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.tokens = tokens
+        self.webhooks = webhooks
         self._faults = faults
         self._limits = limits
         self._journal = journal
@@ -125,6 +128,7 @@ class Admin:
             "faults": _nothing if self._faults is None else self._faults.reset,
             "requests": _nothing if self._journal is None else self._journal.clear,
             "clock": self.clock.reset,
+            "webhooks": self.webhooks.reset,
         }
         for part in parts or resets:
             done = resets[part]()
@@ -243,6 +247,36 @@ class Admin:
         self.faults.remove(id)
         return [id]
 
+    async def list_webhooks(self) -> list[Webhook]:
+        """The webhooks, oldest first."""
+        return list(self.webhooks.registered.values())
+
+    async def add_webhook(self, document: Mapping[str, Any]) -> Webhook:
+        """Registers a receiver; InvalidRequest, SwitchedOff."""
+        return self.webhooks.add(**document)
+
+    async def change_webhook(self, id: str, change: Mapping[str, Any]) -> Webhook:
+        """Switches a webhook on or off; UnknownWebhook."""
+        return self.webhooks.switch(id, on=change["enabled"])
+
+    async def remove_webhook(self, id: str) -> list[str]:
+        """Removes a webhook; UnknownWebhook."""
+        self.webhooks.remove(id)
+        return [id]
+
+    async def list_deliveries(self, filters: Mapping[str, str]) -> list[Delivery]:
+        """The deliveries of a webhook or in a state, oldest first."""
+        webhook, state = filters.get("webhook"), filters.get("state")
+        return [
+            each
+            for each in self.webhooks.deliveries
+            if webhook in (None, each.webhook.id) and state in (None, each.state)
+        ]
+
+    async def resend_delivery(self, id: str) -> Delivery:
+        """Sends an event again; UnknownWebhook, SwitchedOff."""
+        return self.webhooks.resend(id)
+
     async def read_clock(self) -> Clock:
         """The clock."""
         return self.clock
@@ -314,6 +348,7 @@ LOADS = Fields[LoadList](
     }
 )
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
+WEBHOOKS, DELIVERIES = _list_of(WEBHOOK), _list_of(DELIVERY)
 
 
 def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
@@ -357,6 +392,14 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),
         "clearFaults": Handler(lambda _: admin.clear_faults(), RESET),
         "removeFault": Handler(lambda request: admin.remove_fault(request.path["id"]), RESET),
+        "listWebhooks": Handler(lambda _: admin.list_webhooks(), WEBHOOKS),
+        "addWebhook": Handler(lambda request: admin.add_webhook(request.body), NEW_WEBHOOK),
+        "changeWebhook": Handler(
+            lambda request: admin.change_webhook(request.path["id"], request.body), WEBHOOK
+        ),
+        "removeWebhook": Handler(lambda request: admin.remove_webhook(request.path["id"]), RESET),
+        "listDeliveries": Handler(lambda request: admin.list_deliveries(request.query), DELIVERIES),
+        "resendDelivery": Handler(lambda request: admin.resend_delivery(request.path["id"]), DELIVERY),
         "readClock": Handler(lambda _: admin.read_clock(), CLOCK),
         "changeClock": Handler(lambda request: admin.change_clock(request.body), CLOCK),
     }

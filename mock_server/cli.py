@@ -33,6 +33,7 @@ from mock_server.serving import GRACE, PortTaken, Server, is_loopback, listen, u
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
+from mock_server.webhooks import SIGNED, WITH_ID
 
 if TYPE_CHECKING:
     from mock_server.tls import Tls
@@ -93,6 +94,7 @@ A fault says when it is injected and what it does, separated by commas:
   status=503 retryAfter=2 problem=false processed=true    an error response
   body=truncated body=malformed bytesPerSecond=N          a broken or slow response
   drop=before drop=after                       no response: before or after processing
+  webhook=lost webhook=doubled webhook=outOfOrder webhook=wrongSignature    an event goes astray
 """
 
 
@@ -231,6 +233,33 @@ A fault says when it is injected and what it does, separated by commas:
     help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
 )
 @_option(
+    "--webhook",
+    "webhooks",
+    multiple=True,
+    metavar="URL",
+    help="Send signed events about loads to this receiver. Repeatable.",
+)
+@_option(
+    "--webhook-secret",
+    metavar="SECRET",
+    show_default="one for each, which is printed",
+    help="What signs the events for --webhook.",
+)
+@_option(
+    "--webhook-signed",
+    type=click.Choice(SIGNED),
+    default=WITH_ID,
+    help="What the signature of the events for --webhook covers.",
+)
+@_option(
+    "--webhook-host",
+    "webhook_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A host on which the admin API may register receivers, beside loopback and those of --webhook, or * "
+    "for all. Repeatable.",
+)
+@_option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.html",
@@ -266,6 +295,10 @@ def main(  # noqa: PLR0913 - one for each option
     tls_key: Path | None,
     reload: bool,
     explain: bool,
+    webhooks: tuple[str, ...],
+    webhook_secret: str | None,
+    webhook_signed: str,
+    webhook_hosts: tuple[str, ...],
     report: Path | None,
     quiet: bool,
 ) -> None:
@@ -292,6 +325,10 @@ def main(  # noqa: PLR0913 - one for each option
         profile=profile,
         revision=revision,
         explain=explain,
+        webhooks=webhooks,
+        webhook_secret=webhook_secret,
+        webhook_signed=webhook_signed,
+        webhook_hosts=webhook_hosts,
         report=report,
     )
     if no_admin and admin_port is not None:
@@ -451,6 +488,9 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]
+    lines += [
+        f"Webhook: {webhook.url}, secret {webhook.secret}" for webhook in sandbox.webhooks.registered.values()
+    ]
     if settings.profile != DEFAULT:
         lines.append(f"Profile: {settings.profile}")
     lines += [f"  {note}" for note in sandbox.notes]

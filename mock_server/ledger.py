@@ -50,6 +50,8 @@ class Ledger(Protocol):
 
     on_reset: list[Callable[[], object]]
     """Called after a reset, by which what else remembers the loads forgets them."""
+    on_change: list[Callable[[Load, Load], object]]
+    """Called after each change of a load by a payment or of its status, with the load before and after it."""
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
@@ -149,6 +151,7 @@ class MemoryLedger:
         self._clock = clock
         self._terms = terms
         self.on_reset: list[Callable[[], object]] = []
+        self.on_change: list[Callable[[Load, Load], object]] = []
         self._open(self._opening)
 
     def _open(self, loads: Sequence[Load]) -> None:
@@ -199,6 +202,9 @@ class MemoryLedger:
         if after.status != before.status:
             self._by_status.remove(before, row)
             self._by_status.add(after, row)
+        if self.on_change:
+            for tell in self.on_change:
+                tell(before, after)
 
     async def search(self, wanted: LoadFilter) -> list[Load]:
         if wanted.numbers:

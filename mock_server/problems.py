@@ -95,6 +95,13 @@ class UnknownFault(Exception):
         super().__init__(f"There is no fault with the id {id}.")
 
 
+class UnknownWebhook(Exception):
+    """No webhook, or no delivery to one, has the id."""
+
+    def __init__(self, what: str, id: str) -> None:
+        super().__init__(f"There is no {what} with the id {id}.")
+
+
 class SwitchedOff(Exception):
     """The request needs something that was switched off at the start; the message says what."""
 
@@ -178,6 +185,7 @@ ROWS: Mapping[type[Exception], Row] = {
     LoadIdTaken: Row(HTTPStatus.CONFLICT),
     SwitchedOff: Row(HTTPStatus.CONFLICT),
     UnknownFault: Row(HTTPStatus.NOT_FOUND),
+    UnknownWebhook: Row(HTTPStatus.NOT_FOUND),
     ClientRefused: Row(HTTPStatus.UNAUTHORIZED),
     GrantRefused: Row(HTTPStatus.FORBIDDEN),
     TokenRefused: Row(HTTPStatus.UNAUTHORIZED),

@@ -21,13 +21,14 @@ from mock_server.ledger import MemoryLedger
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
-from mock_server.problems import InvalidRequest
+from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
+from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
@@ -53,8 +54,10 @@ class Settings:
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
     `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
-    X-Sandbox-Reason which rule decided. `report` is a file that `alvys-contract --report` writes, for the
-    console to show.
+    X-Sandbox-Reason which rule decided. `webhooks` are the URLs of receivers that are there from the start,
+    with `webhook_secret`, or one of their own without it, and signatures over what `webhook_signed` says.
+    `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
+    `report` is a file that `alvys-contract --report` writes, for the console to show.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -72,6 +75,10 @@ class Settings:
     profile: str = DEFAULT
     revision: str | None = None
     explain: bool = False
+    webhooks: tuple[str, ...] = ()
+    webhook_secret: str | None = None
+    webhook_signed: str = WITH_ID
+    webhook_hosts: tuple[str, ...] = ()
     report: Path | None = None
 
 
@@ -148,6 +155,7 @@ class Sandbox:
             watchers=[] if journal is None else [journal.add],
             policy=policy,
         )
+        self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -158,6 +166,7 @@ class Sandbox:
             limits=limits,
             faults=faults,
             journal=journal,
+            webhooks=self.webhooks,
         )
         self._origins = OriginGate(settings.allow_hosts)
         # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
@@ -294,6 +303,15 @@ def _rate(text: str) -> Rate | None:
         return None if text == DOCUMENTED else Rate.parse(text)
     except NotARate as error:
         raise UnusableSetting(f"rate limit: {error}, or as documented or off") from error
+
+
+def _webhooks(webhooks: Webhooks, settings: Settings) -> Webhooks:
+    for url in settings.webhooks:
+        try:
+            webhooks.open_with(url, settings.webhook_secret, settings.webhook_signed)
+        except (InvalidRequest, SwitchedOff) as error:
+            raise UnusableSetting(f"webhook {url}: {error}") from error
+    return webhooks
 
 
 def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:

@@ -13,10 +13,12 @@ from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.opening import opening_loads
+from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
+from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 
 if TYPE_CHECKING:
     from mock_server.tls import Tls
@@ -26,7 +28,7 @@ Result = TypeVar("Result")
 _GRACE = 2
 """Seconds that the end of a test waits for requests that its end left behind."""
 
-__all__ = ["MockServer", "Settings"]
+__all__ = ["MockServer", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
 
 
 def _certified() -> "AbstractContextManager[Tls]":
@@ -95,7 +97,7 @@ class MockServer:
         self._exits.close()
 
     def reset(self) -> None:
-        """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
+        """Takes loads, tokens, limits, faults, requests, webhooks and the clock back to the start."""
         self._do(self.admin.reset())
 
     def add_load(self, number: str, status: str = "Invoiced", **fields: object) -> dict[str, Any]:
@@ -190,6 +192,30 @@ class MockServer:
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
         self._soon(self.admin.faults.add, document)
+
+    def add_webhook(
+        self, url: str, secret: str | None = None, events: Sequence[str] = EVENTS, signed: str = WITH_ID
+    ) -> str:
+        """Registers a receiver of events and returns its secret; InvalidRequest, SwitchedOff.
+
+        It stays until the next reset. `signed` is what the signature covers, as in the admin API.
+        """
+        return self._soon(self.admin.webhooks.add, url, secret, events, signed).secret
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The events that were sent or wait, oldest first.
+
+        assert [delivery.state for delivery in mock.deliveries] == ["delivered"]
+        """
+        return self._soon(lambda: self.admin.webhooks.deliveries)
+
+    def fail_next_event(self, webhook: str, count: int = 1) -> None:
+        """Injects a fault into the next `count` attempts to deliver an event; InvalidRequest.
+
+        `webhook` is `lost`, `doubled`, `outOfOrder` or `wrongSignature`.
+        """
+        self._soon(self.admin.faults.add, {"webhook": webhook, "next": count})
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""

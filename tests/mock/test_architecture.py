@@ -78,6 +78,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
+    "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
+    | {".problems", ".responses"},
+    # Imported with the first webhook.
+    "courier": {"httpcore2"},
+    "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
     # The pages: all but their routes are imported with the first of them.
     "console.__init__": set(),
     "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
@@ -103,7 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens"},
+    | {".shipped", ".spec", ".tokens", ".webhooks"},
     "sandbox": {
         "starlette",
         ".admin",
@@ -132,13 +137,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".router",
         ".spec",
     }
-    | {".tokens"},
+    | {".tokens", ".webhooks"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped", ".tls"},
+    | {".receiver", ".shipped", ".tls", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
@@ -165,6 +170,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".shipped",
         ".spec",
         ".tokens",
+        ".webhooks",
     },
 }
 """Beside the standard library; a dot stands for this package."""
