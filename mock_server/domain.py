@@ -21,7 +21,7 @@ EXACT = Context(prec=MAX_PREC)
 class LoadNotFound(Exception):
     """No load has the number, or everything else that a request asks for (R3)."""
 
-    def __init__(self, sentence: str = "Nothing matches the request.") -> None:
+    def __init__(self, sentence: str = "No load matches the request.") -> None:
         super().__init__(sentence)
 
 

@@ -1,6 +1,7 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -8,7 +9,14 @@ from typing import Any, Generic, NamedTuple
 
 from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment, Payments
 from mock_server.instants import instant
-from mock_server.invoices import billed_id, billed_number, invoice_status, load_statuses
+from mock_server.invoices import (
+    billed_id,
+    billed_number,
+    invoice_id,
+    invoice_number,
+    invoice_status,
+    load_statuses,
+)
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
 from mock_server.responses import (
@@ -137,13 +145,13 @@ def _page_of(found: list[Load], body: Mapping[str, Any]) -> FoundPage:
 
 async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
     """Reads the load whose invoice has every key given; LoadNotFound, also for a load without one (A25)."""
-    id, number = request.query.get("id"), request.query.get("invoiceNumber")
-    load_id, load_number = id and billed_id(id), number and billed_number(number)
-    if (id is None or load_id is not None) and (number is None or load_number is not None):
-        load = await ledger.load(id=load_id, number=load_number)
-        if invoice_status(load) is not None:
+    given_id, number = request.query.get("id"), request.query.get("invoiceNumber")
+    with suppress(LoadNotFound):
+        load = await ledger.load(id=billed_id(given_id or ""), number=billed_number(number or ""))
+        has_both = given_id in (None, invoice_id(load.id)) and number in (None, invoice_number(load.number))
+        if has_both and invoice_status(load) is not None:
             return load
-    raise LoadNotFound
+    raise LoadNotFound("No invoice matches the request.")
 
 
 async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
