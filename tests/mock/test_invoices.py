@@ -390,8 +390,8 @@ def test_other_methods_are_405(api: Api) -> None:
 
 def test_profile_plays_for_invoices_what_it_plays_for_loads(tmp_path: Path) -> None:
     profile = tmp_path / "profile.yaml"
-    answers = "A18b: accepted, A23a: '200, no Items', Q28: '404', Q35: are left out, Q40: within 5 s, A15: the day only"
-    profile.write_text(f"answers: {{{answers}}}")
+    answers = "A15: the day only, A18b: accepted, A23a: '200, no Items', Q28: '404', Q35: are left out"
+    profile.write_text(f"answers: {{{answers}, Q40: within 5 s}}")
     with running(Settings(profile=str(profile))) as team:
         api = Api(team.client, {})
         team.mock.freeze_clock(NOON)
