@@ -67,6 +67,13 @@ CLAUSES: dict[str, Clause] = {
             "150 LoadNumbers.",
             "P8": "A request without a valid access token is refused with 401.",
             "P9": "A payment changes nothing else of the load than its status, and no other load.",
+            "P10": "GET invoices by id or invoiceNumber returns that one invoice.",
+            "P11": "GET invoices without either key is refused with 400.",
+            "P12": "GET invoices of an unknown invoice is refused with 404.",
+            "P13": "An invoice has an Id, a Number and the Status Draft, AwaitingPayment or Paid.",
+            "P14": "A search of invoices pages as that of loads: each of its Items is on exactly one page.",
+            "P15": "A payment is once on the invoice of its load, with its reference; AmountPaid grows by it.",
+            "P16": "RemainingBalance and AmountPaid of an invoice make its Total, unless more was paid.",
         },
     ),
 }
