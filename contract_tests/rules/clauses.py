@@ -72,7 +72,7 @@ CLAUSES: dict[str, Clause] = {
             "P12": "GET invoices of an unknown invoice is refused with 404.",
             "P13": "An invoice has an Id, a Number and the Status Draft, AwaitingPayment or Paid.",
             "P14": "A search of invoices pages as that of loads: each of its Items is on exactly one page.",
-            "P15": "A payment is once on the invoice of its load, with its reference; AmountPaid grows by it.",
+            "P15": "A payment is once on its load's invoice, with its reference, and AmountPaid grows by it.",
             "P16": "RemainingBalance and AmountPaid of an invoice make its Total, unless more was paid.",
         },
     ),

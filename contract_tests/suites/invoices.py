@@ -60,9 +60,9 @@ class Invoices:
         """A read without a key: which routes there are, the response tells."""
         exchange = self.get()
         response = exchange.response
-        if response.status != HTTPStatus.OK:
-            self._api.observe("Q61", exchange)
         if response.status in _SAYS_NO or response.status >= 500 or not response.status or response.is_html:
+            if response.is_refusal:
+                self._api.observe("Q61", exchange)
             self._give_up(f"the target has no invoices: a read is answered with {response.status}")
         return exchange
 
