@@ -89,6 +89,7 @@ async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Res
         response = endpoint.refuse(error)
         if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.exception("%s %s failed", trace.scope["method"], trace.scope["path"])
+        error.with_traceback(None)  # some of whose frames have the error: all would stay, and the body
         return response
 
 
@@ -151,7 +152,9 @@ class OperationEndpoint:
         self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec.ours, operation)
+        read = self._read_json = policy.reader(spec.ours, operation)
+        if foreign is not None and policy.reader is not DEFAULT_POLICY.reader:  # which names fields as we do
+            self._read_json = lambda body: foreign.respelled(read(body))
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._max_body = max_body
@@ -218,14 +221,19 @@ class OperationEndpoint:
 
     async def read(self, trace: Trace, receive: Receive) -> bytes:
         """The body, which ends at the first piece beyond the longest that is taken. ClientGone."""
-        body, more = b"", True
+        body: bytes | bytearray = b""
+        more = True
         while more and len(body) <= self._max_body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            body, more = body + message["body"] if body else message["body"], message["more_body"]
-        trace.body = body
-        return body
+            piece, more = message["body"], message["more_body"]
+            if body:
+                body += piece
+            else:  # of several pieces, one that grows: copied for each, a long one would take seconds
+                body = bytearray(piece) if more else piece
+        trace.body = bytes(body)
+        return trace.body
 
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -90,8 +90,6 @@ class Sandbox:
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         policy = _policy(settings)
-        if spec.origin is not None and policy.style.order is None:  # a schema checks lists, and no texts
-            policy = replace(policy, style=replace(policy.style, order=list))
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -120,8 +118,8 @@ class Sandbox:
         self.exemplary: tuple[Operation, ...] = ()
         """Those that respond with examples: of a document that is not ours."""
         if spec.origin is not None:
-            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.standins import handlers_of  # noqa: PLC0415
+            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
 
             tokens = token_spec(spec.ours)
             beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)

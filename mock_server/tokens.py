@@ -195,7 +195,7 @@ class TokenGate:
                 for demand in way:
                     self._meet(demand, scope)
             except (TokenRefused, ScopeMissing, KeyMissing) as refusal:
-                refusals.append(refusal)
+                refusals.append(refusal.with_traceback(None))
             else:
                 return
         raise refusals[0]

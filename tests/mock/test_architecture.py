@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mock_server"
-PACKAGES = {"mock_server", "mock_server.answers"}
+PACKAGES = {"mock_server", "mock_server.answers", "mock_server.foreign"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -23,19 +23,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
     "schemas": {".decimal_json", "jsonschema_rs", ".instants"},
-    "spec": {"starlette", ".documents", ".examples", ".schemas"},
+    "spec": {"starlette", ".documents", ".foreign.examples", ".schemas"},
     # What reads and serves documents that are not ours: imported for those only.
-    "samples": {"rstr"},
-    "examples": {".samples", ".schemas", ".spec"},
-    "dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
-    "parameters": {"starlette", ".decimal_json", ".examples", ".schemas", ".spec"},
-    "foreign": {".dialect", ".parameters", ".schemas", ".spec"},
-    "fitting": {".examples", ".responses", ".spec"},
-    "standins": {".decimal_json", ".examples", ".foreign", ".handlers", ".problems", ".spec", ".trace"},
+    "foreign.__init__": set(),
+    "foreign.samples": {"rstr"},
+    "foreign.examples": {".foreign.samples", ".schemas", ".spec"},
+    "foreign.dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
+    "foreign.parameters": {"starlette", ".decimal_json", ".foreign.examples", ".schemas", ".spec"},
+    "foreign.operations": {".foreign.dialect", ".foreign.parameters", ".schemas", ".spec"},
+    "foreign.fitting": {".foreign.examples", ".responses", ".spec"},
+    "foreign.standins": {".decimal_json", ".foreign.examples", ".foreign.operations", ".handlers"}
+    | {".problems", ".spec", ".trace"},
     "ledger": {".domain"},
     "invoices": {".domain"},
     "profiles": {".documents", ".shipped"},
-    "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign", ".shipped", ".spec"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
         ".decimal_json",
         ".domain",
@@ -61,7 +63,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers.wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
-    "responses": {"msgspec", ".decimal_json", ".domain", ".fitting", ".instants", ".invoices", ".spec"},
+    "responses": {
+        "msgspec",
+        ".decimal_json",
+        ".domain",
+        ".foreign.fitting",
+        ".instants",
+        ".invoices",
+        ".spec",
+    },
     "handlers": {".domain", ".instants", ".invoices", ".ledger", ".problems", ".responses", ".trace"},
     "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
@@ -87,7 +97,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".domain",
         ".endpoint",
         ".faults",
-        ".foreign",
+        ".foreign.operations",
+        ".foreign.standins",
         ".journal",
         ".ledger",
         ".limits",
@@ -102,7 +113,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".revisions",
         ".router",
         ".spec",
-        ".standins",
     }
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
@@ -173,6 +183,21 @@ def test_only_policy_imports_what_plays_other_answers() -> None:
     assert {name for name in importing if not name.startswith("answers.")} == {"policy"}
 
 
+def test_what_serves_documents_of_others_is_imported_late() -> None:
+    """At the top of a module, only its own kind imports it, and type checkers do."""
+    early = {
+        name
+        for name, tree in modules().items()
+        if ".foreign."
+        in " ".join(imports_of(ast.Module([node for node in tree.body if is_import(node)], [])))
+    }
+    assert {name for name in early if not name.startswith("foreign.")} == set()
+
+
+def is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
 def test_no_path_of_the_api_stands_in_python() -> None:
     for name, tree in modules().items():
         assert [text for text in strings_of(tree) if "/api" in text or "{version}" in text] == [], name
@@ -206,7 +231,7 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
     }
     # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
     # statuses in the answers of a profile.
-    outer = {"endpoint", "problems", "foreign", "standins"}
+    outer = {"endpoint", "problems", "foreign.operations", "foreign.standins"}
     playing = {"answers.envelope", "answers.wording", "profiles"}
     assert naming == outer | {"connection", "decimal_json", "journal"} | playing
 
