@@ -344,7 +344,8 @@ class Spec:
         content: Mapping[str, Any] = self.resolve(node.get("requestBody", {})).get("content", {})
         if "200" not in node["responses"]:
             raise SpecError(f"{self.name}: {where} has no response 200")
-        success = self.resolve(node["responses"]["200"])["content"]["application/json"]["schema"]
+        shown = self.resolve(node["responses"]["200"])["content"]
+        success = shown.get("application/json", next(iter(shown.values())))["schema"]
         bodies = [media["schema"] for media in content.values()]
         if any(body != bodies[0] for body in bodies):
             raise SpecError(f"{self.name}: {where} has media types with different schemas")

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
@@ -17,6 +18,9 @@ from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 
+if TYPE_CHECKING:
+    from mock_server.tls import Tls
+
 Result = TypeVar("Result")
 
 _GRACE = 2
@@ -25,13 +29,20 @@ _GRACE = 2
 __all__ = ["MockServer", "Settings"]
 
 
+def _certified() -> "AbstractContextManager[Tls]":
+    from mock_server.tls import made_tls  # noqa: PLC0415 - for those who want it
+
+    return made_tls(())
+
+
 class MockServer:
     """A context manager that serves the mock on 127.0.0.1.
 
         with MockServer() as mock:
             httpx2.get(f"{mock.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
-    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. Several
+    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. With `tls` it
+    speaks https, with a certificate made for it; that needs the extra `tls` (NoCertificate). Several
     can run at once; they share nothing. The methods may be called from any thread while the server
     runs. Raises what `alvys-mock` refuses to start with: SpecError, FixtureError, UnreadableDocument,
     UnusableSetting.
@@ -41,7 +52,12 @@ class MockServer:
     """The base URL, for example `http://127.0.0.1:40123`."""
 
     def __init__(
-        self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
+        self,
+        fixtures: Sequence[Path] = (FIXTURES,),
+        spec: Path = SPEC,
+        settings: Settings | None = None,
+        *,
+        tls: bool = False,
     ) -> None:
         settings = settings or Settings()
         read = served_spec(spec, settings)
@@ -50,7 +66,13 @@ class MockServer:
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
         self._is_up = threading.Event()
-        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
+        self._exits = ExitStack()
+        certified = self._exits.enter_context(_certified()) if tls else None
+        context = None if certified is None else certified.context
+        self.ca = None if certified is None else certified.ca
+        """The file of the authority that clients must trust, while the server runs; None without TLS."""
+        self._scheme = "http" if certified is None else "https"
+        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE, tls=context)
 
     def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -58,7 +80,7 @@ class MockServer:
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
-        self.url = url_of(self._listener)
+        self.url = url_of(self._listener, self._scheme)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
         self._is_up.wait()
@@ -70,6 +92,7 @@ class MockServer:
         self._server.stop()
         self._thread.join()
         self._listener.close()
+        self._exits.close()
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
@@ -98,6 +121,21 @@ class MockServer:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
         return self._seen(self._do(self.admin.ledger.set_status(number, status)))
 
+    def snapshot(self) -> str:
+        """All loads and their payments, as JSON that `restore` and `--fixtures` take.
+
+        Path("loads.json").write_text(mock.snapshot())
+        """
+        return encode(self._do(self.admin.snapshot())).decode()
+
+    def restore(self, snapshot: str) -> None:
+        """Puts the loads of a snapshot in the place of all that there are; InvalidRequest, NotJson.
+
+        A reset still goes back to the loads of the start.
+        """
+        loads: Any = decode(snapshot.encode())
+        self._do(self.admin.restore(loads))
+
     @property
     def requests(self) -> list[Entry]:
         """The latest requests, oldest first; SwitchedOff if the journal is off.
@@ -105,6 +143,41 @@ class MockServer:
         assert [request.status for request in mock.requests] == [200]
         """
         return self._soon(list, self.admin.journal)
+
+    def verify(  # noqa: PLR0913 - one for each condition
+        self,
+        *,
+        operation: str | None = None,
+        load: str | None = None,
+        reference: str | None = None,
+        status: int | None = None,
+        body: Mapping[str, object] | None = None,
+        exactly: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Asserts that as many requests came as expected: without a number, at least one.
+
+            mock.verify(reference="ACH-17", status=200, exactly=1)
+            mock.verify(load="LD-1001", body={"Amount": {"Amount": 90.00}})
+
+        `body` are fields that the body must have, besides others. AssertionError says in what the nearest
+        requests differ, and why they got their responses; InvalidRequest, SwitchedOff if the journal is off.
+        """
+        given = {
+            "operation": operation,
+            "load": load,
+            "reference": reference,
+            "status": status,
+            "body": body,
+            "exactly": exactly,
+            "atLeast": at_least,
+            "atMost": at_most,
+        }
+        wanted: Any = decode(encode({name: value for name, value in given.items() if value is not None}))
+        verification = self._do(self.admin.verify_requests(wanted))
+        if not verification.passed:
+            raise AssertionError(verification.text)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
         """Injects a fault into the next `count` requests of an operation; InvalidRequest.

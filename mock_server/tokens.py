@@ -140,7 +140,7 @@ class Tokens:
             if len(authorization) <= _LONGEST_KEPT:
                 self._known[authorization] = known
         if known.expires_at <= self._clock.seconds():
-            raise TokenRefused("The token has expired")
+            raise TokenRefused("The token has expired", known.expires_at)
         return known.scopes
 
     def _verified(self, token: str) -> _Known:

@@ -18,7 +18,7 @@ LARGE = 3_000_000
 class House:
     """The server in a thread. `seen` are the requests that the app got, `done` those that it finished."""
 
-    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], **options: int) -> None:
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], **options: Any) -> None:
         self.seen: list[tuple[str, bytes]] = []
         self.done: list[str] = []
         self.scopes: list[Scope] = []

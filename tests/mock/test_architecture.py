@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mock_server"
-PACKAGES = {"mock_server", "mock_server.answers", "mock_server.foreign"}
+PACKAGES = {"mock_server", "mock_server.answers", "mock_server.console", "mock_server.foreign"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -80,13 +80,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "cors": {"starlette", ".router"},
     "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
-    "journal": {".instants", ".responses", ".trace"},
+    "causes": {".domain", ".handlers", ".problems", ".responses", ".trace"},
+    "journal": {".causes", ".instants", ".reasons", ".responses", ".trace"},
+    # Imported when somebody asks why.
+    "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    # The pages: all but their routes are imported with the first of them.
+    "console.__init__": set(),
+    "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
+    "console.contract": {".documents", ".profiles", ".revisions", ".shipped"},
+    "console.rendering": {"jinja2", "markupsafe", "swagger_ui_bundle", ".console.contract", ".console.routes"}
+    | {".documents", ".shipped"},
+    "router": {
+        "starlette",
+        ".clock",
+        ".console.routes",
+        ".endpoint",
+        ".faults",
+        ".handlers",
+        ".openapi",
+        ".policy",
+    }
     | {".problems", ".spec", ".trace"},
-    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
+    # Imported when somebody listens.
+    "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
+    "verification": {".decimal_json", ".journal", ".problems"},
+    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
@@ -94,6 +118,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".admin",
         ".cors",
         ".clock",
+        ".console.rendering",
+        ".console.routes",
         ".domain",
         ".endpoint",
         ".faults",
@@ -110,6 +136,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".problems",
         ".profiles",
         ".rates",
+        ".reasons",
         ".revisions",
         ".router",
         ".spec",
@@ -117,10 +144,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
+    # Imported for those who want https.
+    "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped"},
+    | {".shipped", ".tls"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".tls",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".opening",
         ".output",
@@ -245,7 +286,7 @@ def test_wire_names_stand_in_few_modules() -> None:
         "answers.wording",
         "policy",
     }
-    assert naming == {"handlers", "opening"} | playing
+    assert naming == {"handlers", "opening", "reasons"} | playing
 
 
 def test_attributes_are_read_where_the_type_checker_sees_them() -> None:

@@ -582,6 +582,9 @@ class SlowClient(asyncio.Transport):
     def write(self, data: object) -> None:
         assert data
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         pass
 
