@@ -423,3 +423,16 @@ def test_users_are_those_of_the_document(api: Api) -> None:
     response = api.client.get(USERS)
     user = document()["components"]["schemas"]["User"]["properties"]
     assert response.json() == [{name: schema["examples"][0] for name, schema in user.items()}]
+
+
+# --- why --------------------------------------------------------------------------------------------
+
+
+def test_journal_says_by_which_rule_a_request_for_invoices_got_its_response() -> None:
+    with running() as team:
+        for query in ("?invoiceNumber=INV-1001", "", "?invoiceNumber=INV-1009"):
+            team.client.get(INVOICES + query)
+        for filters in ({"Status": ["Paid"]}, {}, {"Status": ["Invoiced"]}, {"LoadNumbers": ["x"]}):
+            team.client.post(INVOICE_SEARCH, json=filters)
+        reasons = [entry.reason for entry in team.mock.requests]
+    assert [reason.rule for reason in reasons if reason] == ["P10", "P11", "P12", "A28", "A28", "Q28", "A23"]
