@@ -14,7 +14,7 @@ SETTLED_STATUS = "Completed"
 LOAD_CURRENCY = 0
 """The currency code that stands for the load's own currency (A14)."""
 
-_EXACT = Context(prec=MAX_PREC)
+EXACT = Context(prec=MAX_PREC)
 """Adds without rounding, however many digits a payment has (A20)."""
 
 
@@ -154,7 +154,7 @@ class Terms:
     """What raises, if it refuses a new payment that breaks no rule."""
     kept: "Callable[[Load, Payment], Payment] | None" = None
     """The payment as it is kept; None for as it was sent."""
-    add: Callable[[Decimal, Decimal], Decimal] = _EXACT.add
+    add: Callable[[Decimal, Decimal], Decimal] = EXACT.add
     """Adds an amount to a total (A20)."""
     share_of_load_currency: Decimal = Decimal(1)
     """How much of a payment in LOAD_CURRENCY counts towards the total (A14)."""
@@ -258,4 +258,4 @@ class Load:
         )
         if not share:
             return Money(own.amount, currency)
-        return Money(terms.add(own.amount, _EXACT.multiply(paid.amount, share)), currency)
+        return Money(terms.add(own.amount, EXACT.multiply(paid.amount, share)), currency)

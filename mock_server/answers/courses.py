@@ -34,11 +34,12 @@ COURSES = (
 
 
 class Mock(NamedTuple):
-    """What the handlers of a mock work with: `statuses` are those of loads, `now` is its clock in seconds."""
+    """What the handlers of a mock work with: `now` is its clock in seconds."""
 
     ledger: Ledger
     terms: Terms
-    statuses: Collection[str]
+    load_statuses: Collection[str]
+    invoice_statuses: Collection[str]
     now: Callable[[], float]
 
 
@@ -48,14 +49,18 @@ def other_handlers(
     """The handlers as the answers that are not the default want them."""
     payments = Payments(mock.ledger, mock.terms, chosen)
     lag = Lag(mock.ledger, _LAGS.get(chosen.get("Q40", "")), mock.now)
-    record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
+    record = handlers["recordCustomerPayment"]
     others = {
         "recordCustomerPayment": replace(
             record, handle=payments.around(lag.record(record.handle)), instead=payments.instead
         ),
-        "getLoad": replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen))),
-        "searchLoads": replace(search, handle=lag.search(_searches(search.handle, mock.statuses, chosen))),
     }
+    for name in ("getLoad", "getInvoice"):
+        get = handlers[name]
+        others[name] = replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen)))
+    for name, statuses in (("searchLoads", mock.load_statuses), ("searchInvoices", mock.invoice_statuses)):
+        search = handlers[name]
+        others[name] = replace(search, handle=lag.search(_searches(search.handle, statuses, chosen)))
     return {**handlers, **others}
 
 

@@ -6,12 +6,13 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
-from decimal import MAX_PREC, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
 from mock_server.answers.envelope import refusal
 from mock_server.domain import (
+    EXACT,
     LOAD_CURRENCY,
     PAYABLE_STATUSES,
     TERMS,
@@ -58,7 +59,6 @@ _FOLDS: Mapping[str, Callable[[str], str]] = {
     "A9b": str.strip,
     "A9d": partial(unicodedata.normalize, "NFKC"),
 }
-_EXACT = Context(prec=MAX_PREC)
 
 
 def terms_of(chosen: Mapping[str, str]) -> Terms:
@@ -166,7 +166,7 @@ def _refuse_if(reason: Callable[[Load, Payment], bool], status: str, load: Load,
 
 def _overpays(load: Load, payment: Payment) -> bool:
     paid = load.total_paid.amount if load.total_paid else Decimal(0)
-    return load.billed is not None and _EXACT.add(paid, payment.amount.amount) > load.billed.amount
+    return load.billed is not None and EXACT.add(paid, payment.amount.amount) > load.billed.amount
 
 
 def _is_in_other_currency(load: Load, payment: Payment) -> bool:
@@ -201,7 +201,7 @@ def _as_double(amount: Decimal) -> Decimal:
 def _rounded(digits: int, amount: Decimal) -> Decimal:
     if -int(amount.as_tuple().exponent) <= digits:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, _EXACT)
+    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, EXACT)
 
 
 _AMOUNTS: Mapping[str, Callable[[Decimal], Decimal]] = {

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "foreign.standins": {".decimal_json", ".foreign.examples", ".foreign.operations", ".handlers"}
     | {".problems", ".spec", ".trace"},
     "ledger": {".domain"},
+    "invoices": {".domain"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -62,8 +63,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers.wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
-    "responses": {"msgspec", ".decimal_json", ".domain", ".foreign.fitting", ".instants", ".spec"},
-    "handlers": {".domain", ".instants", ".ledger", ".problems", ".responses", ".trace"},
+    "responses": {
+        "msgspec",
+        ".decimal_json",
+        ".domain",
+        ".foreign.fitting",
+        ".instants",
+        ".invoices",
+        ".spec",
+    },
+    "handlers": {".domain", ".instants", ".invoices", ".ledger", ".problems", ".responses", ".trace"},
     "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
