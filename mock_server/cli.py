@@ -5,7 +5,6 @@ import logging
 import shlex
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from functools import partial
@@ -20,6 +19,7 @@ from mock_server.domain import PAYABLE_STATUSES
 from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
+from mock_server.ledger import MEMORY, LoadFilter, UnusableState
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.output import Output
 from mock_server.problems import ADMIN_KEY
@@ -204,6 +204,13 @@ A fault says when it is injected and what it does, separated by commas:
     help="What is done about the questions that the contract leaves open: a profile in YAML or JSON, or one "
     "of the shipped ones, default and newtonsoft.",
 )
+@_option(
+    "--state",
+    default=MEMORY,
+    metavar="URL",
+    help="What keeps the loads and their payments: memory, sqlite:///FILE or "
+    "postgresql://USER:PASSWORD@HOST/DATABASE. A database without loads opens with the fixtures.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -229,12 +236,13 @@ def main(  # noqa: PLR0913 - one for each option
     grace: int,
     log_level: str,
     profile: str,
+    state: str,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
 
-    Loads and payments are kept in memory: every start loads the fixtures again. By default, requests need
-    no access token, and any token is accepted.
+    By default loads and payments are kept in memory: every start loads the fixtures again. Requests need no
+    access token, and any token is accepted.
     """
     is_open = not is_loopback(host)
     makes_key = is_open and not no_admin and admin_key is None
@@ -253,6 +261,7 @@ def main(  # noqa: PLR0913 - one for each option
         cors=cors,
         profile=profile,
         revision=revision,
+        state=state,
     )
     if no_admin and admin_port is not None:
         raise click.UsageError("--no-admin and --admin-port can't be combined.")
@@ -279,16 +288,24 @@ def main(  # noqa: PLR0913 - one for each option
         complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
     with redirect_stderr(complaints):
+
+        async def greet() -> None:
+            say(await _greeting(urls, read, sandbox, settings))
+
         server = Server(
             sandbox.app(
                 None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
             ),
-            on_start=lambda: say(_greeting(urls, read, sandbox, settings)),
+            greet,
             grace=grace,
+            around=sandbox.ledger.opened(),
         )
         for ending in _endings():
             signal.signal(ending, lambda *_: server.stop())
-        server.run(listeners)
+        try:
+            server.run(listeners)
+        except UnusableState as error:
+            raise _Unusable(f"state: {error}") from error
     output.finish("Stopped.\n")
     complaints.finish()
 
@@ -301,9 +318,9 @@ def _endings() -> Iterator[signal.Signals]:
         yield signal.SIGHUP
 
 
-def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
+async def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
     url, ledger = urls[0], sandbox.ledger
-    counts = Counter(load.status for load in ledger)
+    counts = await ledger.statuses()
     checks = "an access token is required" if settings.require_token else "no access token is needed"
     revision = revision_of(settings)
     speaks = "" if revision == PAGE else f"revision {revision}; "
@@ -321,12 +338,13 @@ def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings)
             f"Operations that respond with examples, and the header x-sandbox: {len(sandbox.exemplary)}"
         ]
         lines += [_line_of(operation) for operation in sandbox.exemplary]
-    lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]
-    payable = next((load.number for load in ledger if load.status in PAYABLE_STATUSES), None)
+    total = sum(counts.values())
+    lines += ["", f"Loads: {total}", *(f"  {count:4} {status}" for status, count in counts.items())]
+    payable = (await ledger.page(LoadFilter(statuses=PAYABLE_STATUSES), 0, 1)).loads
     record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
     if payable and record:
         token = ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
-        lines += ["", "Try:", _curl(url, record, payable, token)]
+        lines += ["", "Try:", _curl(url, record, payable[0].number, token)]
     return "\n".join([*lines, ""])
 
 
@@ -347,6 +365,8 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     ]
     if settings.cors:
         lines.append(f"CORS: {', '.join(settings.cors)}")
+    if settings.state != MEMORY:
+        lines += [f"State: {sandbox.ledger.name}", *(f"  {note}" for note in sandbox.ledger.notes)]
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]

@@ -69,10 +69,15 @@ def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Pa
 
 async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    body, own_currency = request.body, LOAD_CURRENCY
+    body = request.body
     if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
-        own_currency = (await ledger.load(number=body["LoadNumber"])).currency
-    return await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+        return await ledger.undivided(partial(_record_in_own_currency, ledger, body))
+    return await ledger.record(body["LoadNumber"], payment_in(body))
+
+
+async def _record_in_own_currency(ledger: Ledger, body: Mapping[str, Any]) -> Load:
+    load = await ledger.load(number=body["LoadNumber"])
+    return await ledger.record(load.number, payment_in(body, load.currency))
 
 
 def showing_payment(
@@ -109,22 +114,20 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     body = request.body
     span = body.get("DateRange") or {}
     start, end = span.get("Start"), span.get("End")
-    found = await ledger.search(
-        LoadFilter(
-            statuses=body.get("Status") or (),
-            numbers=body.get("LoadNumbers") or (),
-            order_numbers=body.get("OrderNumbers") or (),
-            po_numbers=body.get("PONumbers") or (),
-            customer_id=body.get("CustomerId"),
-            created_from=instant(start) if start else None,
-            created_to=instant(end) if end else None,
-        )
+    wanted = LoadFilter(
+        statuses=body.get("Status") or (),
+        numbers=body.get("LoadNumbers") or (),
+        order_numbers=body.get("OrderNumbers") or (),
+        po_numbers=body.get("PONumbers") or (),
+        customer_id=body.get("CustomerId"),
+        created_from=instant(start) if start else None,
+        created_to=instant(end) if end else None,
     )
     page, size = int(body.get("Page", 0)), int(body.get("PageSize", 20))
-    loads = found[page * size : (page + 1) * size]
+    total, loads = await ledger.page(wanted, page * size, size)
     if not loads:
         raise LoadNotFound
-    return FoundPage(page, size, len(found), loads)
+    return FoundPage(page, size, total, loads)
 
 
 def load_handlers(

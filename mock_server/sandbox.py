@@ -10,11 +10,11 @@ from starlette.types import ASGIApp
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
-from mock_server.domain import Load
+from mock_server.domain import Load, Terms
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
-from mock_server.ledger import MemoryLedger
+from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
@@ -46,7 +46,8 @@ class Settings:
     and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
-    `page` or `2026-07`; without one, that of the profile.
+    `page` or `2026-07`; without one, that of the profile. `state` is what keeps the loads: `memory`,
+    `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -63,6 +64,7 @@ class Settings:
     cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
+    state: str = MEMORY
 
 
 _DEFAULT = Settings()
@@ -96,7 +98,7 @@ class Sandbox:
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
+        self.ledger = _ledger(settings.state, map(policy.opening, loads), self.clock, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -173,6 +175,19 @@ class Sandbox:
                     routes.watchers.append(watch)
         router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
         return router if self._open is None else self._open(router)
+
+
+def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
+    if state == MEMORY:
+        return MemoryLedger(loads, clock.now, terms)
+    try:
+        from mock_server.ledger_sql import SqlLedger, state_url  # noqa: PLC0415 - for those who want it
+    except ModuleNotFoundError as error:
+        raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
+    try:
+        return SqlLedger(state_url(state), loads, clock.now, terms)
+    except UnusableState as error:
+        raise UnusableSetting(f"state: {error}") from error
 
 
 def _policy(settings: Settings) -> Policy:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +13,7 @@ from typing import Any, Self, TypeVar
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
 from mock_server.journal import Entry
+from mock_server.ledger import UnusableState
 from mock_server.opening import opening_loads
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
@@ -32,36 +35,54 @@ class MockServer:
             httpx2.get(f"{mock.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
     `fixtures` and `spec` are files, as on the command line, and `settings` its other options. Several
-    can run at once; they share nothing. The methods may be called from any thread while the server
-    runs. Raises what `alvys-mock` refuses to start with: SpecError, FixtureError, UnreadableDocument,
-    UnusableSetting.
+    can run at once; they share nothing but a database, if their `state` is the same one. The methods may be
+    called from any thread while the server runs. Raises what `alvys-mock` refuses to start with: SpecError,
+    FixtureError, UnreadableDocument, UnusableSetting, and once it is entered UnusableState.
     """
 
     url: str
     """The base URL, for example `http://127.0.0.1:40123`."""
 
     def __init__(
-        self, fixtures: Sequence[Path] = (FIXTURES,), spec: Path = SPEC, settings: Settings | None = None
+        self,
+        fixtures: Sequence[Path] = (FIXTURES,),
+        spec: Path = SPEC,
+        settings: Settings | None = None,
+        *,
+        state: str | None = None,
     ) -> None:
+        """`state` takes the place of that of the settings."""
         settings = settings or Settings()
+        if state is not None:
+            settings = replace(settings, state=state)
         read = served_spec(spec, settings)
         self._sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
-        self._is_up = threading.Event()
-        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE)
+        self._up: Future[asyncio.AbstractEventLoop] = Future()
+        opened = self._sandbox.ledger.opened()
+        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE, around=opened)
 
-    def _started(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._is_up.set()
+    async def _started(self) -> None:
+        self._up.set_result(asyncio.get_running_loop())
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._listener])
+        except UnusableState as error:
+            self._up.set_exception(error)
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._is_up.wait()
+        try:
+            self._loop = self._up.result()
+        except UnusableState:
+            self._listener.close()
+            raise
         return self
 
     def __exit__(

@@ -18,7 +18,7 @@ LARGE = 3_000_000
 class House:
     """The server in a thread. `seen` are the requests that the app got, `done` those that it finished."""
 
-    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], **options: int) -> None:
+    def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop], **options: Any) -> None:
         self.seen: list[tuple[str, bytes]] = []
         self.done: list[str] = []
         self.scopes: list[Scope] = []
@@ -45,7 +45,7 @@ class House:
         self.server.stop()
         self.thread.join()
 
-    def _started(self) -> None:
+    async def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._base = len(asyncio.all_tasks())
