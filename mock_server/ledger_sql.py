@@ -264,7 +264,7 @@ class SqlLedger:
         def count(connection: Connection) -> dict[str, int]:
             first, status = func.min(LOADS.c.serial), LOADS.c.status
             counted = connection.execute(select(status, func.count()).group_by(status).order_by(first))
-            return dict(counted.tuples().all())
+            return dict(iter(counted))
 
         return await self._read(count)
 

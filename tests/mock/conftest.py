@@ -24,9 +24,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+def postgresql() -> Iterator[PostgreSQL]:
     """A running PostgreSQL of this process."""
-    started = PostgreSQL(tmp_path_factory.mktemp("pg"))
+    started = PostgreSQL()
     yield started
     started.server.cleanup()
 

