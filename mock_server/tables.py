@@ -87,7 +87,10 @@ class _Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return datetime.fromisoformat(value) if value is not None and dialect.name == SQLITE else value
+        if value is None:
+            return None
+        # To the driver of PostgreSQL the first and the last instant are infinite, and without a zone.
+        return datetime.fromisoformat(value) if dialect.name == SQLITE else value.replace(tzinfo=UTC)
 
 
 def _money(name: str) -> list[Column[Any]]:

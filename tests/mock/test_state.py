@@ -22,10 +22,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from mock_server import ledger_sql
-from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
+from mock_server.answers.terms import terms_of
+from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
 from mock_server.ledger import LoadFilter, MemoryLedger, UnusableState
 from mock_server.ledger_sql import SqlLedger, state_url
-from mock_server.policy import policy_of
 from mock_server.problems import StateUnavailable
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
@@ -229,10 +229,11 @@ def test_payments_at_once_are_recorded_once_each(state: str, references: int) ->
 def test_reset_at_once_with_payments_loses_no_load(state: str) -> None:
     """A payment is before the reset, or after it: it never meets a state without loads."""
     with replicas(state) as mocks, ThreadPoolExecutor(1) as pool:
-        resets = pool.submit(lambda: [mocks[1].reset() for _ in range(5)])
+        resets = [pool.submit(mocks[1].reset) for _ in range(5)]
         bodies = [payment_of("LD-1001", f"P{i}") for i in range(40)]
         assert {response.status_code for response in post_at_once(mocks, bodies)} == {200}
-        resets.result()
+        for reset in resets:
+            reset.result()
         mocks[0].reset()
         assert "P" not in {each["ReferenceNumber"][0] for each in mocks[1].load("LD-1001")["payments"]}
 
@@ -291,7 +292,7 @@ def test_currency_that_is_left_out_is_that_of_the_load_at_once(state: str) -> No
 def test_references_are_unique_as_the_terms_compare_them(state: str) -> None:
     """Whatever terms recorded a payment before, those of now are what counts."""
     same = "the same payment"
-    exact, folded, stripped = (policy_of(chosen, {}).terms for chosen in ({}, {"A9a": same}, {"A9b": same}))
+    exact, folded, stripped = TERMS, terms_of({"A9a": same}), terms_of({"A9b": same})
 
     def recorded(reference: str, count: int) -> Callable[[SqlLedger], Awaitable[None]]:
         async def record(ledger: SqlLedger) -> None:
@@ -315,11 +316,11 @@ def test_database_itself_refuses_what_must_be_unique(state: str) -> None:
     async def check(ledger: SqlLedger) -> None:
         await ledger.record("L1", PAYMENT)
         await ledger.put(replace(INVOICED, id="i2", number="L2"))
+        copied = "SELECT load, edition, 7, reference_key, 'x', reference, date FROM alvys_payments"
         for statement in (
             "UPDATE alvys_loads SET number_key = (SELECT max(number_key) FROM alvys_loads)",
             "UPDATE alvys_loads SET id_key = (SELECT max(id_key) FROM alvys_loads)",
-            "INSERT INTO alvys_payments (load, edition, place, reference_key, id, reference, date) "
-            "SELECT load, edition, 7, reference_key, 'x', reference, date FROM alvys_payments",
+            f"INSERT INTO alvys_payments (load, edition, place, reference_key, id, reference, date) {copied}",
         ):
             with pytest.raises(StateUnavailable, match=r"(?i)unique"):
                 await ledger._write(partial(Connection.execute, statement=text(statement)))  # noqa: SLF001
@@ -376,7 +377,7 @@ def test_many_loads_are_kept_in_mind_but_not_all(state: str, monkeypatch: pytest
         ),
         ("sqlite://", "state: sqlite:// is not memory"),
         ("sqlite:///:memory:", "is not memory"),
-        ("postgresql://me:secret@[", "state: it must be memory"),
+        ("postgresql://me:secret@host:port/db", "state: it must be memory"),
     ],
 )
 def test_setting_that_names_no_state_is_refused(setting: str, sentence: str) -> None:
