@@ -33,6 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fitting": {".examples", ".responses", ".spec"},
     "standins": {".decimal_json", ".examples", ".foreign", ".handlers", ".problems", ".spec", ".trace"},
     "ledger": {".domain"},
+    # What keeps loads in a database: imported for those who want that.
+    "tables": {"sqlalchemy", ".decimal_json", ".domain"},
+    "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign", ".shipped", ".spec"},
     "policy": {
@@ -89,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".foreign",
         ".journal",
         ".ledger",
+        ".ledger_sql",
         ".limits",
     }
     | {
@@ -106,11 +110,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
-    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
+    "testing": {
+        ".decimal_json",
+        ".domain",
+        ".journal",
+        ".ledger",
+        ".opening",
+        ".responses",
+        ".sandbox",
+        ".serving",
+    }
     | {".shipped"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
     | {
+        ".ledger",
         ".opening",
         ".output",
         ".problems",
