@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -168,9 +169,13 @@ class SqlLedger:
         """Has the tables and the opening loads there; lets go of the database in the end. UnusableState."""
         try:
             try:
+                if self._is_sqlite:  # the asynchronous driver leaves a thread behind if it can't
+                    given: tuple[Any, Any] = self._engine.dialect.create_connect_args(self._engine.url)
+                    sqlite3.connect(*given[0], **given[1]).close()
                 await self._write(self._open, is_long=True)
-            except StateUnavailable as error:
-                raise UnusableState(f"{self.name} can't be used: {error.reason}") from error
+            except (StateUnavailable, sqlite3.Error) as error:
+                reason = getattr(error, "reason", error)
+                raise UnusableState(f"{self.name} can't be used: {reason}") from error
             yield
         finally:
             await self._engine.dispose()

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from mock_server.testing import MockServer
 from tests.mock.api import KINDS, Api
-from tests.mock.states import PostgreSQL, opened
+from tests.mock.states import opened
 
 FRESH_LOADS = 100
 NAMED_LOADS = 3
@@ -21,22 +20,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = getattr(metafunc.module, "RUNS_ON", ())
     if kinds and "running_api" in metafunc.fixturenames:
         metafunc.parametrize("running_api", kinds, indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """A running PostgreSQL of this process."""
-    started = PostgreSQL()
-    yield started
-    started.server.cleanup()
-
-
-@pytest.fixture
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A setting for a new state, of the kind that the test is parametrized with."""
-    server = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
-    with opened(request.param, tmp_path, server) as setting:
-        yield setting
 
 
 @pytest.fixture(scope="session")
