@@ -8,9 +8,10 @@ import httpx2
 import hypothesis
 import pytest
 
+from evaluation.durability.database import PostgreSQL
 from mock_server.testing import MockServer
 from tests.mock.api import Api
-from tests.mock.states import PostgreSQL, opened
+from tests.mock.states import opened
 
 # What a developer or a CI server has set is nothing to the tests, nor to what they start.
 for name in [name for name in os.environ if name.startswith(("ALVYS_", "GITHUB_"))]:
@@ -48,9 +49,9 @@ def shipped() -> Iterator[Api]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A running PostgreSQL of this process."""
-    started = PostgreSQL()
+    started = PostgreSQL(durable=False)
     yield started
-    started.server.cleanup()
+    started.end()
 
 
 @pytest.fixture

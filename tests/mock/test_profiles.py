@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from evaluation.durability.database import PostgreSQL
 from mock_server.answers.courses import COURSES
 from mock_server.answers.lenient_json import (
     COMMENTS,
@@ -38,7 +39,7 @@ from tests.mock.api import PAYMENTS, SEARCH, json_of
 from tests.mock.command import serving
 from tests.mock.probes import PROBES, Probe, shown
 from tests.mock.rules import keep_the_rules
-from tests.mock.states import DATABASES, PostgreSQL, opened
+from tests.mock.states import DATABASES, opened
 from tests.mock.team import CREDENTIALS
 from tests.mock.test_bad_input import NO_JSON, payment, with_amount, with_field
 

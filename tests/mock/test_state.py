@@ -21,6 +21,7 @@ import psutil
 import pytest
 from sqlalchemy import Connection, text
 
+from evaluation.durability.database import PostgreSQL
 from mock_server import ledger_sql
 from mock_server.answers.terms import terms_of
 from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
@@ -31,7 +32,7 @@ from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import run, serving
-from tests.mock.states import PostgreSQL, on_every_database, on_every_state
+from tests.mock.states import on_every_database, on_every_state
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 INVOICED = Load("i1", "L1", "O1", "Invoiced", "C1", JUNE, billed=Money(Decimal("100.30"), 840))
@@ -434,9 +435,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mortal() -> Iterator[PostgreSQL]:
     """A PostgreSQL of the test's own, which it may stop."""
-    server = PostgreSQL()
+    server = PostgreSQL(durable=False)
     yield server
-    server.server.cleanup()
+    server.end()
 
 
 def references(mock: MockServer, number: str = "LD-1001") -> list[str]:

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.mock.states import STATES, PostgreSQL, opened
+from evaluation.durability.database import PostgreSQL
+from tests.mock.states import STATES, opened
 from tests.suite.shell import Shell
 
 
