@@ -51,7 +51,7 @@ def postgresql() -> Iterator[PostgreSQL]:
     """A running PostgreSQL of this process."""
     started = PostgreSQL(durable=False)
     yield started
-    started.end()
+    started.close()
 
 
 @pytest.fixture

@@ -62,6 +62,6 @@ class PostgreSQL:
         self.server.stop()
         self.server.start()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Stops it and forgets its data."""
         self.server.cleanup()

@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from evaluation.durability.database import PostgreSQL
@@ -38,8 +39,13 @@ def killed(state: str, folder: Path, kills: int, clients: int = 8) -> Ended:
         mock.kill()
 
 
-def disturbed(postgresql: PostgreSQL, folder: Path, rounds: int, clients: int = 16) -> Ended:
-    """Three replicas on one database: in turn, one is killed, one is paused, and the database restarted."""
+def disturbed(
+    postgresql: PostgreSQL, folder: Path, rounds: int, clients: int = 16, longest_pause: int = 8
+) -> Ended:
+    """Three replicas on one database: in turn, one is killed, one is paused, and the database restarted.
+
+    `longest_pause` is in seconds; 8 are more than a transaction may be idle.
+    """
     with ExitStack() as stack:
         state, fixtures = stack.enter_context(postgresql.database()), write_fixtures(folder)
         mocks = []
@@ -48,14 +54,41 @@ def disturbed(postgresql: PostgreSQL, folder: Path, rounds: int, clients: int = 
             stack.callback(mocks[-1].kill)
         traffic = Traffic(mocks, clients, SEED)
         stack.callback(traffic.stop)
-        disturb = _disturbances(mocks, postgresql)
+        disturb = _disturbances(mocks, postgresql, longest_pause)
         for _ in range(rounds):
             _wait_for_payments(traffic)
             next(disturb)()
         return _ended(traffic, rounds)
 
 
-def _disturbances(mocks: list[Mock], postgresql: PostgreSQL) -> Iterator[Callable[[], None]]:
+def killed_on_sqlite(kills: int) -> Ended:
+    """`killed`, on a file."""
+    with TemporaryDirectory() as folder:
+        return killed(f"sqlite:///{folder}/state.db", Path(folder), kills)
+
+
+def killed_on_postgresql(kills: int) -> Ended:
+    """`killed`, on a database."""
+    with TemporaryDirectory() as folder, closing(PostgreSQL()) as server, server.database() as state:
+        return killed(state, Path(folder), kills)
+
+
+def replicas_disturbed(rounds: int) -> Ended:
+    """`disturbed`, with a server of its own."""
+    with TemporaryDirectory() as folder, closing(PostgreSQL()) as server:
+        return disturbed(server, Path(folder), rounds)
+
+
+RUNS: Mapping[str, Callable[[int], Ended]] = {
+    "killed on SQLite": killed_on_sqlite,
+    "killed on PostgreSQL": killed_on_postgresql,
+    "three replicas disturbed": replicas_disturbed,
+}
+
+
+def _disturbances(
+    mocks: list[Mock], postgresql: PostgreSQL, longest_pause: int
+) -> Iterator[Callable[[], None]]:
     chance = random.Random(SEED)  # noqa: S311 - nothing secret
 
     def kill() -> None:
@@ -66,7 +99,7 @@ def _disturbances(mocks: list[Mock], postgresql: PostgreSQL) -> Iterator[Callabl
 
     def pause() -> None:
         with chance.choice(mocks).paused():
-            time.sleep(chance.random() * 8)  # now and then, longer than a transaction may be idle
+            time.sleep(chance.random() * longest_pause)
 
     while True:
         yield from (kill, pause, kill, pause, postgresql.restart)

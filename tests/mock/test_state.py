@@ -437,7 +437,7 @@ def mortal() -> Iterator[PostgreSQL]:
     """A PostgreSQL of the test's own, which it may stop."""
     server = PostgreSQL(durable=False)
     yield server
-    server.end()
+    server.close()
 
 
 def references(mock: MockServer, number: str = "LD-1001") -> list[str]:
