@@ -98,8 +98,8 @@ _OPENING_LOCK = 4_015_021
 _BY_NUMBER = select(LOADS).where(LOADS.c.number_key == bindparam("key"))
 _BY_ID = select(LOADS).where(LOADS.c.id_key == bindparam("key"))
 _COUNT = select(func.count()).select_from(LOADS)
-_TO_CHANGE = _BY_NUMBER.with_for_update()
-_CHANGE = update(LOADS).where(LOADS.c.serial == bindparam("of"))
+TO_CHANGE = _BY_NUMBER.with_for_update()
+CHANGE = update(LOADS).where(LOADS.c.serial == bindparam("of"))
 _ADD_PAYMENTS = insert(PAYMENTS)
 _PAYMENTS_FROM = (
     select(PAYMENTS)
@@ -318,7 +318,7 @@ class SqlLedger:
             if after is not before:
                 new = after.payments.after(len(before.payments))
                 self._add_payments(connection, row, new, len(before.payments), self._reference_key)
-                connection.execute(_CHANGE, {"of": row.serial, **what_changes(after)})
+                connection.execute(CHANGE, {"of": row.serial, **what_changes(after)})
             return row, after
 
         row, after = await self._write(record)
@@ -336,7 +336,7 @@ class SqlLedger:
     @staticmethod
     def _to_change(connection: Connection, number: str) -> Row[Any]:
         """The row of a load, which no other transaction changes until this one ends; LoadNotFound."""
-        row = connection.execute(_TO_CHANGE, {"key": key_of(number)}).one_or_none()
+        row = connection.execute(TO_CHANGE, {"key": key_of(number)}).one_or_none()
         if row is None:
             raise no_load(number)
         return row
@@ -370,7 +370,7 @@ class SqlLedger:
                 return
             connection.execute(delete(PAYMENTS).where(PAYMENTS.c.load == row.serial))
             changed = {"edition": row.edition + 1, **columns_of_load(load)}
-            connection.execute(_CHANGE, {"of": row.serial, **changed})
+            connection.execute(CHANGE, {"of": row.serial, **changed})
             self._add_opening_payments(connection, [load])
 
         await self._write(put)
@@ -392,7 +392,7 @@ class SqlLedger:
         def change(connection: Connection) -> Load:
             row = self._to_change(connection, number)
             after = replace(self._load_of(connection, row), status=status)
-            connection.execute(_CHANGE, {"of": row.serial, "status": status})
+            connection.execute(CHANGE, {"of": row.serial, "status": status})
             return after
 
         return await self._write(change)

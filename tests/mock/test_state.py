@@ -26,9 +26,10 @@ from mock_server import ledger_sql
 from mock_server.answers.terms import terms_of
 from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
 from mock_server.ledger import LoadFilter, MemoryLedger, UnusableState
-from mock_server.ledger_sql import SqlLedger, state_url
+from mock_server.ledger_sql import TO_CHANGE, SqlLedger, state_url
 from mock_server.problems import StateUnavailable
 from mock_server.sandbox import Settings, UnusableSetting
+from mock_server.tables import key_of
 from mock_server.testing import MockServer
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import run, serving
@@ -347,6 +348,50 @@ def test_ledger_sees_what_another_one_changed(state: str) -> None:
             await theirs.remove("L1")
             with pytest.raises(LoadNotFound):
                 await ours.record("L1", PAYMENT)
+
+    on(state, check)
+
+
+@on_every_database
+def test_what_was_read_a_moment_ago_is_a_load_of_that_moment(state: str) -> None:
+    async def check(ledger: SqlLedger) -> None:
+        await ledger.record("L1", PAYMENT)
+        row = await ledger._write(  # noqa: SLF001
+            lambda connection: connection.execute(TO_CHANGE, {"key": key_of("L1")}).one()
+        )
+        await ledger.record("L1", PAYMENT._replace(reference="later"))
+        before = await ledger._read(lambda connection: ledger._payments_of(connection, row))  # noqa: SLF001
+        assert list(before) == ["R"]
+
+    on(state, check)
+
+
+@on_every_database
+def test_what_is_undivided_is_one_transaction_however_deep(state: str) -> None:
+    async def check(ledger: SqlLedger) -> None:
+        async def pay(reference: str) -> int:
+            return len((await ledger.record("L1", PAYMENT._replace(reference=reference))).payments)
+
+        async def fail() -> None:
+            assert await pay("A") == 1
+            assert await ledger.undivided(partial(pay, "B")) == 2
+            raise LoadNotFound
+
+        with pytest.raises(LoadNotFound):
+            await ledger.undivided(fail)
+        assert await pay("C") == 1
+        assert list((await ledger.load(number="L1")).payments) == ["C"]
+
+    on(state, check)
+
+
+@on_every_database
+def test_reset_is_told_to_what_else_remembers_loads(state: str) -> None:
+    async def check(ledger: SqlLedger) -> None:
+        told: list[str] = []
+        ledger.on_reset.append(partial(told.append, "reset"))
+        await ledger.reset()
+        assert told == ["reset"]
 
     on(state, check)
 
