@@ -1,6 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,16 +16,20 @@ from mock_server.handlers import Handler
 from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
-from mock_server.opening import Filler, FixtureError
+from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, SwitchedOff
-from mock_server.responses import LOAD, PAGE, Fields, FoundPage, T, many
+from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
+from mock_server.trace import Response, Stream, Trace
 
 if TYPE_CHECKING:  # its library is for those who limit
     from mock_server.limits import Limits
+if TYPE_CHECKING:
+    from mock_server.metrics import Metrics
+    from mock_server.verification import Verification
 
 
 def admin_spec(spec: Spec) -> Spec:
@@ -45,12 +50,25 @@ class Health(NamedTuple):
     requests: int | None
 
 
+class LoadList(NamedTuple):
+    """Loads that were asked for. `total` are all that pass the filters, `counts` all there are, by status."""
+
+    total: int
+    counts: Mapping[str, int]
+    loads: list[Load]
+
+
 class Admin:
-    """What the admin API can do to one mock. A part that is switched off is None."""
+    """What the admin API can do to a mock with these `operations`. A part that is switched off is None.
+
+    Who wants to hear of every request that is over is added to `watchers`.
+    """
 
     def __init__(  # noqa: PLR0913 - one for each part
         self,
         spec: Spec,
+        operations: Sequence[str],
+        watchers: list[Callable[[Trace], object]],
         *,
         ledger: Ledger,
         clock: Clock,
@@ -66,6 +84,9 @@ class Admin:
         self._limits = limits
         self._journal = journal
         self._spec = spec
+        self._operations = operations
+        self._watchers = watchers
+        self._metrics: Metrics | None = None
 
     @cached_property
     def _filler(self) -> Filler:
@@ -111,10 +132,28 @@ class Admin:
                 await done
         return list(parts or resets)
 
-    async def list_loads(self, status: str | None) -> FoundPage:
-        """All loads, or those in a status, as one page."""
-        loads = await self.ledger.search(LoadFilter(statuses=(status,) if status else ()))
-        return FoundPage(0, len(loads), len(loads), loads)
+    async def list_loads(
+        self, status: str = "", find: str = "", offset: str = "0", limit: str | None = None
+    ) -> LoadList:
+        """The loads that pass the filters, in the order in which they were added."""
+        every, wanted = await self.ledger.search(LoadFilter()), find.lower()
+        found = [
+            load
+            for load in every
+            if status in ("", load.status) and (not wanted or wanted in _searched(load).lower())
+        ]
+        first = int(offset)
+        shown = found[first : len(found) if limit is None else first + int(limit)]
+        return LoadList(len(found), Counter(load.status for load in every), shown)
+
+    async def read_metrics(self) -> Response:
+        """What happened so far, in numbers, for Prometheus."""
+        if self._metrics is None:
+            from mock_server.metrics import Metrics  # noqa: PLC0415 - for who asks
+
+            self._metrics = Metrics(self._journal or ())
+            self._watchers.append(self._metrics.add)
+        return self._metrics.response(await self.ledger.search(LoadFilter()))
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -125,6 +164,20 @@ class Admin:
             raise InvalidRequest({name: [sentence]} if colon else {WHOLE_BODY: [name]}) from error
         await self.ledger.put(load)
         return load
+
+    async def snapshot(self) -> dict[str, object]:
+        """All loads with their payments, as a fixtures file has them."""
+        loads = await self.ledger.search(LoadFilter())
+        return {load.number: fixture_of(load) for load in loads}
+
+    async def restore(self, snapshot: Mapping[str, object]) -> list[str]:
+        """Puts the loads of a fixtures file in the place of all that there are; InvalidRequest."""
+        try:
+            loads = loads_in(self._filler, snapshot, "snapshot")
+        except FixtureError as error:
+            raise InvalidRequest({WHOLE_BODY: [str(error)]}) from error
+        await self.ledger.restore(loads)
+        return ["loads"]
 
     async def remove_load(self, number: str) -> Load:
         """Forgets a load, and returns it as it was; LoadNotFound."""
@@ -144,6 +197,28 @@ class Admin:
             and (status is None or entry.status == int(status))
             and all(getattr(entry, name) == value for name, value in wanted.items())
         ]
+
+    async def archive_requests(self, filters: Mapping[str, str]) -> dict[str, object]:
+        """The requests that pass the filters, as an HTTP archive; SwitchedOff."""
+        from mock_server.har import har_of  # noqa: PLC0415 - for who asks
+
+        return har_of(await self.list_requests(filters))
+
+    async def watch_requests(self, after: str | None, write: Writer[Entry]) -> Stream:
+        """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
+        from mock_server.events import listen  # noqa: PLC0415 - for who listens
+
+        return listen(self.journal, write, None if after is None else int(after))
+
+    async def verify_requests(self, wanted: Mapping[str, Any]) -> "Verification":
+        """Whether requests came as wanted; InvalidRequest, SwitchedOff."""
+        from mock_server.verification import verify  # noqa: PLC0415 - for who asks
+
+        operation = wanted.get("operation")
+        if operation not in (None, *self._operations):
+            names = ", ".join(self._operations)
+            raise InvalidRequest({"operation": [f"The operation field must be one of: {names}."]})
+        return verify(self.journal, wanted)
 
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
@@ -192,6 +267,11 @@ class Admin:
         return clock
 
 
+def _searched(load: Load) -> str:
+    name = load.details.get("CustomerName")
+    return f"{load.number}\n{load.order_number}\n{load.customer_id}\n{name or ''}"
+
+
 def _nothing() -> None:
     """Resets a part that is switched off."""
 
@@ -218,23 +298,48 @@ FAULT = Fields[Fault](
     }
 )
 RESET = Fields[list[str]]({"reset": lambda names: names})
+VERIFICATION = Fields["Verification"](
+    {
+        "passed": lambda verification: verification.passed,
+        "count": lambda verification: verification.count,
+        "text": lambda verification: verification.text,
+    }
+)
 CLOCK = Fields[Clock]({"now": lambda clock: instant_text(clock.now()), "frozen": lambda clock: clock.frozen})
+LOADS = Fields[LoadList](
+    {
+        "total": lambda found: found.total,
+        "counts": lambda found: found.counts,
+        "items": many(lambda found: found.loads, LOAD),
+    }
+)
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 
 
-def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
-    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it."""
+def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it.
+
+    `settings` are what it says of how the mock was started.
+    """
     ledger, document = admin.ledger, Raw(encode(spec.document))
+    write = compile_response(spec, spec.schema("Request"), ENTRY, "Request")
 
     async def get_document(_request: object) -> Raw:
         return document
 
+    async def get_settings(_request: object) -> Mapping[str, Any]:
+        return settings
+
     return {
         "getHealth": Handler(lambda _: admin.health(), HEALTH),
+        "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
+        "readMetrics": Handler(lambda _: admin.read_metrics(), None),
         "resetAll": Handler(lambda _: admin.reset(), RESET),
         "resetPart": Handler(lambda request: admin.reset(request.path["part"]), RESET),
-        "listLoads": Handler(lambda request: admin.list_loads(request.query.get("status")), PAGE),
+        "takeSnapshot": Handler(lambda _: admin.snapshot(), None),
+        "restoreSnapshot": Handler(lambda request: admin.restore(request.body), RESET),
+        "listLoads": Handler(lambda request: admin.list_loads(**request.query), LOADS),
         "readLoad": Handler(lambda request: ledger.load(number=request.path["loadNumber"]), LOAD),
         "putLoad": Handler(lambda request: admin.put_load(request.path["loadNumber"], request.body), LOAD),
         "changeLoad": Handler(
@@ -242,6 +347,11 @@ def admin_handlers(admin: Admin, spec: Spec) -> Mapping[str, Handler[Any]]:
         ),
         "removeLoad": Handler(lambda request: admin.remove_load(request.path["loadNumber"]), LOAD),
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
+        "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
+        "watchRequests": Handler(
+            lambda request: admin.watch_requests(request.query.get("after"), write), None
+        ),
+        "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
         "listFaults": Handler(lambda _: admin.list_faults(), FAULTS),
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),

@@ -4,17 +4,20 @@ import gc
 import logging
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
 
 import click
+from starlette.types import ASGIApp
 
 from mock_server.decimal_json import encode
-from mock_server.documents import UnreadableDocument
+from mock_server.documents import STDIN, UnreadableDocument
 from mock_server.domain import PAYABLE_STATUSES
 from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
@@ -32,9 +35,16 @@ from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
 
+if TYPE_CHECKING:
+    from mock_server.tls import Tls
+
 _option = partial(click.option, show_default=True, show_envvar=True)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _files = click.Path(exists=True, allow_dash=True, path_type=Path)
+
+
+_UNUSABLE = (SpecError, FixtureError, UnreadableDocument, UnusableSetting)
+"""What is raised for files and settings that can't be served."""
 
 
 class _Unusable(click.ClickException):
@@ -211,6 +221,29 @@ A fault says when it is injected and what it does, separated by commas:
     help="What keeps the loads and their payments: memory, sqlite:///FILE or "
     "postgresql://USER:PASSWORD@HOST/DATABASE. A database without loads opens with the fixtures.",
 )
+@_option(
+    "--tls",
+    is_flag=True,
+    help="Serve https, with a certificate that is made at the start; needs the extra tls.",
+)
+@_option("--tls-cert", type=_file, help="Serve https with the certificate in this PEM file.")
+@_option("--tls-key", type=_file, help="The key of --tls-cert, if it is in a file of its own.")
+@_option(
+    "--reload",
+    is_flag=True,
+    help="Open the document, the profile and the fixtures again when one of their files changes.",
+)
+@_option(
+    "--explain",
+    is_flag=True,
+    help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
+)
+@_option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="The file that alvys-contract --report writes; the console shows the latest.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -237,6 +270,12 @@ def main(  # noqa: PLR0913 - one for each option
     log_level: str,
     profile: str,
     state: str,
+    tls: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    reload: bool,
+    explain: bool,
+    report: Path | None,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -262,21 +301,23 @@ def main(  # noqa: PLR0913 - one for each option
         profile=profile,
         revision=revision,
         state=state,
+        explain=explain,
+        report=report,
     )
-    if no_admin and admin_port is not None:
-        raise click.UsageError("--no-admin and --admin-port can't be combined.")
-    try:
-        read = served_spec(spec, settings)
-        sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
+    _check_apart(settings, admin_port, reload=reload)
+    if reload and STDIN in fixtures:
+        raise click.UsageError("--reload can't read standard input again.")
+    opened = partial(_opened, spec, fixtures, settings)
+    with _said_in_one_line():
+        read, sandbox = opened()
         gc.freeze()  # what opens stays: to look for garbage in a million loads stops the server for a second
         listeners = [listen(host, port)]
         if admin_port is not None:
             listeners.append(listen(host, admin_port, "--admin-port"))
-    except (SpecError, FixtureError, UnreadableDocument, UnusableSetting) as error:
-        raise _Unusable(str(error)) from error
-    except PortTaken as error:
-        raise click.ClickException(str(error)) from error
-    urls = [url_of(listener) for listener in listeners]
+    certified = click.get_current_context().with_resource(
+        _certified(tls_cert, tls_key, settings.allow_hosts, makes=tls)
+    )
+    urls = [url_of(listener, "https" if certified else "http") for listener in listeners]
     output, complaints = Output(sys.stdout), Output(sys.stderr)
 
     def say(line: str) -> None:
@@ -287,27 +328,93 @@ def main(  # noqa: PLR0913 - one for each option
         wants = ", and its admin API wants a key" if settings.admin else ""
         complaints.write(f"Warning: {host} is not loopback: other machines can reach this mock{wants}.\n")
 
+    def app_of(sandbox: Sandbox) -> ASGIApp:
+        port, other = [*(listener.getsockname()[1] for listener in listeners), None][:2]
+        return sandbox.app(other, None if quiet else CallLog(say), port=port)
+
+    def reopen() -> None:
+        server.serve_instead(app_of(opened()[1]))
+        gc.unfreeze()  # what was open before can go
+        gc.collect()
+        gc.freeze()
+
     with redirect_stderr(complaints):
 
         async def greet() -> None:
-            say(await _greeting(urls, read, sandbox, settings))
+            say(await _greeting(urls, read, sandbox, settings, certified))
 
         server = Server(
-            sandbox.app(
-                None if admin_port is None else listeners[1].getsockname()[1], None if quiet else CallLog(say)
-            ),
+            app_of(sandbox),
             greet,
             grace=grace,
+            tls=certified and certified.context,
             around=sandbox.ledger.opened(),
         )
+        if reload:
+            from mock_server.reloading import Reloader  # noqa: PLC0415 - for who asks
+
+            reloader = Reloader(
+                (spec, Path(profile), *fixtures),
+                reopen,
+                _UNUSABLE,
+                say=say,
+                complain=complaints.write,
+            )
+            server.each_second.append(reloader.check)
         for ending in _endings():
             signal.signal(ending, lambda *_: server.stop())
-        try:
-            server.run(listeners)
-        except UnusableState as error:
-            raise _Unusable(f"state: {error}") from error
+        _run(server, listeners)
     output.finish("Stopped.\n")
     complaints.finish()
+
+
+def _opened(spec: Path, fixtures: tuple[Path, ...], settings: Settings) -> tuple[Spec, Sandbox]:
+    read = served_spec(spec, settings)
+    return read, Sandbox(read, opening_loads(read.ours, fixtures), settings)
+
+
+@contextmanager
+def _said_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except _UNUSABLE as error:
+        raise _Unusable(str(error)) from error
+    except PortTaken as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _certified(
+    certificate: Path | None, key: Path | None, names: tuple[str, ...], *, makes: bool
+) -> Iterator["Tls | None"]:
+    if makes and certificate:
+        raise click.UsageError("--tls makes a certificate, and --tls-cert gives one.")
+    if key and not certificate:
+        raise click.UsageError("--tls-key needs --tls-cert.")
+    if not (makes or certificate):
+        yield None
+        return
+    from mock_server.tls import NoCertificate, made_tls, tls_from  # noqa: PLC0415 - for those who want it
+
+    try:
+        with nullcontext(tls_from(certificate, key)) if certificate else made_tls(names) as made:
+            yield made
+    except NoCertificate as error:
+        raise _Unusable(str(error)) from error
+
+
+def _check_apart(settings: Settings, admin_port: int | None, *, reload: bool) -> None:
+    if not settings.admin and admin_port is not None:
+        raise click.UsageError("--no-admin and --admin-port can't be combined.")
+    if reload and settings.state != MEMORY:  # a reload opens with the fixtures, and a database stays as it is
+        raise click.UsageError("--reload and --state can't be combined.")
+
+
+def _run(server: Server, listeners: list[socket.socket]) -> None:
+    try:
+        server.run(listeners)
+    except UnusableState as error:
+        raise _Unusable(f"state: {error}") from error
 
 
 def _endings() -> Iterator[signal.Signals]:
@@ -318,14 +425,17 @@ def _endings() -> Iterator[signal.Signals]:
         yield signal.SIGHUP
 
 
-async def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings) -> str:
-    url, ledger = urls[0], sandbox.ledger
+async def _greeting(
+    urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings, certified: "Tls | None"
+) -> str:
+    url, ledger, ca = urls[0], sandbox.ledger, certified and certified.ca
     counts = await ledger.statuses()
     checks = "an access token is required" if settings.require_token else "no access token is needed"
     revision = revision_of(settings)
     speaks = "" if revision == PAGE else f"revision {revision}; "
     lines = [
         f"Serving on {url} (press Ctrl-C to stop; {speaks}{checks})",
+        *([] if ca is None else [f"CA certificate, until the mock stops: {ca}"]),
         *_switched_on(urls, sandbox, settings),
         "",
     ]
@@ -343,8 +453,9 @@ async def _greeting(urls: list[str], spec: Spec, sandbox: Sandbox, settings: Set
     payable = (await ledger.page(LoadFilter(statuses=PAYABLE_STATUSES), 0, 1)).loads
     record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
     if payable and record:
-        token = ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
-        lines += ["", "Try:", _curl(url, record, payable[0].number, token)]
+        more = "" if ca is None else f" --cacert {shlex.quote(str(ca))}"
+        more += ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
+        lines += ["", "Try:", _curl(url, record, payable[0].number, more)]
     return "\n".join([*lines, ""])
 
 
@@ -356,6 +467,7 @@ def _line_of(operation: Operation) -> str:
 def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[str]:
     lines = [f"OpenAPI document: {urls[0]}/openapi.json, or .yaml"]
     if settings.admin:
+        lines.append(f"Console: {urls[-1]}{sandbox.console.paths['overview']}")
         lines.append(f"Admin API: {urls[-1]}{ADMIN_PREFIX}health, described by {ADMIN_PREFIX}openapi.json")
         if settings.admin_key is not None:
             lines.append(f"Admin key: {settings.admin_key}, in the header {ADMIN_KEY}")
@@ -376,10 +488,10 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     return lines
 
 
-def _curl(url: str, operation: Operation, load_number: str, token: str) -> str:
+def _curl(url: str, operation: Operation, load_number: str, more: str) -> str:
     body = encode(with_load_number(operation.example or {}, load_number))
     return (
-        f"  curl -i {shlex.quote(url + operation.example_path)}{token} \\\n"
+        f"  curl -i {shlex.quote(url + operation.example_path)}{more} \\\n"
         f"    -H 'Content-Type: {operation.media_types.names[0]}' \\\n"
         f"    -d {shlex.quote(body.decode())}"
     )

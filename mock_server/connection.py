@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
         self._scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "scheme": "http",
+            "scheme": "http" if transport.get_extra_info("sslcontext") is None else "https",
             "root_path": "",
             "server": transport.get_extra_info("sockname")[:2],
             "client": transport.get_extra_info("peername"),
@@ -259,7 +259,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.has_eof = True
         self._end_input()
-        return True  # it may wait for responses
+        return self._transport.can_write_eof()  # it may wait for responses; not with TLS
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -308,7 +308,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         elif self._transport.is_closing():  # the app works for nobody
             self.cut()
-        elif self._active.is_stream:  # it may have no end
+        else:
+            self.end_stream()
+
+    def end_stream(self) -> None:
+        """Ends what the app is at if that may have no end."""
+        if self._active is not None and self._active.is_stream:
             self._active.leave()
 
     def cut(self) -> None:
@@ -483,9 +488,11 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = 0
         if self.has_eof:
             self._transport.close()
-        else:
+        elif self._transport.can_write_eof():
             self._transport.write_eof()
             self.read_on()
+        else:  # TLS has no half of a connection
+            self._transport.close()
 
     def _end_input(self) -> None:
         """Ends what waits for more of the client. As long as it is not read, its end is not seen."""

@@ -99,13 +99,11 @@ def document_in(text: bytes, path: Path) -> object:
     return document
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, object]]:
-    """The values in a JSON Lines file, each with its line number; blank lines are skipped."""
-    return lines_in(read_bytes(path), path)
-
-
 def lines_in(text: bytes, path: Path) -> Iterator[tuple[int, object]]:
-    """The values in the lines of that file's text. UnreadableDocument."""
+    """The values in the text of that JSON Lines file, each with its line number, but for blank lines.
+
+    UnreadableDocument.
+    """
     for line_number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:

@@ -19,16 +19,21 @@ _EXACT = Context(prec=MAX_PREC)
 
 
 class LoadNotFound(Exception):
-    """No load has the number, or everything else that a request asks for (R3)."""
+    """No load has the number, or everything else that a request asks for (R3).
 
-    def __init__(self, sentence: str = "No load matches the request.") -> None:
+    `near` is the number of a load that may have been meant.
+    """
+
+    def __init__(self, sentence: str = "No load matches the request.", near: str | None = None) -> None:
+        self.near = near
         super().__init__(sentence)
 
 
 class LoadNotPayable(Exception):
     """The load's status takes no payments (R2)."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str) -> None:
+        self.status = status
         super().__init__(f"Load must be in one of: {', '.join(PAYABLE_STATUSES)}.")
 
 
@@ -215,7 +220,7 @@ class Load:
         if original is not None:
             return self if terms.replay is None else terms.replay(self, original, payment, stamp)
         if self.status not in PAYABLE_STATUSES:
-            raise LoadNotPayable
+            raise LoadNotPayable(self.status)
         for check in terms.checks:
             check(self, payment)
         given = stamp()

@@ -22,7 +22,7 @@ from mock_server.problems import (
 from mock_server.responses import compile_response
 from mock_server.schemas import WHOLE_BODY
 from mock_server.spec import FORM, UNREAD, Operation, Spec
-from mock_server.trace import ClientGone, Headers, Response, Trace
+from mock_server.trace import ClientGone, Headers, Response, Stream, Trace
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,10 @@ async def serve(endpoint: Endpoint, trace: Trace, receive: Receive, send: Send) 
     """Responds to a request. ClientGone."""
     status, headers, body = await response_of(endpoint, trace, receive)
     trace.status, trace.response = status, body
+    if not body and isinstance(trace.result, Stream):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await trace.result.run(trace.scope, receive, send)
+        return
     headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -89,6 +93,8 @@ async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Res
         response = endpoint.refuse(error)
         if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.exception("%s %s failed", trace.scope["method"], trace.scope["path"])
+        # Without its frames, some of which have the error: all would stay, and the body.
+        trace.error = error.with_traceback(None)
         return response
 
 
@@ -148,7 +154,9 @@ class OperationEndpoint:
         self._is_unread = None if foreign is None else foreign.is_unread
         self._takes = policy.take(operation.media_types.take)
         self._takes_forms = operation.takes_forms
-        self._read_json = policy.reader(spec.ours, operation)
+        read = self._read_json = policy.reader(spec.ours, operation)
+        if foreign is not None and policy.reader is not DEFAULT_POLICY.reader:  # which names fields as we do
+            self._read_json = lambda body: foreign.respelled(read(body))
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._max_body = max_body
@@ -169,17 +177,19 @@ class OperationEndpoint:
             if len(body) > self._max_body:
                 raise ContentTooLarge(self._max_body)
             if not body and not self._needs_body:
-                return self._success(await self._handle(ValidRequest({}, trace.query, trace.path)))
+                return self._success(trace, await self._handle(ValidRequest({}, trace.query, trace.path)))
             if not trace.parsed:
                 self._parse_body(trace, body)
             if not operation.body.accepts(trace.document):
                 refusal = InvalidRequest(operation.body.errors(trace.document))
                 if self._instead is None:
                     raise refusal
-                return self._success(await self._instead(trace.document, refusal))
-        return self._success(await self._handle(ValidRequest(trace.document, trace.query, trace.path)))
+                return self._success(trace, await self._instead(trace.document, refusal))
+        request = ValidRequest(trace.document, trace.query, trace.path)
+        return self._success(trace, await self._handle(request))
 
-    def _success(self, result: object) -> Response:
+    def _success(self, trace: Trace, result: object) -> Response:
+        trace.result = result
         if isinstance(result, Response):  # of an example, which is whole
             return result
         return Response(self._status, self._headers, encode(self._write(result)))
@@ -215,14 +225,19 @@ class OperationEndpoint:
 
     async def read(self, trace: Trace, receive: Receive) -> bytes:
         """The body, which ends at the first piece beyond the longest that is taken. ClientGone."""
-        body, more = b"", True
+        body: bytes | bytearray = b""
+        more = True
         while more and len(body) <= self._max_body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            body, more = body + message["body"] if body else message["body"], message["more_body"]
-        trace.body = body
-        return body
+            piece, more = message["body"], message["more_body"]
+            if body:
+                body += piece
+            else:  # of several pieces, one that grows: copied for each, a long one would take seconds
+                body = bytearray(piece) if more else piece
+        trace.body = bytes(body)
+        return trace.body
 
     def parse(self, trace: Trace, body: bytes) -> None:
         """Learns what the request says, whatever it is; InvalidRequest if it can't be read."""

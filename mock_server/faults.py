@@ -156,7 +156,7 @@ class Faults:
         if fault is None:
             await serve(endpoint, trace, receive, send)
         else:
-            trace.fault = fault.effect
+            trace.fault, trace.fault_id = fault.effect, fault.id
             await _inject(fault, endpoint, trace, receive, send)
 
     def _fault_for(self, operation: Operation, trace: Trace) -> Fault | None:

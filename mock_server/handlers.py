@@ -1,6 +1,6 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -65,6 +65,34 @@ def payment_in(body: Mapping[str, Any], own_currency: int = LOAD_CURRENCY) -> Pa
         body.get("CheckNumber"),
         body.get("Note"),
     )
+
+
+def is_replay(payment: Payment, body: Mapping[str, Any]) -> bool:
+    """Whether an earlier request recorded the payment that a request with this body got.
+
+    A payment keeps the very texts that were read from the body of its request.
+    """
+    return payment.date is not body.get("PaymentDate") or payment.reference is not body.get("ReferenceNumber")
+
+
+def ignored_of(body: Mapping[str, Any], original: Payment) -> Iterator[tuple[str, str]]:
+    """What a replay says otherwise than the original payment, which wins (A7): field -> what was sent."""
+    money = body.get("Amount")
+    amount, currency = original.amount
+    if isinstance(money, dict):
+        body = {**body, "Amount.Amount": money.get("Amount"), "Amount.Currency": money.get("Currency")}
+    kept = {
+        "Amount.Amount": amount,
+        "Amount.Currency": currency,
+        "PaymentDate": original.date,
+        "InvoiceNumber": original.invoice_number,
+        "PaymentMethod": original.method,
+        "CheckNumber": original.check_number,
+        "Note": original.note,
+    }
+    for name, first in kept.items():
+        if body.get(name) not in (None, first):
+            yield name, str(body[name])
 
 
 async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:

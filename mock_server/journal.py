@@ -5,12 +5,16 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import chain
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mock_server.causes import Cause, cause_of
 from mock_server.instants import instant_text
 from mock_server.responses import Fields
 from mock_server.trace import Trace
+
+if TYPE_CHECKING:
+    from mock_server.reasons import Reason
 
 DEFAULT_ENTRIES = 1000
 DEFAULT_BODY_LIMIT = 16 * 1024
@@ -81,6 +85,8 @@ class Entry(NamedTuple):
     response_size: int
     size: int
     """About how many bytes of memory it takes."""
+    cause: Cause | None
+    fault_id: str | None
 
     @property
     def at(self) -> datetime:
@@ -129,6 +135,13 @@ class Entry(NamedTuple):
         return _masked(self.raw_response)
 
     @property
+    def reason(self) -> "Reason | None":
+        """Why it got this response, in the words of the contract; None if there is nothing to say."""
+        from mock_server.reasons import reason_of  # noqa: PLC0415 - for who looks at it
+
+        return reason_of(self)
+
+    @property
     def json(self) -> Any:
         """The body of the request as JSON; ValueError if it is not JSON, or was cut."""
         return json.loads(self.body)
@@ -147,6 +160,7 @@ ENTRY = Fields[Entry](
         "load": lambda entry: entry.load,
         "reference": lambda entry: entry.reference,
         "fault": lambda entry: entry.fault,
+        "reason": lambda entry: (reason := entry.reason) and reason._asdict(),
         "headers": lambda entry: entry.headers,
         "body": lambda entry: entry.body.decode("utf-8", "replace"),
         "bodysize": lambda entry: entry.body_size,
@@ -162,8 +176,15 @@ class Journal:
     def __init__(self, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT) -> None:
         self._most = most
         self._body_limit = body_limit
-        self._count = 0
-        self.clear()
+        self.count = 0
+        """How many requests there were; the id of the latest."""
+        self.cleared_at = 0
+        """The `count` when it was cleared last."""
+        self.clears = 0
+        self.watchers: list[Callable[[], object]] = []
+        """Called when something was added, or it was cleared."""
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries))
@@ -173,19 +194,34 @@ class Journal:
 
     def clear(self) -> None:
         """Forgets every entry."""
-        self._entries: deque[Entry] = deque()
+        self._entries.clear()
         self._bytes = 0
+        self.cleared_at = self.count
+        self.clears += 1
+        self._tell()
+
+    def after(self, id: int, most: int) -> list[Entry]:
+        """The first of the entries after one, oldest first."""
+        first = max(0, len(self._entries) - (self.count - id))
+        return list(islice(self._entries, first, first + most))
+
+    def _tell(self) -> None:
+        for told in self.watchers:
+            told()
 
     def add(self, trace: Trace) -> None:
         """Keeps a request that is over."""
-        self._count += 1
+        self.count += 1
         scope, limit = trace.scope, self._body_limit
         headers = b"\n".join(chain.from_iterable(scope["headers"]))
         sent = trace.body or b""
         body, response = sent[:limit], trace.response[:limit]
         kept = len(body) + len(response) + len(scope["raw_path"]) + len(scope["query_string"]) + len(headers)
+        cause = cause_of(trace)
+        if cause is not None:
+            kept += cause.size
         entry = Entry(
-            self._count,
+            self.count,
             trace.arrived,
             trace.seconds,
             scope["method"],
@@ -202,11 +238,15 @@ class Journal:
             response,
             len(trace.response),
             _OVERHEAD + kept,
+            cause,
+            trace.fault_id,
         )
         self._entries.append(entry)
         self._bytes += entry.size
         while len(self._entries) > self._most or self._bytes > MOST_BYTES:
             self._bytes -= self._entries.popleft().size
+        if self.watchers:
+            self._tell()
 
 
 class CallLog:

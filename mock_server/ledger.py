@@ -15,6 +15,8 @@ from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Payment, 
 T = TypeVar("T")
 
 MEMORY = "memory"
+LONGEST_COMPARED = 250
+"""Characters of an unknown load number that is compared with the known ones."""
 
 
 class UnusableState(Exception):
@@ -105,6 +107,9 @@ class Ledger(Protocol):
     async def reset(self) -> None:
         """Goes back to the opening loads."""
 
+    async def restore(self, loads: Iterable[Load]) -> None:
+        """Puts these loads in the place of all that there are; a reset goes back to the opening loads."""
+
     async def count(self) -> int:
         """How many loads there are."""
 
@@ -178,11 +183,11 @@ class MemoryLedger:
         self.name = MEMORY
         self.notes: tuple[str, ...] = ()
         self.on_reset: list[Callable[[], object]] = []
-        self._open()
+        self._open(self._opening)
 
-    def _open(self) -> None:
-        self._next_row = count(len(self._opening))
-        self._rows = dict(enumerate(self._opening))
+    def _open(self, loads: Sequence[Load]) -> None:
+        self._next_row = count(len(loads))
+        self._rows = dict(enumerate(loads))
         self._row_of = {load.number: row for row, load in self._rows.items()}
         self._row_of_id = {load.id: row for row, load in self._rows.items()}
         self._by_status = _Index(lambda load: load.status, self._rows)
@@ -209,13 +214,13 @@ class MemoryLedger:
             row = next(iter(self._by_order.rows(order_number)), None)
         load = self._rows[row] if row is not None else None
         if load is None or (id or load.id, order_number or load.order_number) != (load.id, load.order_number):
-            raise LoadNotFound
+            raise LoadNotFound(near=None if number is None or load is not None else self._near(number))
         return load
 
     async def record(self, number: str, payment: Payment) -> Load:
         row = self._row_of.get(number)
         if row is None:
-            raise no_load(number)
+            raise self._no_load(number)
         before = self._rows[row]
         after = before.record(payment, self._stamp, self._terms)
         if after is not before:
@@ -282,7 +287,7 @@ class MemoryLedger:
     async def set_status(self, number: str, status: str) -> Load:
         row = self._row_of.get(number)
         if row is None:
-            raise no_load(number)
+            raise self._no_load(number)
         before = self._rows[row]
         after = replace(before, status=status)
         self._change(row, before, after)
@@ -291,12 +296,15 @@ class MemoryLedger:
     async def remove(self, number: str) -> None:
         row = self._row_of.get(number)
         if row is None:
-            raise no_load(number)
+            raise self._no_load(number)
         self._forget(row)
         del self._rows[row]
 
     async def reset(self) -> None:
-        self._open()
+        await self.restore(self._opening)
+
+    async def restore(self, loads: Iterable[Load]) -> None:
+        self._open(tuple(loads))
         for forget in self.on_reset:
             forget()
 
@@ -306,7 +314,21 @@ class MemoryLedger:
     async def statuses(self) -> dict[str, int]:
         return Counter(load.status for load in self._rows.values())
 
+    def _no_load(self, number: str) -> LoadNotFound:
+        return no_load(number, self._near(number))
 
-def no_load(number: str) -> LoadNotFound:
-    """That no load has the number."""
-    return LoadNotFound(f"No load has the number {number}.")
+    def _near(self, number: str) -> str | None:
+        """The load that has the number in other case or without white space, or as its order number or id."""
+        if len(number) > LONGEST_COMPARED:
+            return None
+        bare = number.strip()
+        for spelling in (bare, bare.upper(), bare.lower()):
+            if spelling in self._row_of:
+                return spelling
+        row = self._row_of_id.get(bare, next(iter(self._by_order.rows(bare)), None))
+        return None if row is None else self._rows[row].number
+
+
+def no_load(number: str, near: str | None = None) -> LoadNotFound:
+    """That no load has the number; `near` is that of one that may be meant."""
+    return LoadNotFound(f"No load has the number {number}.", near)

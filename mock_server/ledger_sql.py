@@ -50,7 +50,7 @@ from mock_server.domain import (
     Stamp,
     Terms,
 )
-from mock_server.ledger import LoadFilter, Page, UnusableState, no_load
+from mock_server.ledger import LONGEST_COMPARED, LoadFilter, Page, UnusableState, no_load
 from mock_server.problems import StateUnavailable
 from mock_server.tables import (
     LOADS,
@@ -333,13 +333,28 @@ class SqlLedger:
         common = self._terms.common
         return _exact_key(payment) if common is None else key_of(common(payment.reference))
 
-    @staticmethod
-    def _to_change(connection: Connection, number: str) -> Row[Any]:
+    def _to_change(self, connection: Connection, number: str) -> Row[Any]:
         """The row of a load, which no other transaction changes until this one ends; LoadNotFound."""
         row = connection.execute(TO_CHANGE, {"key": key_of(number)}).one_or_none()
         if row is None:
-            raise no_load(number)
+            raise no_load(number, self._near(connection, number))
         return row
+
+    def _near(self, connection: Connection, number: str) -> str | None:
+        """The load that has the number in other case or without white space, or as its id or order number."""
+        if len(number) > LONGEST_COMPARED:
+            return None
+        bare = number.strip()
+        for condition in (
+            *(LOADS.c.number_key == key_of(spelling) for spelling in (bare, bare.upper(), bare.lower())),
+            LOADS.c.id_key == key_of(bare),
+            LOADS.c.order_number == bare,
+        ):
+            found = select(LOADS.c.number).where(condition).order_by(LOADS.c.serial).limit(1)
+            near = connection.execute(found).scalar_one_or_none()
+            if near is not None:
+                return str(near)
+        return None
 
     @staticmethod
     def _add_payments(
@@ -406,13 +421,18 @@ class SqlLedger:
         await self._write(remove)
 
     async def reset(self) -> None:
-        def reset(connection: Connection) -> None:
+        await self.restore(self._opening)
+
+    async def restore(self, loads: Iterable[Load]) -> None:
+        instead = tuple(loads)
+
+        def restore(connection: Connection) -> None:
             self._lock(connection)
             connection.execute(delete(PAYMENTS))
             connection.execute(delete(LOADS))
-            self._add(connection, self._opening)
+            self._add(connection, instead)
 
-        await self._write(reset, is_long=True)
+        await self._write(restore, is_long=True)
         self._payments.clear()
         for forget in self.on_reset:
             forget()

@@ -17,6 +17,7 @@ from mock_server.trace import Response, Trace
 
 JSON, YAML = "/openapi.json", "/openapi.yaml"
 _HOST = re.compile(rb"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?", re.IGNORECASE)
+_PORT = re.compile(rb":[0-9]+\Z")
 _HERE = "http://this-server.invalid"
 """Stands in the text for the address of the server, which each request names."""
 _TOKENS = "issueToken"
@@ -37,12 +38,17 @@ class DocumentRoutes:
             JSON: _Written(lambda: encode(self._here), "application/json"),
             YAML: _Written(lambda: _yaml_of(self._here), "application/yaml"),
         }
+        self._json = made[JSON]
         self.paths: Mapping[str, Endpoint] = {path: each for path, each in made.items() if not has_path(path)}
         self._no_method = NoOperation(lambda trace: MethodNotAllowed(trace.scope["method"], ["GET"]))
 
     def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
         """The endpoint of a request for one of the `paths`."""
         return self.paths[path] if method == "GET" else self._no_method, {}
+
+    def json_at(self, address: str) -> bytes:
+        """The document as JSON, for who reaches the API at this base URL."""
+        return self._json.text_at(address)
 
     @cached_property
     def _here(self) -> Mapping[str, Any]:
@@ -78,7 +84,11 @@ class _Written:
 
     async def succeed(self, trace: Trace, _receive: object) -> Response:
         """The document, for who sent the request."""
-        return Response(OK, self._headers, self._text.replace(_HERE.encode(), _url(trace.scope)))
+        return Response(OK, self._headers, self.text_at(address_of(trace.scope)))
+
+    def text_at(self, address: str) -> bytes:
+        """The document, for who reaches the API at this base URL."""
+        return self._text.replace(_HERE.encode(), address.encode())
 
 
 def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -92,13 +102,18 @@ def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _url(scope: Scope) -> bytes:
-    """The base URL of this server: as the request names it, if that is a name, else by its address."""
+def address_of(scope: Scope, port: int | None = None) -> str:
+    """The base URL of this server: as the request names it, if that is a name, else by its address.
+
+    `port` is another of its ports than the one that the request reached.
+    """
     host = dict(scope["headers"]).get(b"host", b"")
     if not _HOST.fullmatch(host):
-        address, port = scope["server"]
-        host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
-    return b"http://" + bytes(host)
+        address, reached = scope["server"]
+        host = (f"[{address}]:{reached}" if ":" in address else f"{address}:{reached}").encode()
+    if port is not None:
+        host = b"%b:%d" % (_PORT.sub(b"", host), port)
+    return f"{scope['scheme']}://{host.decode('ascii')}"
 
 
 class _YamlDumper(yaml.CSafeDumper):

@@ -1,7 +1,7 @@
 """Fixture files -> the opening loads, with errors that name the file, the scenario and the field."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -20,9 +20,9 @@ from mock_server.documents import (
     name_of,
     read_bytes,
 )
-from mock_server.domain import Load, Payments, Recording
+from mock_server.domain import Load, Payment, Payments, Recording
 from mock_server.handlers import money_in, payment_in
-from mock_server.instants import instant
+from mock_server.instants import instant, instant_text
 from mock_server.schemas import beyond_a_double, unknown_field
 from mock_server.spec import Spec
 
@@ -37,23 +37,67 @@ def opening_loads(spec: Spec, paths: Sequence[Path]) -> list[Load]:
     A folder stands for the files of these kinds in it, by name, and `-` for standard input.
     Of a load, `LoadNumber` and `Status` are required. What else the spec's `Load` has is filled with
     the example that its schema gives, or with null. A payment is written as it is posted, and may have an
-    `Id`. FixtureError, UnreadableDocument.
+    `Id` and, when it was recorded, `PaidAt`. FixtureError, UnreadableDocument.
     """
     with spec.in_use():
         filler = Filler(spec)
     origins = _Origins()
-    loads = []
+    loads: list[Load] = []
     with spec.in_use(), _without_collecting():
         for path in _files(paths):
-            origins.begin(path)
-            for scenario, fixture in _fixtures(path):
-                try:
-                    load = filler.load(fixture)
-                    origins.add(load, scenario)
-                except FixtureError as error:
-                    raise FixtureError(f"{_at((path, scenario))}: {error}") from error
-                loads.append(load)
+            loads += _loads(filler, path, _fixtures(path), origins)
     return loads
+
+
+def loads_in(filler: "Filler", fixtures: object, name: str) -> list[Load]:
+    """The loads in fixtures (scenario -> load) that come from elsewhere than a file; FixtureError."""
+    if not isinstance(fixtures, dict):
+        raise _not_fixtures(name)
+    return [*_loads(filler, Path(name), fixtures.items(), _Origins())]
+
+
+def _loads(
+    filler: "Filler", path: Path, fixtures: Iterable[tuple[str | int, object]], origins: "_Origins"
+) -> Iterator[Load]:
+    origins.begin(path)
+    for scenario, fixture in fixtures:
+        try:
+            load = filler.load(fixture)
+            origins.add(load, scenario)
+        except FixtureError as error:
+            raise FixtureError(f"{_at((path, scenario))}: {error}") from error
+        yield load
+
+
+def fixture_of(load: Load) -> dict[str, object]:
+    """The fixture that describes a load as it is, with its payments: what `Filler.load` makes it of."""
+    fixture: dict[str, object] = {
+        "LoadNumber": load.number,
+        "Id": load.id,
+        "OrderNumber": load.order_number,
+        "PONumber": load.po_number,
+        "CustomerId": load.customer_id,
+        "Status": load.status,
+        **load.details,
+    }
+    if load.payments:
+        fixture["payments"] = [_fixture_of_payment(payment) for payment in load.payments.values()]
+        fixture["paidAt"] = load.paid_at and instant_text(load.paid_at)
+    return fixture
+
+
+def _fixture_of_payment(payment: Payment) -> dict[str, object]:
+    return {
+        "Id": payment.id,
+        "ReferenceNumber": payment.reference,
+        "Amount": {"Amount": payment.amount.amount, "Currency": payment.amount.currency},
+        "PaymentDate": payment.date,
+        "InvoiceNumber": payment.invoice_number,
+        "PaymentMethod": payment.method,
+        "CheckNumber": payment.check_number,
+        "Note": payment.note,
+        "PaidAt": payment.recorded_at and instant_text(payment.recorded_at),
+    }
 
 
 _Origin = tuple[Path, str | int]
@@ -125,8 +169,12 @@ def _fixtures(path: Path) -> Iterator[tuple[str | int, object]]:
         return
     document = document_in(text, path)
     if not isinstance(document, dict):
-        raise FixtureError(f"{name_of(path)} must be a mapping: scenario -> load")
+        raise _not_fixtures(name_of(path))
     yield from document.items()
+
+
+def _not_fixtures(name: str) -> FixtureError:
+    return FixtureError(f"{name} must be a mapping: scenario -> load")
 
 
 def _is_of_lines(text: bytes) -> bool:
@@ -147,9 +195,10 @@ def _respelled(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opening_payment(spec: Spec) -> dict[str, Any]:
-    """The schema of a payment in a fixture: that of the request, with an id and without the load."""
+    """The schema of a payment in a fixture: that of the request without the load, and what is given to it."""
     posted = spec.resolve(spec.schema("CustomerPaymentRequest"))
-    fields = {"Id": {"type": "string"}, **posted["properties"]}
+    given = {"Id": {"type": "string"}, "PaidAt": {"type": ["string", "null"], "format": "date-time"}}
+    fields = {**given, **posted["properties"]}
     del fields["LoadNumber"]
     return {
         **posted,
@@ -289,10 +338,17 @@ def _load_in(document: Mapping[str, Any], details: Mapping[str, object]) -> Load
         details=details,
     )
     for payment in document["payments"] or ():
-        paid_at = instant(document["paidAt"] or payment["PaymentDate"])
+        paid_at = instant(payment["PaidAt"] or document["paidAt"] or payment["PaymentDate"])
         load = load.with_payment(payment_in(payment, load.currency)._replace(id=payment["Id"]), paid_at)
     # What is recorded on the load from now on is kept apart: a reset forgets it.
-    return replace(load, payments=Payments(Recording(load.payments.values()))) if load.payments else load
+    if not load.payments:
+        return load
+    stated = document["paidAt"]
+    return replace(
+        load,
+        payments=Payments(Recording(load.payments.values())),
+        paid_at=instant(stated) if stated else load.paid_at,
+    )
 
 
 def _derived_id(*names: str) -> str:

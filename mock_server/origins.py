@@ -36,10 +36,15 @@ class OriginGate:
         """The check, which is the same for every operation; ForeignRequest, UnsupportedMediaType."""
         return self._check
 
-    def _check(self, scope: Scope) -> None:
+    def check_host(self, scope: Scope) -> None:
+        """The check of the name alone, for pages that others may link to; ForeignRequest."""
         host = _sent(scope, b"host") or ""
         if not self._knows(host, scope["server"][0]):
             raise ForeignRequest(f"The admin API is not known as {host!r}; --allow-host makes it so.")
+
+    def _check(self, scope: Scope) -> None:
+        self.check_host(scope)
+        host = _sent(scope, b"host")
         origin, site = _sent(scope, b"origin"), _sent(scope, b"sec-fetch-site")
         writes = scope["method"] not in _READS
         foreign = site not in {None, "same-origin"} if writes else site == "cross-site"

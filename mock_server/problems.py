@@ -43,9 +43,13 @@ class GrantRefused(Exception):
 
 
 class TokenRefused(Exception):
-    """There is no access token, or it is not valid; the challenge is that of RFC 6750."""
+    """There is no access token, or it is not valid; the challenge is that of RFC 6750.
 
-    def __init__(self, reason: str = "") -> None:
+    `expired_at` is when it expired, in seconds since 1970.
+    """
+
+    def __init__(self, reason: str = "", expired_at: int | None = None) -> None:
+        self.expired_at = expired_at
         code = f' error="invalid_token", error_description="{reason}"' if reason else ""
         self.headers = {"www-authenticate": f"Bearer{code}"}
         super().__init__(reason or "An access token is required.")
@@ -102,6 +106,13 @@ class StateUnavailable(Exception):
         self.reason = reason
         self.headers = {"retry-after": "1"}
         super().__init__(f"The state of the sandbox can't be used now: {reason}. Try again in a second.")
+
+
+class TooManyListeners(Exception):
+    """As many as the journal tells of its requests are listening already."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} listeners, which is the most. End one first.")
 
 
 class ForeignRequest(Exception):
@@ -182,6 +193,7 @@ ROWS: Mapping[type[Exception], Row] = {
     ScopeMissing: Row(HTTPStatus.FORBIDDEN),
     KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
+    TooManyListeners: Row(HTTPStatus.SERVICE_UNAVAILABLE),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
     AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),

@@ -51,7 +51,7 @@ def compile_response(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], w
     schema requires a field that nothing fills.
     """
     if spec.origin is not None:
-        from mock_server.fitting import fitted  # noqa: PLC0415 - for documents that are not ours
+        from mock_server.foreign.fitting import fitted  # noqa: PLC0415 - for documents that are not ours
 
         return fitted(spec, schema, fields, where)
     schema = _not_null(spec, schema)
@@ -263,7 +263,7 @@ def _payments(style: Style, fields: Fields[Payment]) -> Nested[Load]:
     def compiled(spec: Spec, schema: Mapping[str, Any], where: str) -> Writer[Load]:
         write = compile_response(spec, _items(spec, schema), fields, where)
         write_shown = write if shown is None else lambda payment: write(shown(payment))
-        if style.order is None:
+        if style.order is None and spec.origin is None:  # a schema checks lists, and no texts
             return PaymentsWriter(write_shown)
         return lambda load: [write_shown(payment) for payment in order([*load.payments.values()])]
 

@@ -25,7 +25,7 @@ def read_spec(path: Path, revision: str = PAGE) -> Spec:
     document = read_openapi(path)
     if path == SPEC:
         return Spec(*_revised(document, str(path), revision))
-    from mock_server.foreign import foreign_spec, ids_in  # noqa: PLC0415 - for documents of others only
+    from mock_server.foreign.operations import foreign_spec, ids_in  # noqa: PLC0415 - for documents of others only
 
     ours, theirs = [each.id for each in Spec.read(SPEC).operations], ids_in(document)
     revised = _revised(document, str(path), revision) if {*ours} <= {*theirs} else (document, str(path))

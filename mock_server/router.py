@@ -9,6 +9,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from mock_server.clock import Clock
+from mock_server.console.routes import Console, Shown
 from mock_server.endpoint import DEFAULT_MAX_BODY, Endpoint, Gate, NoOperation, OperationEndpoint, serve
 from mock_server.faults import Faults
 from mock_server.handlers import Handler
@@ -182,22 +183,27 @@ class Router:
     """The ASGI app: serves the API and, if there is one, the admin API beside it.
 
     The admin API has the paths under ADMIN_PREFIX, or, with `admin_port`, a port of its own. `document`
-    serves the document of the API.
+    serves the document of the API, and `console` its pages where the admin API is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that can be switched on
         self,
         clock: Clock,
         api: Routes,
         admin: Routes | None = None,
         admin_port: int | None = None,
+        *,
         document: DocumentRoutes | None = None,
+        console: Console | None = None,
     ) -> None:
         self._now = clock.seconds
         self._api = api
         self._admin = admin
         self._admin_port = admin_port
         self._document = document
+        self._console = console
+        self.explain: Callable[[Trace, Send], Send] | None = None
+        """Makes what sends the responses of the API say more."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
@@ -206,6 +212,8 @@ class Router:
         routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
+        if self.explain is not None and routes is self._api:
+            send = self.explain(trace, send)
         try:
             if faults is not None and faults.rules and isinstance(endpoint, OperationEndpoint):
                 await faults.serve(endpoint, trace, receive, send)
@@ -220,12 +228,16 @@ class Router:
 
     def _find(
         self, method: str, path: str, server: tuple[str, int]
-    ) -> tuple[Routes | DocumentRoutes, Endpoint, Mapping[str, str]]:
+    ) -> tuple[Routes | DocumentRoutes | Shown, Endpoint, Mapping[str, str]]:
         routes: Routes | DocumentRoutes = self._api
         if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
         elif self._document is not None and path in self._document.paths:
             routes = self._document
+        if self._console is not None and method == "GET" and self._admin_port in {None, server[1]}:
+            shown = self._console.find(path, routes)
+            if shown is not None:
+                return shown, shown, {}
         return routes, *routes.find(method, path)
 
     def is_admin(self, path: str, server: tuple[str, int]) -> bool:

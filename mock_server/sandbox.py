@@ -1,15 +1,18 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
+from mock_server.console.routes import HOME, Console
 from mock_server.domain import Load, Terms
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
@@ -25,6 +28,9 @@ from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
+
+if TYPE_CHECKING:  # for those who have a browser
+    from mock_server.console.rendering import Rendering
 
 OFF = "off"
 DOCUMENTED = "documented"
@@ -46,8 +52,10 @@ class Settings:
     and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
-    `page` or `2026-07`; without one, that of the profile. `state` is what keeps the loads: `memory`,
-    `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+    `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
+    X-Sandbox-Reason which rule decided. `report` is a file that `alvys-contract --report` writes, for the
+    console to show. `state` is what keeps the loads: `memory`, `sqlite:///FILE` or
+    `postgresql://USER:PASSWORD@HOST/DATABASE`.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -65,6 +73,8 @@ class Settings:
     profile: str = DEFAULT
     revision: str | None = None
     state: str = MEMORY
+    explain: bool = False
+    report: Path | None = None
 
 
 _DEFAULT = Settings()
@@ -92,8 +102,6 @@ class Sandbox:
 
     def __init__(self, spec: Spec, loads: Iterable[Load], settings: Settings = _DEFAULT) -> None:
         policy = _policy(settings)
-        if spec.origin is not None and policy.style.order is None:  # a schema checks lists, and no texts
-            policy = replace(policy, style=replace(policy.style, order=list))
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
@@ -122,8 +130,8 @@ class Sandbox:
         self.exemplary: tuple[Operation, ...] = ()
         """Those that respond with examples: of a document that is not ours."""
         if spec.origin is not None:
-            from mock_server.foreign import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.standins import handlers_of  # noqa: PLC0415
+            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
 
             tokens = token_spec(spec.ours)
             beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
@@ -144,6 +152,8 @@ class Sandbox:
         )
         self.admin = Admin(
             spec.ours,
+            [each.id for each in (*self.stateful, *self.exemplary)],
+            self._api.watchers,
             ledger=self.ledger,
             clock=self.clock,
             tokens=self.tokens,
@@ -151,19 +161,31 @@ class Sandbox:
             faults=faults,
             journal=journal,
         )
+        self._origins = OriginGate(settings.allow_hosts)
+        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
+        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
+        self._settings = self._told(spec, settings)
         self._admin_routes = None
         if admin_api is not None and settings.admin:
             self._admin_routes = Routes(
                 admin_api,
-                admin_handlers(self.admin, admin_api),
+                admin_handlers(self.admin, admin_api, self._settings),
                 max_body,
-                gates=_admin_gates(settings),
+                gates=[self._origins, *_key_gates(settings)],
             )
+        self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
+        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
+        """The pages, which are there with the admin API."""
         self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
 
-    def app(self, admin_port: int | None = None, watch: Watcher | None = None) -> ASGIApp:
-        """The ASGI app, with the admin API on the same port or one of its own; `watch` sees all requests."""
+    def app(
+        self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
+    ) -> ASGIApp:
+        """The ASGI app; `watch` sees all requests but those of the console's pages.
+
+        The admin API and the console are on the same port, or on one of their own; `port` is the other.
+        """
         if watch is not None:
             watched: tuple[Routes | DocumentRoutes | None, ...] = (
                 self._api,
@@ -173,8 +195,56 @@ class Sandbox:
             for routes in watched:
                 if routes is not None:
                     routes.watchers.append(watch)
-        router = Router(self.clock, self._api, self._admin_routes, admin_port, self._document)
+        console = None if self._admin_routes is None else self.console
+        self.console.api_port = None if admin_port is None else port
+        router = Router(
+            self.clock,
+            self._api,
+            self._admin_routes,
+            admin_port,
+            document=self._document,
+            console=console,
+        )
+        if self._explains:
+            from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
+
+            router.explain = Explainer()
         return router if self._open is None else self._open(router)
+
+    def _told(self, spec: Spec, settings: Settings) -> dict[str, Any]:
+        """What the admin API says of the settings, as its document describes it."""
+        issuing = next((each.path for each in self.stateful if each.takes_forms), None)
+        return {
+            "version": spec.ours.document["info"]["version"],
+            "revision": revision_of(settings),
+            "profile": settings.profile,
+            "notes": self.notes,
+            "tokens": {
+                "required": settings.require_token,
+                "lifetime": settings.token_lifetime,
+                "path": issuing,
+                "audience": spec.token_terms().audience,
+            },
+            "clients": [
+                {"id": each.id, "secret": each.secret, "scopes": each.scopes} for each in self.tokens.clients
+            ],
+            "rateLimit": settings.rate_limit,
+            "journal": settings.journal,
+            "cors": settings.cors,
+            "report": next((HOME + name for name in self._reports), None),
+            "operations": [
+                *(_operation(each, keeps_state=True) for each in self.stateful),
+                *(_operation(each, keeps_state=False) for each in self.exemplary),
+            ],
+        }
+
+    def _has_path(self, path: str) -> bool:
+        return self._api.has_path(path) or path in self._document.paths
+
+    def _rendering(self, paths: Mapping[str, str]) -> "Rendering":
+        from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
+
+        return Rendering(paths, self._settings, self._document.json_at, self._reports)
 
 
 def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
@@ -203,14 +273,24 @@ def _usable_profile() -> Iterator[None]:
         raise UnusableSetting(f"profile: {error}") from error
 
 
-def _admin_gates(settings: Settings) -> list[Gate]:
-    gates: list[Gate] = [OriginGate(settings.allow_hosts)]
-    if settings.admin_key is not None:
-        try:
-            gates.append(KeyGate(settings.admin_key))
-        except NotAKey as error:
-            raise UnusableSetting(f"admin key: {error}") from error
-    return gates
+def _operation(operation: Operation, *, keeps_state: bool) -> dict[str, Any]:
+    return {
+        "id": operation.id,
+        "method": operation.method,
+        "path": operation.path,
+        "examplePath": operation.example_path,
+        "mediaTypes": operation.media_types.names,
+        "example": operation.example,
+        "scopes": operation.scopes,
+        "keepsState": keeps_state,
+    }
+
+
+def _key_gates(settings: Settings) -> list[Gate]:
+    try:
+        return [] if settings.admin_key is None else [KeyGate(settings.admin_key)]
+    except NotAKey as error:
+        raise UnusableSetting(f"admin key: {error}") from error
 
 
 def _cors(written: tuple[str, ...], operations: Iterable[Operation]) -> Callable[[Router], ASGIApp]:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from email.utils import formatdate
 from functools import partial
 from ipaddress import ip_address
+from ssl import SSLContext
 
 from starlette.types import ASGIApp
 
@@ -22,6 +23,8 @@ PATIENCE = 30
 """Seconds that a connection waits for its client."""
 GRACE = 10
 """Seconds in which requests are still answered once the server is told to end."""
+_GOODBYE = 2
+"""Seconds in which a client may say that it has heard the end of a connection with TLS."""
 
 
 class PortTaken(Exception):
@@ -36,10 +39,10 @@ class Server:
     """Serves an ASGI app over HTTP/1.1; `on_start` is awaited once it accepts requests.
 
     `grace` is for how many seconds it still answers the requests that it has when it is told to stop, and
-    `patience` that of its connections. What the app needs is `around` all that.
+    `patience` that of its connections. With `tls` it speaks https. What the app needs is `around` all that.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each option
         self,
         app: ASGIApp,
         on_start: Callable[[], Awaitable[object]] = _nothing,
@@ -47,11 +50,15 @@ class Server:
         grace: int = GRACE,
         patience: int = PATIENCE,
         around: AbstractAsyncContextManager[object] | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.shared = Shared(app, patience)
         self._on_start = on_start
         self._grace = grace
         self._around = around or nullcontext()
+        self.each_second: list[Callable[[], object]] = []
+        """Called once a second."""
         self._stops = 0
         self._wake: Callable[[], object] | None = None
 
@@ -75,7 +82,13 @@ class Server:
         loop, told = asyncio.get_running_loop(), asyncio.Event()
         self._wake = partial(loop.call_soon_threadsafe, told.set)
         servers = [
-            await loop.create_server(partial(Connection, self.shared), sock=listener, backlog=2048)
+            await loop.create_server(
+                partial(Connection, self.shared),
+                sock=listener,
+                backlog=2048,
+                ssl=self._tls,
+                ssl_shutdown_timeout=None if self._tls is None else _GOODBYE,
+            )
             for listener in listeners
         ]
         self.pass_a_second()
@@ -112,6 +125,14 @@ class Server:
         self.shared.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
         for connection in tuple(self.shared.open):
             connection.pass_a_second()
+        for call in self.each_second:
+            call()
+
+    def serve_instead(self, app: ASGIApp) -> None:
+        """Serves another app from the next request on; streams of the one before end."""
+        self.shared.app = app
+        for connection in tuple(self.shared.open):
+            connection.end_stream()
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -137,7 +158,8 @@ def is_loopback(host: str) -> bool:
     return ip_address(addresses[0][4][0]).is_loopback
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """The base URL of what listens on the socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if listener.family == socket.AF_INET6 else f"http://{host}:{port}"
+    shown = f"[{host}]" if listener.family == socket.AF_INET6 else host
+    return f"{scheme}://{shown}:{port}"

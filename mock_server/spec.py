@@ -15,7 +15,7 @@ from mock_server.documents import read_document
 from mock_server.schemas import FORMATS, KEYWORDS, Checker
 
 if TYPE_CHECKING:  # for documents that are not ours
-    from mock_server.examples import Examples
+    from mock_server.foreign.examples import Examples
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 FORM = "application/x-www-form-urlencoded"
@@ -105,6 +105,7 @@ class Foreign:
     node: Mapping[str, Any]
     parameters: Callable[[Scope], dict[str, Any]]
     is_unread: Callable[[bytes], bool]
+    respelled: Callable[[object], object]
     needs_body: bool
     ways: tuple[tuple[Demand, ...], ...]
     success_status: int
@@ -146,7 +147,7 @@ class Operation:
     @property
     def takes_forms(self) -> bool:
         """Whether a body may be a form, as that of a token request."""
-        return FORM in self.media_types.names and self.foreign is None
+        return FORM in self.media_types.names and self.is_ours
 
     @property
     def is_ours(self) -> bool:
@@ -269,7 +270,7 @@ class Spec:
     @cached_property
     def examples(self) -> "Examples":
         """What makes instances of its schemas."""
-        from mock_server.examples import Examples  # noqa: PLC0415 - for documents that are not ours
+        from mock_server.foreign.examples import Examples  # noqa: PLC0415 - for documents that are not ours
 
         return Examples(self)
 
@@ -343,7 +344,8 @@ class Spec:
         content: Mapping[str, Any] = self.resolve(node.get("requestBody", {})).get("content", {})
         if "200" not in node["responses"]:
             raise SpecError(f"{self.name}: {where} has no response 200")
-        success = self.resolve(node["responses"]["200"])["content"]["application/json"]["schema"]
+        shown = self.resolve(node["responses"]["200"])["content"]
+        success = shown.get("application/json", next(iter(shown.values())))["schema"]
         bodies = [media["schema"] for media in content.values()]
         if any(body != bodies[0] for body in bodies):
             raise SpecError(f"{self.name}: {where} has media types with different schemas")

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
@@ -20,6 +21,9 @@ from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 
+if TYPE_CHECKING:
+    from mock_server.tls import Tls
+
 Result = TypeVar("Result")
 
 _GRACE = 2
@@ -28,13 +32,20 @@ _GRACE = 2
 __all__ = ["MockServer", "Settings"]
 
 
+def _certified() -> "AbstractContextManager[Tls]":
+    from mock_server.tls import made_tls  # noqa: PLC0415 - for those who want it
+
+    return made_tls(())
+
+
 class MockServer:
     """A context manager that serves the mock on 127.0.0.1.
 
         with MockServer() as mock:
             httpx2.get(f"{mock.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
-    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. Several
+    `fixtures` and `spec` are files, as on the command line, and `settings` its other options. With `tls` it
+    speaks https, with a certificate made for it; that needs the extra `tls` (NoCertificate). Several
     can run at once; they share nothing but a database, if their `state` is the same one. The methods may be
     called from any thread while the server runs. Raises what `alvys-mock` refuses to start with: SpecError,
     FixtureError, UnreadableDocument, UnusableSetting, and once it is entered UnusableState.
@@ -50,6 +61,7 @@ class MockServer:
         settings: Settings | None = None,
         *,
         state: str | None = None,
+        tls: bool = False,
     ) -> None:
         """`state` takes the place of that of the settings."""
         settings = settings or Settings()
@@ -61,8 +73,19 @@ class MockServer:
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
         self._up: Future[asyncio.AbstractEventLoop] = Future()
-        opened = self._sandbox.ledger.opened()
-        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE, around=opened)
+        self._exits = ExitStack()
+        certified = self._exits.enter_context(_certified()) if tls else None
+        context = None if certified is None else certified.context
+        self.ca = None if certified is None else certified.ca
+        """The file of the authority that clients must trust, while the server runs; None without TLS."""
+        self._scheme = "http" if certified is None else "https"
+        self._server = Server(
+            self._sandbox.app(),
+            self._started,
+            grace=_GRACE,
+            tls=context,
+            around=self._sandbox.ledger.opened(),
+        )
 
     async def _started(self) -> None:
         self._up.set_result(asyncio.get_running_loop())
@@ -75,7 +98,7 @@ class MockServer:
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
-        self.url = url_of(self._listener)
+        self.url = url_of(self._listener, self._scheme)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         try:
@@ -91,6 +114,7 @@ class MockServer:
         self._server.stop()
         self._thread.join()
         self._listener.close()
+        self._exits.close()
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
@@ -119,6 +143,21 @@ class MockServer:
         """Moves a load to a status, whatever it was in; LoadNotFound."""
         return self._seen(self._do(self.admin.ledger.set_status(number, status)))
 
+    def snapshot(self) -> str:
+        """All loads and their payments, as JSON that `restore` and `--fixtures` take.
+
+        Path("loads.json").write_text(mock.snapshot())
+        """
+        return encode(self._do(self.admin.snapshot())).decode()
+
+    def restore(self, snapshot: str) -> None:
+        """Puts the loads of a snapshot in the place of all that there are; InvalidRequest, NotJson.
+
+        A reset still goes back to the loads of the start.
+        """
+        loads: Any = decode(snapshot.encode())
+        self._do(self.admin.restore(loads))
+
     @property
     def requests(self) -> list[Entry]:
         """The latest requests, oldest first; SwitchedOff if the journal is off.
@@ -126,6 +165,41 @@ class MockServer:
         assert [request.status for request in mock.requests] == [200]
         """
         return self._soon(list, self.admin.journal)
+
+    def verify(  # noqa: PLR0913 - one for each condition
+        self,
+        *,
+        operation: str | None = None,
+        load: str | None = None,
+        reference: str | None = None,
+        status: int | None = None,
+        body: Mapping[str, object] | None = None,
+        exactly: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Asserts that as many requests came as expected: without a number, at least one.
+
+            mock.verify(reference="ACH-17", status=200, exactly=1)
+            mock.verify(load="LD-1001", body={"Amount": {"Amount": 90.00}})
+
+        `body` are fields that the body must have, besides others. AssertionError says in what the nearest
+        requests differ, and why they got their responses; InvalidRequest, SwitchedOff if the journal is off.
+        """
+        given = {
+            "operation": operation,
+            "load": load,
+            "reference": reference,
+            "status": status,
+            "body": body,
+            "exactly": exactly,
+            "atLeast": at_least,
+            "atMost": at_most,
+        }
+        wanted: Any = decode(encode({name: value for name, value in given.items() if value is not None}))
+        verification = self._do(self.admin.verify_requests(wanted))
+        if not verification.passed:
+            raise AssertionError(verification.text)
 
     def fail_next(self, count: int = 1, operation: str = "recordCustomerPayment", **what: object) -> None:
         """Injects a fault into the next `count` requests of an operation; InvalidRequest.

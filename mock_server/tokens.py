@@ -140,7 +140,7 @@ class Tokens:
             if len(authorization) <= _LONGEST_KEPT:
                 self._known[authorization] = known
         if known.expires_at <= self._clock.seconds():
-            raise TokenRefused("The token has expired")
+            raise TokenRefused("The token has expired", known.expires_at)
         return known.scopes
 
     def _verified(self, token: str) -> _Known:
@@ -195,7 +195,7 @@ class TokenGate:
                 for demand in way:
                     self._meet(demand, scope)
             except (TokenRefused, ScopeMissing, KeyMissing) as refusal:
-                refusals.append(refusal)
+                refusals.append(refusal.with_traceback(None))
             else:
                 return
         raise refusals[0]

@@ -1,10 +1,10 @@
 """What is learnt of one request on its way from the socket to the ledger and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from mock_server.spec import Operation, Place
 
@@ -20,6 +20,21 @@ class Response(NamedTuple):
     status: int
     headers: Headers
     body: bytes
+
+
+class Stream(Response):
+    """A response whose body is not there yet, but sent by `run` after its head: in pieces, with an end."""
+
+    run: Callable[[Scope, Receive, Send], Awaitable[None]]
+
+    @classmethod
+    def of(
+        cls, status: int, headers: Headers, run: Callable[[Scope, Receive, Send], Awaitable[None]]
+    ) -> Self:
+        """A response that begins like this."""
+        stream = cls(status, headers, b"")
+        stream.run = run
+        return stream
 
 
 class ClientGone(Exception):
@@ -48,8 +63,13 @@ class Trace:
     document: Any = None
     """What the body says, once `parsed`."""
     parsed: bool = False
+    error: Exception | None = None
+    """Why the request was refused; without its traceback, which would hold all of the request."""
+    result: object = None
+    """What the handler returned."""
     fault: str | None = None
     """What the injected fault does, as the command line writes it."""
+    fault_id: str | None = None
     status: int | None = None
     """The status that was sent; None if no response was."""
     response: bytes = b""

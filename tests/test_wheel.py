@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mock_server.console.routes import HOME, PAGES
 from mock_server.shipped import FIXTURES, REVISIONS, SPEC
+from tests.docs.test_recipes import RECIPES
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import ROOT, serving
 
@@ -36,6 +38,27 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     constraints = ["--constraint", str(CONSTRAINTS)] if CONSTRAINTS.exists() else []
     pip("--python", str(programs / "python"), "install", *constraints, str(wheel))
     return programs
+
+
+@pytest.fixture(scope="module")
+def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder of somebody's tests, with an environment of the wheel and what tests need."""
+    folder = tmp_path_factory.mktemp("project")
+    venv.create(folder / ".venv", with_pip=False)
+    wanted = [str(wheel), "pytest", "pytest-xdist", "httpx2", "mypy"]
+    pip("--python", str(python_of(folder)), "install", "--constraint", str(CONSTRAINTS), *wanted)
+    for name, text in RECIPES.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def python_of(project: Path) -> Path:
+    return project / ".venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+
+
+def run_in(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(python_of(project)), "-m", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=300)
 
 
 def pip(*arguments: str) -> None:
@@ -101,6 +124,15 @@ def test_installed_mock_serves_from_an_empty_folder(installed: Path, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_installed_mock_has_its_console(installed: Path, tmp_path: Path) -> None:
+    with serving("--port", "0", program=[str(installed / "alvys-mock")], folder=tmp_path) as mock:
+        for page in PAGES:
+            shown = httpx2.get(mock.url + page.path, headers={"Accept": "text/html"})
+            assert shown.status_code == 200
+            for link in re.findall(rf'"({HOME}[^"]*)"', shown.text):
+                assert httpx2.get(mock.url + link).status_code == 200, link
+
+
 def test_installed_mock_speaks_every_revision(installed: Path, tmp_path: Path) -> None:
     command = ("--port", "0", "--revision", "2026-07")
     with serving(*command, program=[str(installed / "alvys-mock")], folder=tmp_path) as mock:
@@ -120,3 +152,19 @@ def test_only_what_the_mock_needs_is_installed(installed: Path) -> None:
         [str(installed / "python"), "-c", program], capture_output=True, text=True, check=True
     )
     assert not {"pytest", "hypothesis", "httpx2", "coverage"} & set(listed.stdout.split())
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_fixture_works_in_another_project(workers: str, project: Path) -> None:
+    done = run_in(project, "pytest", "-q", "-W", "error", "-n", workers, *RECIPES)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(RECIPES)} passed" in done.stdout
+
+
+def test_fixture_is_typed_for_another_project(project: Path) -> None:
+    done = run_in(project, "mypy", "--strict", *RECIPES)
+    assert done.returncode == 0, done.stdout
+    wrong = project / "test_wrong.py"
+    wrong.write_text(RECIPES["test_a_lost_response.py"].replace("exactly=2", "exactly='2'"), "utf-8")
+    done = run_in(project, "mypy", "--strict", str(wrong))
+    assert 'Argument "exactly" to "verify" of "MockServer" has incompatible type "str"' in done.stdout

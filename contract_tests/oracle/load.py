@@ -39,7 +39,7 @@ def require_told_total(verdict: Verdict, clause: str, shown: PaymentResponse, af
 def _judge_payments(verdict: Verdict, before: LoadView, after: LoadView, new: PaymentView) -> None:
     listed = after.payments.keys()
     expected = f"the payments before and {new.id} in the load's payments"
-    verdict.require("R7", listed == before.payments.keys() | {new.id}, expected, f"{list(listed)}")
+    verdict.require("R7", listed == before.payments.keys() | {new.id}, expected, ", ".join(listed))
     for key, old in before.payments.items():
         changes = old.differences(after.payments.get(key, old))
         verdict.require_unchanged("R7", changes, f"payment {key} as before")

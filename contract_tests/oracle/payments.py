@@ -34,13 +34,13 @@ def judge_accepted(verdict: Verdict, payment: PaymentExchange, model: Model) -> 
     new = None if shown is None else _new_payments(verdict, payment, shown, model)
     if shown is None or new is None:
         return
-    _require_old_payments(verdict, payment, shown, model)
     if payment.kind.is_replay:
         judge_replay(verdict, payment, shown, new, model)
     elif not new:
         judge_taken_for_known(verdict, payment, shown, model)
     else:
         _judge_new(verdict, payment, shown, new[0], model)
+    _require_old_payments(verdict, payment, shown, model)
     if payment.attempt.load is not None:
         model.learn(payment.attempt.load, shown.payments.values())
     if payment.after is not None:

@@ -18,13 +18,14 @@ def judge_replay(
     original = model.original(payment.attempt.load or "", payment.attempt.reference or "")
     if original is None:
         return
+    verdict.original = dict(original.fields)
     if payment.before is not None:
         verdict.require("R6", not new, "no duplicate", f"a new payment {new[0].id if new else ''}")
     returned = shown.payments.get(original.id)
     wanted = f"the original payment {original.id}"
     if verdict.require("R6", returned, wanted, payment.response.summary) and returned is not None:
         changed = original.differences(returned)
-        verdict.require("R6", not changed, f"the original {original.fields}", f"{returned}")
+        verdict.require("R6", not changed, f"the original: {original.said(changed)}", returned.said(changed))
     if payment.kind is Kind.CHANGED_REPLAY:
         verdict.observe(replay_question(payment.attempt, model), "200, the original")
     status = payment.expected.load.status

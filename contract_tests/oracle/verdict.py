@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.findings import Failure
+from contract_tests.rules.values import Json
 
 _MAY_LAG = ("R6", "R7", "D3", "D4")
 
@@ -17,6 +18,8 @@ class Verdict:
     failures: list[Failure] = field(default_factory=list)
     observations: list[tuple[str, str]] = field(default_factory=list)
     exchanges: tuple[Exchange, ...] = ()
+    original: Json = None
+    """The fields of the payment that the last exchange is a replay of."""
 
     @property
     def may_lag(self) -> bool:
@@ -38,7 +41,8 @@ class Verdict:
 
     def fail(self, clause: str, expected: str, got: str) -> None:
         """Keeps a failure."""
-        self.failures.append(Failure(clause, expected, got, self.exchanges))
+        failure = Failure(clause, expected, got, self.exchanges, original=self.original)
+        self.failures.append(failure)
 
     def require_unchanged(self, clause: str, changes: Iterable[str], expected: str) -> bool:
         """Requires that nothing is different from before."""

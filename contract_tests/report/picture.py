@@ -40,8 +40,9 @@ class Step:
 def picture(failure: Failure) -> tuple[Step, ...]:
     """The request that a failure is about, its response and, if the load was read, the read after it.
 
-    Every text is escaped. Fields that differ from those of an earlier step have a note, and so have the
-    field and the status that the failure names. Empty where no exchange shows the failure.
+    For a replay the original payment comes first. Every text is escaped. Fields that differ from those of an
+    earlier step have a note, and so have the field and the status that the failure names. Empty where no
+    exchange shows the failure.
     """
     if not failure.exchanges:
         return ()
@@ -58,6 +59,8 @@ def picture(failure: Failure) -> tuple[Step, ...]:
         steps.append(
             Step("Read-back", _status_line(read), "", _facts(_of_load(read.response.document, shown, sent)))
         )
+    if failure.original is not None:
+        steps.insert(0, Step("Original", "as it was recorded", "", _facts(_leaves(failure.original))))
     return tuple(_marked(steps, failure.expected))
 
 
@@ -155,13 +158,15 @@ def _marked(steps: list[Step], expected: str) -> Iterator[Step]:
 
 
 def _note(fact: Fact, known: Mapping[str, tuple[str, str]], expected: str, step: Step) -> str:
+    if step.title == "Request":  # which may ask for anything
+        return ""
     name = fact.name.lower()
     if name in known and not _alike(known[name][1], fact.value):
         return f"{known[name][0].lower()}: {known[name][1]}"
     if step.title == "Read-back" and fact.name == "payments":
         return "the response shows it" if "id" in known else "there must be one"
     field, _, wanted = expected.partition(" ")
-    is_meant = step.title != "Request" and name in {field.lower(), f"{field.lower()}.amount"}
+    is_meant = name in {field.lower(), f"{field.lower()}.amount"}
     return _phrase(f"expected {wanted}") if is_meant and wanted and not _alike(wanted, fact.value) else ""
 
 

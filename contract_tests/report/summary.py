@@ -48,7 +48,8 @@ def _cause(cause: Cause, report: Report) -> Iterable[str]:
     times = f", {cause.times} times" if cause.times > 1 else ""
     yield f"### ❌ {', '.join(cause.clauses)}{times}"
     yield "\n".join(f"- {row.id}: {code(row.sentence)}" for row in report.clauses if row.id in cause.clauses)
-    yield f"Expected {code(cause.expected)}, got {code(cause.got)}"
+    is_said = cause.expected in {row.sentence for row in report.clauses}
+    yield f"Got {code(cause.got)}" if is_said else f"Expected {code(cause.expected)}, got {code(cause.got)}"
     if cause.shown.curl:
         curl = _cut(cause.shown.curl)
         fence = "`" * max(3, 1 + _longest_run(curl))

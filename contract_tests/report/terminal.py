@@ -60,7 +60,8 @@ def _show_cause(cause: Cause, report: Report, console: Console) -> None:
     _say(console, f"\n{', '.join(cause.clauses)} failed{times}: {first.sentence}", "bold red")
     for row in others:
         _say(console, f"  and {row.id}    {row.sentence}")
-    _say(console, f"  expected  {cause.expected}")
+    if cause.expected not in {row.sentence for row in report.clauses}:
+        _say(console, f"  expected  {cause.expected}")
     _say(console, f"  got       {cause.got}")
     if cause.shown.curl:
         _say(console, f"  {cause.shown.curl}")

@@ -6,6 +6,7 @@ _above = Path(__file__).parents[2]
 _home = _above if (_above / "openapi.yaml").exists() else _above / "mock_server"
 
 SPEC = _home / "openapi.yaml"
+CLAUSES = _home / "contract" / "clauses.yaml"
 ASSUMPTIONS = _home / "contract" / "assumptions.yaml"
 
 

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from contract_tests.rules.exchange import Exchange
-from contract_tests.rules.values import visible
+from contract_tests.rules.values import Json, visible
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A clause that a response broke. The last exchange shows it, the ones before led there.
 
-    `after` is the read of the load that followed, if there was one.
+    `after` is the read of the load that followed, if there was one; `original` are the fields of the payment
+    that a replay is of.
     """
 
     clause: str
@@ -19,6 +20,7 @@ class Failure:
     got: str
     exchanges: tuple[Exchange, ...]
     after: Exchange | None = None
+    original: Json = None
 
 
 class ClauseFailedError(AssertionError):

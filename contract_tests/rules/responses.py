@@ -1,13 +1,13 @@
 """What responses say: a load as it was read, the payments of a response, the texts of a refusal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from contract_tests.rules.clauses import STATUSES
 from contract_tests.rules.exchange import Response
 from contract_tests.rules.revisions import JULY, PAGE, Revision
-from contract_tests.rules.values import Json, Money, date_time, nearly, same_day, strings_in
+from contract_tests.rules.values import Json, Money, as_json, date_time, nearly, same_day, strings_in
 
 PAYMENT_FIELDS = (
     "Id", "Amount", "CheckNumber", "InvoiceNumber", "PaymentDate", "PaymentMethod", "ReferenceNumber",
@@ -55,6 +55,15 @@ class PaymentView:
             if not _same(self.fields.get(name), other.fields.get(name))
         ]
 
+    def said(self, names: Iterable[str]) -> str:
+        """The fields of these names with their values, for people."""
+        return ", ".join(f"{name} {_said(self.fields.get(name))}" for name in names)
+
+
+def _said(value: Json) -> str:
+    money = Money.of(value)
+    return as_json(value) if money is None else str(money)
+
 
 def _same(one: Json, other: Json) -> bool:
     if one == other:
@@ -68,20 +77,22 @@ def _same(one: Json, other: Json) -> bool:
 def payment_of(value: Json) -> PaymentView:
     """The payment that an item of a list describes; UnexpectedFormError if it lacks Id or Amount."""
     if not isinstance(value, dict):
-        raise UnexpectedFormError(f"a payment is {value!r}, not an object")
+        raise UnexpectedFormError(f"a payment is {as_json(value)}, not an object")
     identity, amount = value.get("Id"), Money.of(value.get("Amount"))
     if not isinstance(identity, str) or not identity:
-        raise UnexpectedFormError(f"a payment's Id is {identity!r}, not a text")
+        raise UnexpectedFormError(f"a payment's Id is {as_json(identity)}, not a text")
     if amount is None:
         shown = value.get("Amount")
-        raise UnexpectedFormError(f"a payment's Amount is {shown!r}, not a number and an integer currency")
+        raise UnexpectedFormError(
+            f"a payment's Amount is {as_json(shown)}, not a number and an integer currency"
+        )
     return PaymentView(identity, amount, value)
 
 
 def payments_of(value: Json) -> dict[str, PaymentView]:
     """The payments of a list by Id, in its order; UnexpectedFormError if two share an Id."""
     if not isinstance(value, list):
-        raise UnexpectedFormError(f"the payments are {value!r}, not an array")
+        raise UnexpectedFormError(f"the payments are {as_json(value)}, not an array")
     payments = [payment_of(item) for item in value]
     by_id = {payment.id: payment for payment in payments}
     if len(by_id) < len(payments):
@@ -164,18 +175,20 @@ def _same_total(one: Money | None, other: Money | None) -> bool:
 def load_of(value: Json) -> LoadView:
     """The load that an object describes; UnexpectedFormError if it lacks what every load has."""
     if not isinstance(value, dict):
-        raise UnexpectedFormError(f"the load is {value!r}, not an object")
+        raise UnexpectedFormError(f"the load is {as_json(value)}, not an object")
     texts = {name: _text(value, name) for name in REQUIRED_TEXTS}
     missing = [name for name in REQUIRED_FIELDS if value.get(name) is None]
     if missing:
         raise UnexpectedFormError(f"the load lacks {', '.join(missing)}")
     if texts["Status"] not in STATUSES:
-        raise UnexpectedFormError(f"the load's Status is {texts['Status']!r}, none of the published ones")
+        raise UnexpectedFormError(
+            f"the load's Status is {as_json(texts['Status'])}, none of the published ones"
+        )
     paid_at, total, payments = (_of_payments(value, name) for name in _FIELDS_OF_PAYMENTS)
     if total is not None and Money.of(total) is None:
-        raise UnexpectedFormError(f"totalPaid is {total!r}, not a number and an integer currency")
+        raise UnexpectedFormError(f"totalPaid is {as_json(total)}, not a number and an integer currency")
     if paid_at is not None and (not isinstance(paid_at, str) or date_time(paid_at) is None):
-        raise UnexpectedFormError(f"paidAt is {paid_at!r}, not a date-time")
+        raise UnexpectedFormError(f"paidAt is {as_json(paid_at)}, not a date-time")
     number, identity, status = texts["LoadNumber"], texts["Id"], texts["Status"]
     return LoadView(number, identity, status, paid_at, Money.of(total), payments_of(payments or []), value)
 
@@ -183,7 +196,7 @@ def load_of(value: Json) -> LoadView:
 def _text(fields: Mapping[str, Json], name: str) -> str:
     text = fields.get(name)
     if not isinstance(text, str) or not text:
-        raise UnexpectedFormError(f"the load's {name} is {text!r}, not a text")
+        raise UnexpectedFormError(f"the load's {name} is {as_json(text)}, not a text")
     return text
 
 
@@ -229,10 +242,12 @@ def payment_response_of(response: Response) -> PaymentResponse:
     """What a 200 of the payment endpoint says; UnexpectedFormError if fields lack or have wrong types."""
     value = response.document
     if not isinstance(value, dict):
-        raise UnexpectedFormError(f"the response is {value!r}, not an object")
+        raise UnexpectedFormError(f"the response is {as_json(value)}, not an object")
     number, status = value.get("LoadNumber"), value.get("Status")
     if not isinstance(number, str) or not isinstance(status, str):
-        raise UnexpectedFormError(f"LoadNumber is {number!r} and Status is {status!r}, not texts")
+        raise UnexpectedFormError(
+            f"LoadNumber is {as_json(number)} and Status is {as_json(status)}, not texts"
+        )
     if "CustomerPayments" not in value and {"Id", "TotalPaid"} & value.keys():
         return _response_of_july(value, number, status)
     payments = payments_of(value.get("CustomerPayments"))
@@ -244,11 +259,11 @@ def payment_response_of(response: Response) -> PaymentResponse:
 def _response_of_july(fields: Mapping[str, Json], number: str, status: str) -> PaymentResponse:
     identity, total = fields.get("Id"), Money.of(fields.get("TotalPaid"))
     if not isinstance(identity, str) or not identity:
-        raise UnexpectedFormError(f"Id is {identity!r}, not a text")
+        raise UnexpectedFormError(f"Id is {as_json(identity)}, not a text")
     for name in ("TotalPaid", "TotalBillable"):
         if Money.of(fields.get(name)) is None:
             shown = fields.get(name)
-            raise UnexpectedFormError(f"{name} is {shown!r}, not a number and an integer currency")
+            raise UnexpectedFormError(f"{name} is {as_json(shown)}, not a number and an integer currency")
     return PaymentResponse(number, status, {}, identity, total)
 
 
@@ -259,7 +274,7 @@ def _check_fields(payment: PaymentView) -> None:
         value = payment.fields.get(name)
         is_text = isinstance(value, str) or (value is None and name in TEXT_FIELDS)
         if name not in ("Id", "Amount") and not is_text:
-            raise UnexpectedFormError(f"a payment's {name} is {value!r}")
+            raise UnexpectedFormError(f"a payment's {name} is {as_json(value)}")
 
 
 def items_of(response: Response) -> list[LoadView] | None:

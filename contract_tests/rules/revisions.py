@@ -1,20 +1,15 @@
 """The revisions of the contract that a target may speak, and the clauses that each words otherwise."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Literal
 
-from contract_tests.rules.clauses import CLAUSES, Clause
+from contract_tests.rules.clauses import CLAUSES, Clause, worded
 
 Revision = Literal["page", "2026-07"]
 PAGE: Final = "page"
 JULY: Final = "2026-07"
 REVISIONS: Final[tuple[Revision, ...]] = (PAGE, JULY)
 
-_OF_JULY: Final = {
-    "D1": "The response has Id, LoadNumber, Status, TotalPaid and TotalBillable.",
-    "D2": "A payment is shown on the load with the amount and currency that were sent.",
-}
 NOT_IN_JULY: Final = {"D4": "the revision 2026-07 shows no list of payments in its response"}
 """Clause -> why it can't be tested."""
 
@@ -23,4 +18,4 @@ def clauses_of(revision: Revision) -> Mapping[str, Clause]:
     """All clauses, as the revision words them."""
     if revision == PAGE:
         return CLAUSES
-    return CLAUSES | {key: replace(CLAUSES[key], sentence=words) for key, words in _OF_JULY.items()}
+    return CLAUSES | worded(revision)

@@ -244,6 +244,11 @@ def encode_json(value: object) -> bytes:
         return marked.replace(_MARK.encode(), b"\\u")
 
 
+def as_json(value: Json) -> str:
+    """A value of a document, for people to read: as JSON writes it."""
+    return encode_json(value).decode()
+
+
 def _marked(value: object) -> object:
     if isinstance(value, Mapping):
         return {_marked(name): _marked(each) for name, each in value.items()}

@@ -45,8 +45,10 @@ def pay_at_once(api: Api, load: LoadView, branches: Branches) -> list[TimedExcha
 
     Each response alone, then: every reference once, the total exact, and an order that explains it all.
     """
+    api.forget(
+        load.number
+    )  # whatever becomes of them: one that is refused its way ends the test, not the others
     calls = send_branches(api.send_unjudged, branches)
-    api.forget(load.number)
     for verdict in api.oracle.judge_each(calls, load):
         api.take(verdict)
 

@@ -21,14 +21,14 @@ _RECORDING = Role(
     "that records otherwise",
     answers={
         "A9a": "the same payment", "A10d": "404", "A10g": "200, the original", "A12a": "Financed",
-        "A12b": "unchanged", "A14b": "counts", "A16b": "the time of the replay",
+        "A12b": "unchanged", "A14b": "counts", "A14d": "that of the load", "A16b": "the time of the replay",
         "A20a": "off by less than a cent",
     },
 )  # fmt: skip
 _REFUSING = Role(
     "that refuses more",
     answers={
-        "A7": "409", "A12c": "Completed", "A13": "400", "A14c": "does not count", "A14d": "that of the load",
+        "A7": "409", "A12c": "Completed", "A13": "400", "A14c": "does not count",
         "A16a": "unchanged", "Q20": "840", "Q49": "accepted",
     },
 )  # fmt: skip

@@ -161,23 +161,23 @@ class Payments:
         self._note_refused(number, reference)
         load = await self._load(number)
         if load is None:
-            raise self._before("A10d", error)
+            raise self._before("A10d", error, "")
         if self._find(load.payments, reference) is not None:
             if self._chosen.get("A10g") == ORIGINAL:
                 return load
-            raise self._before("A10g", error)
+            raise self._before("A10g", error, load.status)
         if load.status not in PAYABLE_STATUSES:
-            raise self._before("A10e", error)
+            raise self._before("A10e", error, load.status)
         raise error
 
-    def _before(self, question: str, error: InvalidRequest) -> Exception:
+    def _before(self, question: str, error: InvalidRequest, load_status: str) -> Exception:
         """What is said first, where the body is not."""
         answer = self._chosen.get(question, "")
         status, _, about = answer.partition(" about ")
         if about == "the status":
-            return LoadNotPayable()
+            return LoadNotPayable(load_status)
         if about == "both":
-            return InvalidRequest({**error.errors, "Status": [str(LoadNotPayable())]})
+            return InvalidRequest({**error.errors, "Status": [str(LoadNotPayable(load_status))]})
         return refusal(status, "The load takes no such payment.", "LoadNumber") if answer else error
 
     async def _load(self, number: str) -> Load | None:

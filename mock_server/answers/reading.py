@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from mock_server.answers import conversions, lenient_json
 from mock_server.answers.demands import DATE_FORMS, DEMANDS
@@ -54,6 +55,7 @@ class BodyReader:
         taken = {TAKES[each] for each in chosen.items() if each in TAKES}
         self._taken = taken
         schema = operation.body_schema
+        self._spelled = partial(spec.examples.respelled, schema=schema) if operation.foreign else None
         is_payment = operation.subject.reference is not None
         self._name = conversions.conversion(spec, schema, taken & {conversions.NAMES_IN_ANY_CASE})
         self._convert = conversions.conversion(spec, schema, taken)
@@ -92,6 +94,8 @@ class BodyReader:
         return True
 
     def _converted(self, document: object) -> object:
+        if self._spelled is not None:  # the document of others may write all names in its own way
+            document = self._spelled(document)
         document = self._name(document)
         for question, demand in self._demands:
             if isinstance(document, dict) and demand(document):

@@ -123,7 +123,8 @@ def _replay(
 
     def replay(load: Load, original: Payment, sent: Payment, stamp: Callable[[], Stamp]) -> Load:
         if closed and load.status not in PAYABLE_STATUSES:
-            raise _refused(closed, "The load takes no payment.") if closed.isdigit() else LoadNotPayable
+            by_status = LoadNotPayable(load.status)
+            raise _refused(closed, "The load takes no payment.") if closed.isdigit() else by_status
         for status, now, first in zip(statuses, _facts(kept(load, sent)), _facts(original), strict=True):
             if status and now != first:
                 raise _refused(status, "The reference was used for another payment.")

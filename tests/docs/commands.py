@@ -18,6 +18,7 @@ from mock_server.cli import main as mock
 from tests.docs.page import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+WHEEL = f"alvys_sandbox-{PROJECT['version']}-py3-none-any.whl"
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 SCRIPTS: Mapping[str, click.Command] = {"alvys-mock": mock, "alvys-contract": contract}
 MODULES: Mapping[str, click.Command] = {"evaluation": evaluation, "benchmarks": benchmarks}
@@ -106,14 +107,11 @@ def _pip(arguments: list[str]) -> None:
     for word in arguments[1:]:
         if extra := re.search(r"\[(\w+)\]$", word):
             assert extra[1] in PROJECT["optional-dependencies"]
-            assert word.removesuffix(extra[0]) in {
-                ".",
-                f"alvys_sandbox-{PROJECT['version']}-py3-none-any.whl",
-            }
+            assert word.removesuffix(extra[0]) in {".", WHEEL}
         elif word.endswith(".txt"):
             assert (ROOT / word).is_file()
         else:
-            assert word in {"-e", "-c", "."}, f"{word} is not something to install"
+            assert word in {"-e", "-c", ".", WHEEL}, f"{word} is not something to install"
 
 
 def _from_folder(*words: str) -> Callable[[list[str]], None]:

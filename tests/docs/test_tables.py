@@ -16,6 +16,7 @@ from contract_tests.rules.questions import QUESTIONS, Question
 from contract_tests.safety import credentials
 from evaluation.defects import CATALOGUE
 from mock_server.cli import EPILOG
+from mock_server.console.routes import PAGES
 from mock_server.faults import CONDITIONS
 from mock_server.shipped import SPEC
 from mock_server.testing import MockServer
@@ -157,6 +158,10 @@ def make_targets() -> Rows:
     ]
 
 
+def console_pages() -> Rows:
+    return [(each.title, each.path, None) for each in PAGES]
+
+
 EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/contract.md", "The endpoint"): request_fields,
     ("docs/contract.md", "The rules of the page"): lambda: clauses("documented", "R"),
@@ -173,7 +178,8 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/admin-api.md", "Parts"): parts,
     ("docs/admin-api.md", "Filters"): filters,
     ("docs/admin-api.md", "Entries"): journal_fields,
-    ("docs/admin-api.md", "From Python"): members,
+    ("docs/testing.md", "In your tests"): members,
+    ("docs/console.md", "The console"): console_pages,
     ("docs/contract-suite.md", "Exit status"): exit_statuses,
     ("docs/how-it-is-made.md", "The mock"): modules,
     ("docs/how-it-is-made.md", "The contract suite"): rooms,

@@ -21,15 +21,16 @@ from mock_server.spec import Spec
 from mock_server.tokens import Tokens, token_handlers
 
 TYPE_SECTIONS = {
-    400: ".1",
-    401: ".2",
-    403: ".4",
-    404: ".5",
-    405: ".6",
-    408: ".9",
-    409: ".10",
-    413: ".14",
-    415: ".16",
+    400: "5.1",
+    401: "5.2",
+    403: "5.4",
+    404: "5.5",
+    405: "5.6",
+    408: "5.9",
+    409: "5.10",
+    413: "5.14",
+    415: "5.16",
+    503: "6.4",
 }
 TYPE_SECTIONS_OF_RFC_6585 = {429: "4", 431: "5"}
 
@@ -167,7 +168,7 @@ def checked_problem(body: bytes, status: int) -> Json:
         assert document["type"] == f"https://tools.ietf.org/html/rfc6585#section-{section}"
     else:
         section = TYPE_SECTIONS[status]
-        assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.5{section}"
+        assert document["type"] == f"https://tools.ietf.org/html/rfc9110#section-15.{section}"
     assert document["status"] == status
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", document["traceId"])
     assert isinstance(document["title"], str)

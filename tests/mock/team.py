@@ -1,6 +1,7 @@
 """What the tests of tokens, limits, faults, the journal and the admin API share."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx2
@@ -16,6 +17,14 @@ CREDENTIALS = {
     "audience": "https://api.alvys.com/public/",
     "grant_type": "client_credentials",
 }
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Waits until something holds that the server does on its own."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 class Team:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mock_server"
-PACKAGES = {"mock_server", "mock_server.answers"}
+PACKAGES = {"mock_server", "mock_server.answers", "mock_server.console", "mock_server.foreign"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -23,21 +23,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
     "schemas": {".decimal_json", "jsonschema_rs", ".instants"},
-    "spec": {"starlette", ".documents", ".examples", ".schemas"},
+    "spec": {"starlette", ".documents", ".foreign.examples", ".schemas"},
     # What reads and serves documents that are not ours: imported for those only.
-    "samples": {"rstr"},
-    "examples": {".samples", ".schemas", ".spec"},
-    "dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
-    "parameters": {"starlette", ".decimal_json", ".examples", ".schemas", ".spec"},
-    "foreign": {".dialect", ".parameters", ".schemas", ".spec"},
-    "fitting": {".examples", ".responses", ".spec"},
-    "standins": {".decimal_json", ".examples", ".foreign", ".handlers", ".problems", ".spec", ".trace"},
+    "foreign.__init__": set(),
+    "foreign.samples": {"rstr"},
+    "foreign.examples": {".foreign.samples", ".schemas", ".spec"},
+    "foreign.dialect": {"jsonschema_rs", ".decimal_json", ".spec"},
+    "foreign.parameters": {"starlette", ".decimal_json", ".foreign.examples", ".schemas", ".spec"},
+    "foreign.operations": {".foreign.dialect", ".foreign.parameters", ".schemas", ".spec"},
+    "foreign.fitting": {".foreign.examples", ".responses", ".spec"},
+    "foreign.standins": {".decimal_json", ".foreign.examples", ".foreign.operations", ".handlers"}
+    | {".problems", ".spec", ".trace"},
     "ledger": {".domain"},
     # What keeps loads in a database: imported for those who want that.
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
     "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
     "profiles": {".documents", ".shipped"},
-    "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign", ".shipped", ".spec"},
+    "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
         ".decimal_json",
         ".domain",
@@ -63,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers.wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
-    "responses": {"msgspec", ".decimal_json", ".domain", ".fitting", ".instants", ".spec"},
+    "responses": {"msgspec", ".decimal_json", ".domain", ".foreign.fitting", ".instants", ".spec"},
     "handlers": {".domain", ".instants", ".ledger", ".problems", ".responses", ".trace"},
     "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
@@ -72,13 +74,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "origins": {"starlette", ".endpoint", ".problems", ".spec"},
     "cors": {"starlette", ".router"},
     "openapi": {"starlette", "yaml", ".decimal_json", ".endpoint", ".problems", ".spec", ".trace"},
-    "journal": {".instants", ".responses", ".trace"},
+    "causes": {".domain", ".handlers", ".problems", ".responses", ".trace"},
+    "journal": {".causes", ".instants", ".reasons", ".responses", ".trace"},
+    # Imported when somebody asks why.
+    "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
-    "router": {"starlette", ".clock", ".endpoint", ".faults", ".handlers", ".openapi", ".policy"}
+    # The pages: all but their routes are imported with the first of them.
+    "console.__init__": set(),
+    "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
+    "console.contract": {".documents", ".profiles", ".revisions", ".shipped"},
+    "console.rendering": {"jinja2", "markupsafe", "swagger_ui_bundle", ".console.contract", ".console.routes"}
+    | {".documents", ".shipped"},
+    "router": {
+        "starlette",
+        ".clock",
+        ".console.routes",
+        ".endpoint",
+        ".faults",
+        ".handlers",
+        ".openapi",
+        ".policy",
+    }
     | {".problems", ".spec", ".trace"},
-    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".faults", ".handlers"}
+    # Imported when somebody listens.
+    "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "har": {".instants", ".journal"},
+    "verification": {".decimal_json", ".journal", ".problems"},
+    "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
+    | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens"},
     "sandbox": {
@@ -86,10 +112,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".admin",
         ".cors",
         ".clock",
+        ".console.rendering",
+        ".console.routes",
         ".domain",
         ".endpoint",
         ".faults",
-        ".foreign",
+        ".foreign.operations",
+        ".foreign.standins",
         ".journal",
         ".ledger",
         ".ledger_sql",
@@ -102,27 +131,32 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".problems",
         ".profiles",
         ".rates",
+        ".reasons",
         ".revisions",
         ".router",
         ".spec",
-        ".standins",
     }
     | {".tokens"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
-    "testing": {
-        ".decimal_json",
-        ".domain",
-        ".journal",
-        ".ledger",
-        ".opening",
-        ".responses",
-        ".sandbox",
-        ".serving",
-    }
-    | {".shipped"},
+    # Imported for those who want https.
+    "tls": {"trustme"},
+    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
+    | {".serving", ".shipped", ".tls"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
-    "cli": {"click", ".decimal_json", ".documents", ".domain", ".endpoint", ".handlers", ".journal"}
+    "reloading": {".documents"},
+    "cli": {
+        "click",
+        "starlette",
+        ".reloading",
+        ".tls",
+        ".decimal_json",
+        ".documents",
+        ".domain",
+        ".endpoint",
+        ".handlers",
+        ".journal",
+    }
     | {
         ".ledger",
         ".opening",
@@ -186,6 +220,21 @@ def test_only_policy_imports_what_plays_other_answers() -> None:
     assert {name for name in importing if not name.startswith("answers.")} == {"policy"}
 
 
+def test_what_serves_documents_of_others_is_imported_late() -> None:
+    """At the top of a module, only its own kind imports it, and type checkers do."""
+    early = {
+        name
+        for name, tree in modules().items()
+        if ".foreign."
+        in " ".join(imports_of(ast.Module([node for node in tree.body if is_import(node)], [])))
+    }
+    assert {name for name in early if not name.startswith("foreign.")} == set()
+
+
+def is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
 def test_no_path_of_the_api_stands_in_python() -> None:
     for name, tree in modules().items():
         assert [text for text in strings_of(tree) if "/api" in text or "{version}" in text] == [], name
@@ -219,7 +268,7 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
     }
     # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
     # statuses in the answers of a profile.
-    outer = {"endpoint", "problems", "foreign", "standins"}
+    outer = {"endpoint", "problems", "foreign.operations", "foreign.standins"}
     playing = {"answers.envelope", "answers.wording", "profiles"}
     assert naming == outer | {"connection", "decimal_json", "journal"} | playing
 
@@ -233,7 +282,7 @@ def test_wire_names_stand_in_few_modules() -> None:
         "answers.wording",
         "policy",
     }
-    assert naming == {"handlers", "opening"} | playing
+    assert naming == {"handlers", "opening", "reasons"} | playing
 
 
 def test_attributes_are_read_where_the_type_checker_sees_them() -> None:

@@ -6,6 +6,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -17,6 +18,9 @@ from mock_server.opening import opening_loads
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.shipped import FIXTURES, PROFILES, SPEC
 from mock_server.spec import FORM
+from mock_server.testing import MockServer
+from mock_server.trace import Trace
+from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, SEARCH, Json, checked_problem, json_of, payment_of
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running
 
@@ -76,6 +80,38 @@ def send_long_type(team: Team, i: int) -> None:
 )
 def test_what_clients_send_is_not_kept(team: Team, growth: Growth, send: Callable[[Team, int], None]) -> None:
     assert growth(lambda i: send(team, i), 40) < 300 * KIB
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """The garbage collector is off, and has done its work."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+TWO_WAYS_IN = """
+openapi: 3.1.0
+paths: {/a: {get: {security: [{one: []}, {other: []}], responses: {'200': {description: Here}}}}}
+components: {securitySchemes: {one: {type: http, scheme: basic}, other: {type: http, scheme: bearer}}}
+"""
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(profile="newtonsoft"), Settings(require_token=True)]
+)
+def test_refused_request_is_freed_at_once(write: Write, settings: Settings) -> None:
+    """By counting references; until the collector comes, hundreds of bodies may have been refused."""
+    with (
+        MockServer(spec=write("spec.yaml", TWO_WAYS_IN), settings=replace(settings, journal=0)) as foreign,
+        running(replace(settings, journal=0)) as team,
+    ):
+        for _ in range(20):
+            assert team.client.post(PAYMENTS, json=payment_of("LD-1001", "")).status_code in (400, 401)
+            assert team.client.get(f"{foreign.url}/a").status_code in (200, 401)
+        assert sum(isinstance(each, Trace) for each in gc.get_objects()) < 20
 
 
 def test_token_is_not_remembered_in_every_length(growth: Growth) -> None:

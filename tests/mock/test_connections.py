@@ -218,6 +218,22 @@ def test_long_body_arrives_whole(house: House, write: Callable[[str, bytes], byt
         assert wire.reply().body == b"/2 "
 
 
+def test_body_in_many_chunks_is_not_copied_for_each(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+    add = Exchange.add
+
+    def watched(exchange: Exchange, piece: bytes) -> None:
+        body = exchange.body
+        add(exchange, piece)
+        copies.append(exchange.body is not body)
+
+    monkeypatch.setattr(Exchange, "add", watched)
+    with house.wire() as wire:
+        wire.send(chunked("/1", *[b"x"] * 5_000))
+        assert wire.reply().body == b"/1 " + b"x" * 5_000
+    assert copies == [False] * 5_000
+
+
 def test_trailers_never_become_headers(house: House) -> None:
     with house.wire() as wire:
         wire.send(chunked("/1", b"x", end=b"0\r\nAuthorization: Bearer x\r\nHost: y\r\n\r\n") + get("/2"))
@@ -303,6 +319,14 @@ def test_response_without_a_body_has_none(house: House, method: str, path: str) 
         wire.send(get(path, method=method) + get("/2"))
         head = wire.reply(method)
         assert (head.headers.get(b"content-length"), head.body) == (b"3" if method == "HEAD" else None, b"")
+        assert wire.reply().body == b"/2 "
+
+
+@pytest.mark.parametrize("status", [299, 599])
+def test_status_that_has_no_name_is_sent(house: House, status: int) -> None:
+    with house.wire() as wire:
+        wire.send(get(f"/status/{status}") + get("/2"))
+        assert wire.reply()[::2] == (status, b"body")
         assert wire.reply().body == b"/2 "
 
 
@@ -410,6 +434,15 @@ def test_longest_head_is_taken_and_one_byte_more_is_not(house: House) -> None:
         wire.send(long_head(MOST_HEAD))
         assert wire.reply().status == 200
         wire.send(long_head(MOST_HEAD + 1))
+        refused(wire.reply(), 431)
+        assert wire.is_over()
+
+
+@pytest.mark.parametrize("before", [1, 4_000, 8_000, 12_000, 16_000])
+def test_longest_head_is_as_long_behind_another_request(house: House, before: int) -> None:
+    with house.wire() as wire:
+        wire.send(post("/0", b"x" * before) + long_head(MOST_HEAD) + long_head(MOST_HEAD + 1))
+        assert [wire.reply().status for _ in range(2)] == [200, 200]
         refused(wire.reply(), 431)
         assert wire.is_over()
 
@@ -548,6 +581,9 @@ class SlowClient(asyncio.Transport):
 
     def write(self, data: object) -> None:
         assert data
+
+    def can_write_eof(self) -> bool:
+        return True
 
     def write_eof(self) -> None:
         pass

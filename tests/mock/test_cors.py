@@ -7,6 +7,7 @@ import pytest
 
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
+from tests.conftest import Write
 from tests.mock.api import LOADS, PAYMENTS, SEARCH, problem_of
 from tests.mock.command import run, serving
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running
@@ -123,6 +124,17 @@ def test_it_is_off_by_default() -> None:
     with running() as team:
         assert preflight(team, PAYMENTS, "POST").status_code == 405
         assert ALLOWED not in team.client.get(LOADS, headers={"Origin": ONE}).headers
+
+
+def test_preflight_for_a_token_is_allowed_beside_a_document_that_is_read_only(write: Write) -> None:
+    paths = "{/a: {get: {responses: {'200': {description: Here}}}}}"
+    spec = write("spec.yaml", f"openapi: 3.1.0\npaths: {paths}\n")
+    with (
+        MockServer(spec=spec, settings=Settings(cors=(ONE,))) as mock,
+        httpx2.Client(base_url=mock.url) as client,
+    ):
+        response = preflight(Team(mock, client), OAUTH, "POST")
+    assert (response.status_code, response.headers["access-control-allow-methods"]) == (200, "GET, POST")
 
 
 def test_it_is_an_option() -> None:

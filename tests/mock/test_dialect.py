@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mock_server.dialect import modern, paths_of_servers
-from mock_server.foreign import foreign_spec
+from mock_server.foreign.dialect import modern, paths_of_servers
+from mock_server.foreign.operations import foreign_spec
 from mock_server.revisions import LATEST, read_spec
 from mock_server.shipped import SPEC
 from mock_server.spec import SpecError
@@ -156,6 +156,10 @@ def test_any_place_of_the_document_may_be_referred_to() -> None:
             HEAD + "{}}, security: [{key: []}]}}}}",
             "spec: GET /a needs key, which components.securitySchemes lacks",
         ),
+        (
+            "{openapi: 3.1.0, paths: {/a: &a {get: {operationId: getLoad, responses: {'200': {}}}}, /b: *a}}",
+            "spec: 2 operations have the id getLoad, which only one can have",
+        ),
         ("{openapi: 3.1.0, paths: {/a: {get: {}}}}", "spec: GET /a has no responses"),
         ("{openapi: 3.1.0, paths: {/a: {get: {responses: {x-a: {}}}}}}", "spec: GET /a has no responses"),
         (
@@ -217,6 +221,12 @@ def test_mapping_of_a_discriminator_may_give_names() -> None:
     read = modern(document_with({"$ref": REF + "Base"}, schemas=schemas), "spec")["components"]["schemas"]
     assert read["Base"]["discriminator"]["mapping"] == {"d": "Derived", "o": "Other"}
     assert set(read) == {"Base", "Derived", "Other"}
+
+
+def test_schema_that_both_directions_share_stays_one() -> None:
+    document = document_with({"$ref": REF + "A"}, schemas={"A": {"type": "object"}})
+    document["paths"]["/a"]["post"]["requestBody"] = document["paths"]["/a"]["post"]["responses"]["200"]
+    assert modern(document, "spec")["components"]["schemas"] == {"A": {"type": "object"}}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """Endpoints: requests at the same time, and an error of the mock itself."""
 
 import asyncio
+import json
 import logging
+from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from mock_server.domain import Load, Money, Payment
 from mock_server.ledger import MemoryLedger
@@ -27,6 +30,37 @@ def posted(ledger: MemoryLedger, *bodies: Mapping[str, object]) -> list[httpx2.R
             return await asyncio.gather(*(client.post(PAYMENTS, json=body) for body in bodies))
 
     return asyncio.run(post_all())
+
+
+class Piece(bytes):
+    """Counts the bytes that it is added to and that are copied for it."""
+
+    copied = 0
+
+    def __radd__(self, before: bytes) -> bytes:
+        if isinstance(before, bytearray):  # which grows
+            return NotImplemented
+        Piece.copied += len(before)
+        return before + bytes(self)
+
+
+def test_body_in_many_pieces_is_not_copied_for_each() -> None:
+    body = json.dumps(PAYMENT).encode()
+    pieces = deque([*([Piece(b" ")] * 5_000), *(Piece([byte]) for byte in body)])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        piece = pieces.popleft()
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": PAYMENTS, "query_string": b"", "headers": headers}
+    app = app_of(Spec.read(SPEC), shipped_ledger())
+    asyncio.run(app({**scope, "server": ("mock", 80), "client": None}, receive, send))
+    assert (sent[0]["status"], len(pieces), Piece.copied) == (200, 0, 0)
 
 
 def shipped_ledger() -> MemoryLedger:

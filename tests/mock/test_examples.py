@@ -1,8 +1,10 @@
 """An example is accepted by its schema and the same each time, or there is none."""
 
+import gc
 import json
 from decimal import Decimal
 from typing import Any
+from weakref import ref
 
 import jsonschema_rs
 import pytest
@@ -10,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.decimal_json import decode, encode
-from mock_server.examples import Examples, Unsatisfiable
-from mock_server.foreign import foreign_spec
+from mock_server.foreign.examples import Examples, Unsatisfiable
+from mock_server.foreign.operations import foreign_spec
+from mock_server.foreign.samples import numbers, texts
 from mock_server.revisions import LATEST, read_spec
-from mock_server.samples import numbers, texts
 from mock_server.shipped import SPEC
 from tests.mock.api import Json
 
@@ -191,6 +193,24 @@ def test_search_for_an_example_ends() -> None:
     examples, read = examples_of({"$ref": REF + "L0"}, **levels, L12={"type": "integer", "enum": ["a"]})
     with pytest.raises(Unsatisfiable):
         examples.instance({**read, "type": "object"})
+
+
+def test_what_is_optional_is_left_out_where_nothing_else_fits() -> None:
+    inner = {"type": "object", "properties": {"b": {"type": "integer"}}}
+    without_b = {"not": {"required": ["a"], "properties": {"a": {"required": ["b"]}}}}
+    assert example({"type": "object", "required": ["a"], "properties": {"a": inner}, **without_b}) == {
+        "a": {}
+    }
+
+
+def test_few_compiled_schemas_are_kept() -> None:
+    examples, _ = examples_of({})
+    schemas = [{"minimum": n} for n in range(100)]
+    compiled = [ref(examples.checker(schema)) for schema in schemas]
+    gc.collect()
+    kept = [each() for each in compiled if each() is not None]
+    assert len(kept) == 32
+    assert examples.checker(schemas[-1]) is kept[-1]
 
 
 def test_recursion_ends_where_it_may() -> None:

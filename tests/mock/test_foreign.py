@@ -375,6 +375,75 @@ def test_derived_schemas_are_told_apart_by_their_discriminator(
     assert clients[DEPOT].get("/events").json()[2]["kind"] == "Arrival"
 
 
+HEIRS = """
+openapi: 3.0.1
+paths:
+  /dog: {get: {responses: {'200': {content: {text/json: {schema: &dog {$ref: '#/components/schemas/Dog'}}}}}}}
+  /pup: {get: {responses: {'200': {content: {text/json: {schema: &pup {$ref: '#/components/schemas/Pup'}}}}}}}
+  /pet: {get: {responses: {'200': {content: {text/json: {schema: &pet {$ref: '#/components/schemas/Pet'}}}}}}}
+  /any: {get: {responses: {'200': {content: {text/json: {schema: {$ref: '#/components/schemas/Any'}}}}}}}
+  /key: {get: {responses: {'200': {content: {text/json: {schema: {$ref: '#/components/schemas/Key'}}}}}}}
+  /alias: {get: {responses: {'200': {content: {text/json: {schema: {$ref: '#/components/schemas/Alias'}}}}}}}
+  /cat:
+    get: {responses: {'200': {content: {text/json: {schema: &cat {$ref: '#/components/schemas/Cat'}}}}}}
+    put: {requestBody: {content: {application/json: {schema: *cat}}}, responses: {'204': {}}}
+  /new: {post: {requestBody: {content: {application/json: {schema: *pup}}}, responses: {'204': {}}}}
+components:
+  schemas:
+    Pet:
+      type: object
+      required: [kind]
+      additionalProperties: false
+      properties: {kind: {type: string}}
+      discriminator: {propertyName: kind, mapping: {dog: Dog, pup: Pup}}
+    Dog:
+      allOf: [*pet, *pet]
+      required: [loud]
+      additionalProperties: false
+      properties: {loud: {type: boolean}}
+    Pup: {allOf: [*dog, {type: object, properties: {age: {type: integer}}}]}
+    Cat:
+      allOf: [true, *pet, {additionalProperties: false, patternProperties: {'^x-': {type: integer}}}]
+      additionalProperties: false
+      properties: {name: {type: string}}
+    Alias: *dog
+    Key:
+      allOf: [{additionalProperties: false, patternProperties: {'^k': {}}}]
+      required: [kept]
+      properties: {kept: {type: integer}, left: {type: integer}}
+    Any:
+      allOf: [{type: object, additionalProperties: false, properties: {a: {type: integer}}}]
+      additionalProperties: false
+      properties: {a: {}, b: {}}
+"""
+
+
+def test_heirs_of_closed_schemas_are_closed_as_a_whole_where_nothing_would_fit_otherwise(
+    write: Write,
+) -> None:
+    with client_of(write("spec.yaml", HEIRS)) as client:
+        assert client.get("/dog").json() == {"kind": "dog", "loud": True}
+        assert client.get("/pup").json() == {"kind": "pup", "loud": True, "age": 1}
+        assert client.get("/cat").json() == {"name": "example", "kind": "Cat"}
+        assert client.put("/cat", json={"kind": "Cat", "x-age": 5}).status_code == 204
+        assert client.put("/cat", json={"kind": "Cat", "x-age": "5"}).status_code == 400
+        assert client.get("/any").json() == {"a": 1}  # which both allow
+        assert client.get("/key").json() == {"kept": 1}
+        assert client.get("/alias").json()["kind"] == "dog"
+        pup = {"kind": "pup", "loud": False}
+        assert client.post("/new", json=pup).status_code == 204
+        refused = client.post("/new", json={**pup, "coat": "red"})
+        assert (refused.status_code, refused.json()["detail"]) == (
+            400,
+            "There is no field coat. The fields are: loud, kind, age.",
+        )
+
+
+def test_closed_schema_is_told_apart_from_its_heirs_without_their_fields(write: Write) -> None:
+    with client_of(write("spec.yaml", HEIRS.replace("required: [loud]", ""))) as client:
+        assert client.get("/pet").json() == {"kind": "dog"}
+
+
 def test_headers_that_the_document_requires_are_sent(clients: dict[Path, httpx2.Client]) -> None:
     headers = clients[DEPOT].get("/loads/latest").headers
     assert re.fullmatch(r'"[0-9a-f]{8}"', headers["etag"])
@@ -504,6 +573,9 @@ CLIENTS = (OAuthClient("c", "s", ("load:read",)),)
         ("/odd", {}, "Basic"),
         ("/odd", {"authorization": "Basic eDp5"}, None),
         ("/odd?key=1", {"cookie": "session=s1"}, None),
+        ("/odd?key=", {"cookie": "other=1; session=s1"}, None),
+        ("/odd?key=1", {"cookie": "old_session=s1"}, "Basic"),
+        ("/odd?key=1", {"cookie": "other=session=s1"}, "Basic"),
         ("/odd?key=1", {}, "Basic"),
         ("/odd", {"cookie": "session=s1"}, "Basic"),
         ("/secret", {}, "Bearer"),
@@ -670,12 +742,12 @@ def test_payment_is_told_even_if_nothing_satisfies_its_schema(write: Write, part
 def test_two_operations_cannot_be_ours_at_once(write: Write) -> None:
     other = "{post: {operationId: x, responses: {'200': {description: ''}}}}"
     document = bound("/a", operation_id="recordCustomerPayment").replace(
-        "components:", f"  /api/p/invoices/customer-payments: {other}\ncomponents:"
+        "paths:", f"paths:\n  /api/p/invoices/customer-payments: {other}"
     )
     spec = read_spec(write("spec.yaml", document))
     assert [(each.id, each.is_ours) for each in spec.operations] == [
-        ("recordCustomerPayment", True),
         ("x", False),
+        ("recordCustomerPayment", True),
     ]
 
 
@@ -739,6 +811,7 @@ paths:
   /p: {get: {parameters: [{name: o, in: query, schema: *o}], responses: *ok}}
   /e: {get: {responses: {'200': {content: {application/json: {example: {b: 1}}}}}}}
   /t: {get: {responses: {'200': {content: {text/plain: {example: five}}}}}}
+  /j: {get: {responses: {'200': {content: {text/plain: {}, a/b+c: {}, text/json: {schema: *n}}}}}}
   /d:
     get:
       parameters: [{name: n, in: query, required: true, schema: *n}]
@@ -781,6 +854,7 @@ paths:
         ("/p?a=5", 200, ""),
         ("/e", 200, '{"b":1}'),
         ("/t", 200, "five"),
+        ("/j", 200, "1"),
         ("/x", 200, "<Example><a>1</a><a>2</a><b>&lt;&amp;</b></Example>"),
         ("/f", 400, None),
         ("/g", 400, '["example"]'),

@@ -143,7 +143,7 @@ def test_path_of_an_operation_is_that_of_the_operation(write: Write) -> None:
 def test_document_without_tokens_is_served_too() -> None:
     routes = DocumentRoutes(Spec({"paths": {}, "components": {}}, "spec"), lambda _path: False)
     endpoint, _ = routes.find("GET", PATHS[0])
-    trace = Trace({"headers": [(b"host", b"x")]}, None, {}, 0, 0)
+    trace = Trace({"scheme": "http", "headers": [(b"host", b"x")]}, None, {}, 0, 0)
     served = json.loads(asyncio.run(endpoint.succeed(trace, asyncio.Queue().get)).body)
     servers = [{"url": "http://x", "description": "this sandbox"}]
     assert served == {"paths": {}, "components": {}, "servers": servers}

@@ -31,5 +31,5 @@ def test_400_without_a_field_stops_the_start(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_field_of_a_400_comes_from_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(vars(problems)["ROWS"], LoadNotPayable, Row(ROWS[LoadNotPayable].status, "Amount"))
-    document = json_of(problem(LoadNotPayable()).body)
+    document = json_of(problem(LoadNotPayable("Open")).body)
     assert document["errors"] == {"Amount": [document["detail"]]}

@@ -25,7 +25,7 @@ from evaluation.durability.database import PostgreSQL
 from mock_server import ledger_sql
 from mock_server.answers.terms import terms_of
 from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
-from mock_server.ledger import LoadFilter, MemoryLedger, UnusableState
+from mock_server.ledger import Ledger, LoadFilter, MemoryLedger, UnusableState
 from mock_server.ledger_sql import TO_CHANGE, SqlLedger, state_url
 from mock_server.problems import StateUnavailable
 from mock_server.sandbox import Settings, UnusableSetting
@@ -650,6 +650,43 @@ def test_command_says_what_keeps_the_loads(tmp_path: Path) -> None:
         assert [payment["ReferenceNumber"] for payment in load["payments"]] == ["P"]
         out, _, _ = second.end(signal.SIGTERM)
         assert "it has 21 loads; the 21 of the fixtures are not added to them" in second.greeting + out
+
+
+def test_reload_is_for_what_is_in_memory(tmp_path: Path) -> None:
+    ended = run("--port", "0", "--reload", "--state", f"sqlite:///{tmp_path / 'state.db'}")
+    assert ended.returncode == 2
+    assert "--reload and --state can't be combined." in ended.stderr
+
+
+@on_every_state
+def test_load_that_may_be_meant_is_named(state: str) -> None:
+    """By its number in other case or with white space, its id, or its order number."""
+
+    async def check(ledger: Ledger) -> None:
+        for number, near in ((" l1 ", "L1"), ("i1", "L1"), ("O1", "L1"), ("no", None), ("l" * 300, None)):
+            with pytest.raises(LoadNotFound) as missing:
+                await ledger.record(number, PAYMENT)
+            assert missing.value.near == near
+
+    async def run_in_memory() -> None:
+        await check(MemoryLedger([INVOICED]))
+
+    asyncio.run(run_in_memory()) if state == "memory" else on(state, check)
+
+
+@on_every_database
+def test_loads_are_restored_in_place_of_all(state: str) -> None:
+    async def check(ledger: SqlLedger) -> None:
+        await ledger.record("L1", PAYMENT)
+        kept = await ledger.search(LoadFilter())
+        await ledger.restore([replace(INVOICED, id="i2", number="L2")])
+        assert [load.number for load in await ledger.search(LoadFilter())] == ["L2"]
+        await ledger.restore(kept)
+        assert await ledger.search(LoadFilter()) == kept
+        await ledger.reset()
+        assert await ledger.search(LoadFilter()) == [INVOICED]
+
+    on(state, check)
 
 
 def test_command_refuses_a_state_that_cannot_be_opened() -> None:

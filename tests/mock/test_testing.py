@@ -187,7 +187,9 @@ def test_plugin_imports_no_server_until_a_test_wants_one() -> None:
 
 
 def test_nothing_heavy_is_imported_until_it_is_switched_on() -> None:
-    heavy = "[name for name in ('jwt', 'pyrate_limiter') if name in sys.modules]"
-    code = f"import sys, mock_server.cli, mock_server.testing; print({heavy})"
+    late = ("events", "har", "metrics", "reasons", "reloading", "tls", "verification")
+    heavy = ["jwt", "pyrate_limiter", "trustme", *(f"mock_server.{name}" for name in late)]
+    started = "import sys, mock_server.cli, mock_server.testing as t; t.MockServer()"
+    code = f"{started}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "[]\n"

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [A-Za-z -]+\r\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [A-Za-z -]*\r\n")
 _HEADER = re.compile(rb"([a-z0-9-]+): ([^\r\n\0]*)\r\n")
 _CHUNK = re.compile(rb"([0-9a-f]+)\r\n")
 

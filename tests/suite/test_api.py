@@ -12,7 +12,7 @@ from contract_tests.oracle.oracle import Oracle
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Findings
-from contract_tests.safety.guard import Stop
+from contract_tests.safety.guard import Refused, Stop
 from contract_tests.suites.api import Api
 from contract_tests.suites.bursts import pay_at_once
 from contract_tests.suites.cases import payment
@@ -71,6 +71,23 @@ def test_payments_at_once_and_their_responses_are_parsed_once(parsing: Parsing) 
     load = parsing.api.load(PAYABLE)
     pay_at_once(parsing.api, load, [[payment(load, "R-1")], [payment(load, "R-1")], [payment(load, "R-2")]])
     parsing.check()
+
+
+def test_payments_at_once_of_which_one_is_stopped_on_its_way_leave_no_old_view_of_their_load() -> None:
+    with MockServer() as mock, guarded(mock.url, is_mock=True) as (client, _, _):
+
+        def send(request: Request) -> Exchange:
+            if b"<b>" in (request.content or b""):
+                raise Refused("something in between takes offence")
+            return client.send(request)
+
+        api = Api(send, Oracle(), Findings(), {"Invoiced": [PAYABLE]})
+        load = api.load(PAYABLE)
+        with pytest.raises(Refused):
+            pay_at_once(api, load, [[payment(load, "R-1", Note="<b>")], [payment(load, "R-2")]])
+        api.pay(payment(load, "R-3"))
+        assert api.findings.failures == []
+        assert len(api.load(PAYABLE).payments) == 2
 
 
 @pytest.mark.parametrize(("status", "failed"), [(ExitStatus.COULD_NOT_TEST, []), (ExitStatus.FAILED, ["R2"])])

@@ -1,6 +1,7 @@
 """A failure as a picture: request, response and read-back, with what differs marked."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from contract_tests.report.picture import Step, picture
 from contract_tests.rules.exchange import Exchange, Request, Response
 from contract_tests.rules.findings import Failure
+from contract_tests.rules.values import parse_json
 from tests.suite.counting_server import PAYMENTS
 
 SENT = {
@@ -95,6 +97,18 @@ def test_a_payment_of_july_is_found_in_the_load_by_its_id() -> None:
     response = exchanged("POST", SENT, 200, {"Id": "id-1", "LoadNumber": "LD-1", "Status": "Invoiced"})
     after = read({"Id": "id-1", "Amount": {"Amount": 1, "Currency": 840}, "PaidAt": "2026-07-02"})
     assert notes(drawn(response, after=after)) == [("Read-back", "Amount.Amount", "1", "request: 0.29")]
+
+
+def test_a_replay_is_compared_with_its_original_and_not_with_its_request() -> None:
+    original = {**RECORDED, "Amount": {"Amount": 0.1, "Currency": 840}, "CheckNumber": "7"}
+    changed = exchanged("POST", {**SENT, "CheckNumber": "8"}, 200, paid().response.document)
+    response = paid({**original, "Amount": RECORDED["Amount"]}).response
+    exchange = replace(changed, response=response)
+    steps = picture(
+        Failure("R6", "x", "y", (exchange,), original=parse_json(json.dumps(original).encode()).document)
+    )
+    assert [step.title for step in steps] == ["Original", "Request", "Response"]
+    assert notes(steps) == [("Response", "Amount.Amount", "0.29", "original: 0.1")]
 
 
 def test_no_exchange_is_no_picture() -> None:

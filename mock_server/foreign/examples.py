@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import chain, islice, product
 from typing import Any
 
-from mock_server.samples import numbers, texts
+from mock_server.foreign.samples import numbers, texts
 from mock_server.schemas import Checker
 from mock_server.spec import Spec
 
@@ -34,6 +34,8 @@ _TYPES_OF = {
 }
 _KINDS = ("object", "array", "string", "number", "integer", "boolean", "null")
 _MOST_COMBINED = 50
+_FEW = 4
+"""So many instances of an object there are: with what is optional and without, as derived and as it is."""
 _MOST_KEPT = 32
 """So many compiled schemas are kept: one may have all the others of its document in it."""
 _ROOM = 1000
@@ -57,6 +59,7 @@ class Examples:
         self._spec = spec
         self._components: Node = spec.document.get("components", {}).get("schemas", {})
         self._plain: dict[int, tuple[object, dict[str, Any]]] = {}
+        self._smallest: dict[int, tuple[object, list[object]]] = {}
         self._checkers: dict[int, tuple[object, Checker]] = {}
         self._references: dict[str, Node] = {}
         self._left = 0
@@ -89,6 +92,18 @@ class Examples:
                     if accepts(value):
                         return value
         raise Unsatisfiable
+
+    def smallest(self, schema: Any) -> object:
+        """A small instance, which is made once; Unsatisfiable."""
+        _, made = self._smallest.setdefault(id(schema), (schema, []))
+        if not made:
+            try:
+                made.append(self.instance(schema, small=True))
+            except Unsatisfiable:
+                made.append(Unsatisfiable)
+        if made[0] is Unsatisfiable:
+            raise Unsatisfiable
+        return made[0]
 
     def plain(self, schema: Any) -> dict[str, Any]:
         """The schema with what its `$ref` and its `allOf` say, as one object of keywords."""
@@ -153,8 +168,9 @@ class Examples:
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(_REF)
             target = self.plain(self._components[name])
+            called = name.partition(":")[0]  # of a component that was opened for its heirs, too
             named = {
-                at: by_name if "" in by_name else {"": by_name.get(name, name)}
+                at: {"": by_name.get(called, called), **by_name}
                 for at, by_name in target.get(_NAMED, {}).items()
             }
             _add(
@@ -167,6 +183,10 @@ class Examples:
     def _inherited(plain: Node) -> dict[str, Any]:
         """What a derived schema has of the one that it is derived from: its own name by the discriminator."""
         node = dict(plain)
+        if _NAMED in node:  # whose own name is not that of its heirs
+            node[_NAMED] = {
+                at: {to: value for to, value in by_name.items() if to} for at, by_name in node[_NAMED].items()
+            }
         told = node.pop("discriminator", None)
         if told is not None:
             by_name = {to: value for value, to in told.get("mapping", {}).items()}
@@ -209,7 +229,7 @@ class Examples:
 
     def _derived(self, told: Node, n: int, within: frozenset[frozenset[str]]) -> Iterator[object]:
         for value, name in told.get("mapping", {}).items():
-            for made in islice(self._values(self._reference(name), n, within), 1):
+            for made in islice(self._values(self._reference(name), n, within), _FEW):
                 if isinstance(made, dict):
                     yield {**made, told["propertyName"]: value}
 

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from mock_server.decimal_json import decode, encode
-from mock_server.examples import Unsatisfiable
-from mock_server.foreign import JSON, media_of, sent, success_of
+from mock_server.foreign.examples import Unsatisfiable
+from mock_server.foreign.operations import JSON, media_of, sent, success_of
 from mock_server.handlers import Handler, ValidRequest
 from mock_server.problems import MEDIA_TYPE, InvalidRequest, NoExample, header_list, problem
 from mock_server.spec import Operation, Spec
@@ -81,9 +81,9 @@ class _Example:
         body = b""
         try:
             for name, header in node["headers"].items():
-                if name.lower() not in _FRAMING and (header["required"] or "example" in header):
-                    given = [header["example"]] if "example" in header else []
-                    headers[name.lower()] = _text(self._spec.examples.instance(header["schema"], given))
+                if name.lower() not in _FRAMING and (header["required"] or header["examples"]):
+                    made = self._spec.examples.instance(header["schema"], header["examples"])
+                    headers[name.lower()] = _text(made)
             if node["content"] and status not in _BODILESS:
                 media_type, media = media_of(node["content"])
                 headers["content-type"] = sent(media_type)
@@ -166,13 +166,13 @@ class _Refusals:
         if accepts(document):
             return document
         try:
-            made = self._examples.instance(schema, small=True)
+            made = self._examples.smallest(schema)
         except Unsatisfiable:
             return document
         shape = self._examples.shape(schema).get("properties", {})
         said = {
-            **document,
             **dict.fromkeys(("message", "error", "error_description"), document.get("detail")),
+            **{name.lower(): value for name, value in document.items()},
         }
         for name in shape if isinstance(made, dict) else ():
             if accepts({**made, name: said.get(name.lower())}):  # type: ignore[dict-item]

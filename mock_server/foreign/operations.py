@@ -6,10 +6,11 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from mock_server.dialect import modern, paths_of_servers
-from mock_server.parameters import OtherParameters, PathParameters
+from mock_server.foreign.dialect import modern, paths_of_servers
+from mock_server.foreign.parameters import OtherParameters, PathParameters
 from mock_server.schemas import Checker
 from mock_server.spec import (
+    FORM,
     UNREAD,
     Demand,
     Foreign,
@@ -18,6 +19,7 @@ from mock_server.spec import (
     Origin,
     Place,
     Spec,
+    SpecError,
     Subject,
     document_in_use,
 )
@@ -42,7 +44,7 @@ def foreign_spec(document: Node, name: str, ours: Spec) -> Spec:
     """The document of somebody else; `ours` says what we implement. SpecError."""
     with document_in_use(name):
         read = modern(document, name)
-        _bind(read, ours)
+        _bind(read, name, ours)
         bases = paths_of_servers(read["servers"])
         return Spec(read, name, Origin(ours, _operation, bases, tuple(_scopes_in(read)), document))
 
@@ -53,15 +55,21 @@ def token_spec(ours: Spec) -> Spec:
     return Spec({**ours.document, "paths": paths}, ours.name)
 
 
-def _bind(document: dict[str, Any], ours: Spec) -> None:
-    """Gives our ids to the operations that are ours, and some id to every other."""
+def _bind(document: dict[str, Any], name: str, ours: Spec) -> None:
+    """Gives our ids to the operations that are ours, and some id to every other. SpecError."""
     known = {each.id for each in ours.operations}
     places = {(each.method.lower(), _place(each.path)): each.id for each in ours.operations}
     bases = ("", *paths_of_servers(document["servers"]))
     nodes = [
         (method, path, node) for path, item in document["paths"].items() for method, node in item.items()
     ]
-    taken = {node["operationId"] for _, _, node in nodes if node.get("operationId") in known}
+    ids = [node.get("operationId") for _, _, node in nodes]
+    taken = {each for each in ids if each in known}
+    for each in taken:
+        if ids.count(each) > 1:
+            raise SpecError(
+                f"{name}: {ids.count(each)} operations have the id {each}, which only one can have"
+            )
     for method, path, node in nodes:
         found = (places.get((method, _place(base + path))) for base in bases)
         bound = next((each for each in found if each is not None and each not in taken), None)
@@ -115,20 +123,23 @@ class _Body:
 
 
 def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
-    known = {each.id: each for each in spec.ours.operations}.get(node["operationId"])
-    content: Node = node.get("requestBody", {}).get("content", {})
-    if known is not None and known.body is not None:
-        content = {name: media for name, media in content.items() if JSON.fullmatch(name)}
-    body = _Body(spec, [media["schema"] for name, media in content.items() if JSON.fullmatch(name)])
-    in_path = [each for each in node["parameters"] if each["in"] == "path"]
-    others = OtherParameters(spec, node["parameters"])
     status, response = success_of(node["responses"])
     media_type, media = media_of(response["content"])
-    unread = MediaTypes(tuple(name.partition(";")[0] for name in content if not JSON.fullmatch(name)))
+    success = media["schema"] if isinstance(media["schema"], dict) else {}
+    known = {each.id: each for each in spec.ours.operations}.get(node["operationId"])
+    if not spec.examples.shape(success).get("properties"):  # which can show nothing of what we know
+        known = None
+    content: Node = node.get("requestBody", {}).get("content", {})
+    forms = (FORM,) if known is not None and known.takes_forms else ()
+    read = {name: media for name, media in content.items() if JSON.fullmatch(name) or _plain(name) in forms}
+    if known is not None and known.body is not None:
+        content = read
+    body = _Body(spec, [media["schema"] for media in read.values()])
+    in_path = [each for each in node["parameters"] if each["in"] == "path"]
+    others = OtherParameters(spec, node["parameters"])
     ways = tuple(_ways(spec, node["security"]))
     examples = [each["value"] for media in content.values() for each in media["examples"].values()]
     shape = spec.examples.shape(body.schema)
-    success = media["schema"] if isinstance(media["schema"], dict) else {}
     return Operation(
         id=node["operationId"],
         method=method.upper(),
@@ -138,7 +149,7 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
         query_names=others.names,
         body=body if content else None,
         body_schema=shape if known is None else known.body_schema,
-        media_types=MediaTypes(tuple(name.partition(";")[0] for name in content)),
+        media_types=MediaTypes(tuple(map(_plain, content))),
         example=next(iter(examples), None if known is None else known.example),
         example_path=_example_path(path, in_path),
         success=success,
@@ -149,10 +160,11 @@ def _operation(spec: Spec, path: str, method: str, node: Node) -> Operation:
         rate_limit=node.get("x-rate-limit", None if known is None else known.rate_limit),
         subject=Subject() if known is None else _subject(known.subject, shape, others.names),
         foreign=Foreign(
-            is_ours=known is not None and bool(spec.examples.shape(success).get("properties")),
+            is_ours=known is not None,
             node=node,
             parameters=others.read,
-            is_unread=unread.take,
+            is_unread=MediaTypes(tuple(_plain(name) for name in content if name not in read)).take,
+            respelled=lambda document: spec.examples.respelled(document, body.schema),
             needs_body=node.get("requestBody", {}).get("required", False) or (known is not None),
             ways=ways,
             success_status=status,
@@ -229,9 +241,14 @@ def media_of(content: Node) -> tuple[str, Node]:
         return "", {"schema": {}, "examples": {}, "x-has-schema": False}
     names = sorted(
         content,
-        key=lambda name: (name.partition(";")[0] != "application/json", not JSON.fullmatch(name)),
+        key=lambda name: (_plain(name) != "application/json", not JSON.fullmatch(name)),
     )
     return names[0], content[names[0]]
+
+
+def _plain(media_type: str) -> str:
+    """The media type without its parameters."""
+    return media_type.partition(";")[0].strip()
 
 
 def sent(media_type: str) -> str:

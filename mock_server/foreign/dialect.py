@@ -21,32 +21,14 @@ Node = Mapping[str, Any]
 REQUEST, RESPONSE = "request", "response"
 _REF = "#/components/schemas/"
 _KINDS = {"object", "array", "string", "number", "integer", "boolean", "null"}
-_ONE: tuple[str, ...] = (
-    "not",
-    "if",
-    "then",
-    "else",
-    "items",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
+_BRANCHES, _CONDITIONS = ("allOf", "anyOf", "oneOf"), ("not", "if", "then", "else")
+_UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
+_ONE = (*_CONDITIONS, *_UNEVALUATED, "items", "additionalProperties", "contains", "propertyNames")
+_LISTS = (*_BRANCHES, "prefixItems")
+_MAPS = ("properties", "patternProperties", "dependentSchemas")
+_COUNTS = tuple(
+    f"{end}{what}" for what in ("Length", "Items", "Properties", "Contains") for end in ("min", "max")
 )
-_ONE += ("unevaluatedItems", "unevaluatedProperties")
-_LISTS, _MAPS = (
-    ("allOf", "anyOf", "oneOf", "prefixItems"),
-    ("properties", "patternProperties", "dependentSchemas"),
-)
-_IN_PLACE = ("allOf", "anyOf", "oneOf")
-_COUNTS: tuple[str, ...] = (
-    "minLength",
-    "maxLength",
-    "minItems",
-    "maxItems",
-    "minProperties",
-    "maxProperties",
-    "minContains",
-)
-_COUNTS += ("maxContains",)
 _LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _TYPED = {"examples": list, "uniqueItems": bool, "format": str}
 _NAMES_OF_ENUM = ("x-enumNames", "x-enum-varnames")
@@ -95,6 +77,7 @@ class _Reader:
             key, schema, view = self._waiting.pop()
             self._schemas[key] = self.schema(schema, view, key)
         self._without_loops()
+        self._close_heirs()
         components = self._document.get("components", {})
         schemes = components.get("securitySchemes", {})
         return {
@@ -184,27 +167,28 @@ class _Reader:
         headers: dict[str, Any] = {}
         for name, raw in node.get("headers", {}).items():
             header = self.resolve(raw, f"{where}, {name}")
-            values = {key: header[key] for key in ("example", "examples") if key in header}
             schema = self.schema(header.get("schema", {}), RESPONSE, f"{where}, {name}")
-            headers[name] = {"required": header.get("required") is True, "schema": schema, **values}
+            required = header.get("required") is True
+            headers[name] = {"required": required, "schema": schema, "examples": self._given(header)}
         return {"headers": headers, "content": self._content(node, RESPONSE, where)}
 
     def _content(self, node: Node, view: str, where: str) -> dict[str, Any]:
         read = {}
         for media_type, raw in node.get("content", {}).items():
             media = self.resolve(raw, f"{where}, {media_type}")
-            given = [media["example"]] if "example" in media else []
-            examples = media.get("examples") or {}
-            given += [
-                self.resolve(each)["value"] for each in examples.values() if "value" in self.resolve(each)
-            ]
             schema = self.schema(media.get("schema", {}), view, f"{where}, {media_type}")
             read[media_type] = {
                 "schema": schema,
-                "examples": {str(place): {"value": value} for place, value in enumerate(given)},
+                "examples": {str(place): {"value": value} for place, value in enumerate(self._given(media))},
                 "x-has-schema": "schema" in media,
             }
         return read
+
+    def _given(self, node: Node) -> list[Any]:
+        """The examples of a header or a media type."""
+        given = [node["example"]] if "example" in node else []
+        examples = [self.resolve(each) for each in (node.get("examples") or {}).values()]
+        return given + [each["value"] for each in examples if "value" in each]
 
     def _security(self, node: Node, where: str) -> list[Any] | None:
         """The ways to be let in; None if the document does not say."""
@@ -384,6 +368,58 @@ class _Reader:
                         for each in schema["allOf"]
                     ]
 
+    # --- inheritance ---------------------------------------------------------------------------------
+
+    def _close_heirs(self) -> None:
+        """Closes what is derived from closed schemas as a whole, where nothing would satisfy it otherwise.
+
+        Generators write `additionalProperties: false` into a class and into what is derived from it: taken
+        at its word, each refuses the fields that the other requires.
+        """
+        read = dict(self._schemas)
+        for key, schema in read.items():
+            parts = list(_parts(read, schema, set()))
+            required = {name for part in parts for name in part.get("required", ())}
+            closed = [part.get("properties", {}).keys() for part in parts if _is_closed(part)]
+            if not all(required <= names for names in closed):
+                opened = self._opened(read, schema)
+                for kind in ("properties", "patternProperties"):
+                    if names := {name: True for part in parts for name in part.get(kind, ())}:
+                        opened[kind] = {**names, **opened.get(kind, {})}
+                self._schemas[key] = {**opened, "additionalProperties": False}
+
+    def _opened(self, read: Node, schema: Any) -> Any:
+        """The schema without those keywords, in it and in what it is derived from."""
+        if not isinstance(schema, dict):
+            return schema
+        opened = dict(schema)
+        if opened.get("additionalProperties") is False:
+            del opened["additionalProperties"]
+        if "allOf" in schema:
+            opened["allOf"] = [self._opened(read, each) for each in schema["allOf"]]
+        if "$ref" in schema:
+            key = schema["$ref"].removeprefix(_REF)
+            opened["$ref"] = f"{_REF}{key}:open"
+            if f"{key}:open" not in self._schemas:
+                self._schemas[f"{key}:open"] = self._opened(read, read[key])
+        return opened
+
+
+def _parts(read: Node, schema: Any, seen: set[str]) -> Iterator[Node]:
+    """The schema, and those that it is derived from, but for components that were `seen`."""
+    if isinstance(schema, dict):
+        yield schema
+        for each in schema.get("allOf", ()):
+            yield from _parts(read, each, seen)
+        key = schema.get("$ref", "").removeprefix(_REF)
+        if key and key not in seen:
+            seen.add(key)
+            yield from _parts(read, read[key], seen)
+
+
+def _is_closed(schema: Node) -> bool:
+    return schema.get("additionalProperties") is False and "patternProperties" not in schema
+
 
 def _in_place(schema: Any) -> Iterator[str]:
     """The components that an instance of the schema is checked by as a whole."""
@@ -391,10 +427,10 @@ def _in_place(schema: Any) -> Iterator[str]:
         return
     if "$ref" in schema:
         yield schema["$ref"].removeprefix(_REF)
-    for key in _IN_PLACE:
+    for key in _BRANCHES:
         for each in schema.get(key, ()):
             yield from _in_place(each)
-    for key in ("not", "if", "then", "else"):
+    for key in _CONDITIONS:
         yield from _in_place(schema.get(key))
     for each in schema.get("dependentSchemas", {}).values():
         yield from _in_place(each)

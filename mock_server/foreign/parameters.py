@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from mock_server.decimal_json import NotJson, decode
-from mock_server.examples import Examples
+from mock_server.foreign.examples import Examples
 from mock_server.schemas import Checker
 from mock_server.spec import Spec, object_of
 
@@ -27,7 +27,7 @@ class PathParameters:
     def __init__(self, spec: Spec, parameters: Sequence[Node]) -> None:
         self._examples = spec.examples
         # Any id will do: who tries an operation out should not have to guess its format.
-        loose = [{**each, "schema": _of_any_form(each["schema"])} for each in parameters]
+        loose = [{**each, "schema": self._of_any_form(each["schema"])} for each in parameters]
         self._parameters = {each["name"]: each for each in loose}
         self._check = spec.checker(object_of(loose), "path")
 
@@ -37,11 +37,10 @@ class PathParameters:
         values = {name: _value(self._examples, each, [text]) for name, each, text in known if each}
         return self._check.accepts(values)
 
-
-def _of_any_form(schema: Any) -> Any:
-    forms = ("format", "pattern", "minLength", "maxLength")
-    kept = isinstance(schema, dict) and schema.get("type") == "string"
-    return {name: value for name, value in schema.items() if name not in forms} if kept else schema
+    def _of_any_form(self, schema: Any) -> Any:
+        plain = self._examples.plain(schema)
+        kept = {name: plain[name] for name in ("type", "enum", "const") if name in plain}
+        return kept if plain.get("type") == "string" else schema
 
 
 class OtherParameters:
@@ -49,17 +48,20 @@ class OtherParameters:
 
     def __init__(self, spec: Spec, parameters: Sequence[Node]) -> None:
         self._examples = spec.examples
-        self._parameters = [
-            each
-            for each in parameters
-            if each["in"] in ("query", "cookie")
-            or (each["in"] == "header" and each["name"].lower() not in _NOT_OURS)
-        ]
-        self.check: Checker = spec.checker(object_of(self._parameters), "query")
-        self.names = {each["name"].lower(): each["name"] for each in self._parameters}
+        self._parameters: dict[str, Node] = {}
+        for each in sorted(parameters, key=lambda each: each["in"] != "query"):
+            name, place = each["name"], each["in"]
+            if place in ("query", "cookie") or (place == "header" and name.lower() not in _NOT_OURS):
+                self._parameters[f"{name} ({place})" if name in self._parameters else name] = each
+        named = [{**each, "name": name} for name, each in self._parameters.items()]
+        self.check: Checker = spec.checker(object_of(named), "query")
+        self.names = {name.lower(): name for name in self._parameters}
 
     def read(self, scope: Scope) -> dict[str, Any]:
-        """The values that a request gives, by the document's names; blank ones count as none."""
+        """The values that a request gives, by the document's names; blank ones count as none.
+
+        The name of what is not in the query says where it is, if there is another of that name.
+        """
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         cookies = chain.from_iterable(value.split(";") for name, value in headers if name == "cookie")
         given = {
@@ -68,11 +70,11 @@ class OtherParameters:
             "cookie": [(name.strip(), value) for name, _, value in (each.partition("=") for each in cookies)],
         }
         found: dict[str, Any] = {}
-        for each in self._parameters:
-            pairs = [(name.lower(), value) for name, value in given[each["in"]] if value.strip()]
+        for name, each in self._parameters.items():
+            pairs = [(key.lower(), value) for key, value in given[each["in"]] if value.strip()]
             value = self._value(each, pairs)
             if value is not None:
-                found[each["name"]] = value
+                found[name] = value
         return found
 
     def _value(self, each: Node, pairs: list[tuple[str, str]]) -> object:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
-from mock_server.examples import Unsatisfiable
+from mock_server.foreign.examples import Unsatisfiable
 from mock_server.responses import Fields, Nested, T, Writer
 from mock_server.spec import Spec, SpecError
 
@@ -22,29 +21,24 @@ def fitted(spec: Spec, schema: Mapping[str, Any], fields: Fields[T], where: str)
     accepts = spec.examples.checker(schema).accepts
     writers = {name: _writer(spec, name, each, fields, where) for name, each in properties.items()}
 
-    @cache
-    def example() -> dict[str, Any] | None:
-        try:
-            made = spec.examples.instance(schema, small=True)
-        except Unsatisfiable:
-            return None
-        return made if isinstance(made, dict) else None
-
     def write(thing: T) -> object:
         known = {name: write_field(thing) for name, write_field in writers.items() if write_field is not None}
         known = {name: value for name, value in known.items() if value is not None or name in required}
         if accepts(known):
             return known
-        made = example()
-        if made is None:  # a payment that is recorded is not told as an error, whatever the schema says
+        try:
+            made = spec.examples.smallest(schema)
+        except Unsatisfiable:
+            made = None
+        if not isinstance(made, dict):  # a payment that is recorded is not told as an error, whatever it says
             return known
-        whole = {name: known.get(name, made.get(name)) for name in writers if name in known or name in made}
-        if accepts(whole):
-            return whole
+        facts = {name: value for name, value in known.items() if value is not None}
+        whole = {name: facts.get(name, made.get(name)) for name in writers if name in facts or name in made}
+        shown = whole if accepts(whole) else made
         for name, value in known.items():
-            if accepts({**made, name: value}):
-                made = {**made, name: value}
-        return made
+            if value != shown.get(name) and accepts({**shown, name: value}):
+                shown = {**shown, name: value}
+        return shown
 
     return write
 
@@ -67,9 +61,9 @@ def _writer(spec: Spec, name: str, schema: Any, fields: Fields[T], where: str) -
 
 
 def _detail(spec: Spec, name: str, fields: Fields[T]) -> Writer[T]:
-    ours = spec.ours.schema("Load")["properties"]
-    examples = {each.lower(): spec.ours.example(schema) for each, schema in ours.items()}
-    example, details = examples.get(name.lower()), fields.details
+    ours = spec.ours.schema("Load")["properties"].items()
+    example = next((spec.ours.example(schema) for each, schema in ours if each.lower() == name.lower()), None)
+    details = fields.details
 
     def write(thing: T) -> object:
         stated = {} if details is None else details(thing)

@@ -1,0 +1,1 @@
+"""The console: pages in a browser on top of the admin API."""

@@ -1,0 +1,39 @@
+"""What all pages of the console have: a place in the navigation, room on every screen, and no barriers."""
+
+import pytest
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from mock_server.console.routes import PAGES, Page
+from mock_server.testing import MockServer
+from tests.console.axe import violations
+from tests.console.conftest import NARROW, WIDE, Visit, Visitor
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def is_whole(tab: Tab) -> None:
+    """Waits until the page has what it shows at first."""
+    tab.wait_for_load_state("networkidle")
+
+
+@every_page
+def test_every_page_names_itself_in_the_navigation(page: Page, visitor: Visitor) -> None:
+    tab = visitor.open(page.path)
+    expect(tab.get_by_role("heading", level=1)).to_have_text(page.title)
+    current = tab.locator("nav [aria-current=page]")
+    expect(current).to_have_text(page.title)
+    expect(current).to_have_attribute("href", page.path)
+
+
+@every_page
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_every_page_is_open_to_everybody(
+    page: Page, width: int, visit: Visit, mock: MockServer, *, dark: bool
+) -> None:
+    """No barrier that axe finds, and nothing beside the screen, in light and in dark."""
+    tab = visit(mock.url, width=width, dark=dark).open(page.path)
+    is_whole(tab)
+    assert violations(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
