@@ -148,6 +148,9 @@ class Terms:
 
     find: Callable[[Payments, str], Payment | None] = Payments.find
     """The payment that a reference names, among those of a load (A9)."""
+    common: Callable[[str], str] | None = None
+    """What all references have in common that name the same payment, and no others, under these terms and
+    any other; None if a reference names one only by being the same text."""
     replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
     """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""
     checks: "Sequence[Callable[[Load, Payment], None]]" = ()

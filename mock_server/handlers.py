@@ -109,10 +109,15 @@ def ignored_of(body: Mapping[str, Any], original: Payment) -> Iterator[tuple[str
 
 async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    body, own_currency = request.body, LOAD_CURRENCY
+    body = request.body
     if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
-        own_currency = (await ledger.load(number=body["LoadNumber"])).currency
-    return await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+        return await ledger.undivided(partial(_record_in_own_currency, ledger, body))
+    return await ledger.record(body["LoadNumber"], payment_in(body))
+
+
+async def _record_in_own_currency(ledger: Ledger, body: Mapping[str, Any]) -> Load:
+    load = await ledger.load(number=body["LoadNumber"])
+    return await ledger.record(load.number, payment_in(body, load.currency))
 
 
 def showing_payment(
@@ -149,26 +154,27 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     body = request.body
     span = body.get("DateRange") or {}
     start, end = span.get("Start"), span.get("End")
-    found = await ledger.search(
-        LoadFilter(
-            statuses=body.get("Status") or (),
-            numbers=body.get("LoadNumbers") or (),
-            order_numbers=body.get("OrderNumbers") or (),
-            po_numbers=body.get("PONumbers") or (),
-            customer_id=body.get("CustomerId"),
-            created_from=instant(start) if start else None,
-            created_to=instant(end) if end else None,
-        )
+    wanted = LoadFilter(
+        statuses=body.get("Status") or (),
+        numbers=body.get("LoadNumbers") or (),
+        order_numbers=body.get("OrderNumbers") or (),
+        po_numbers=body.get("PONumbers") or (),
+        customer_id=body.get("CustomerId"),
+        created_from=instant(start) if start else None,
+        created_to=instant(end) if end else None,
     )
-    return _page_of(found, body)
+    page, size = _asked_page(body)
+    return _page_with(page, size, *await ledger.page(wanted, page * size, size))
 
 
-def _page_of(found: list[Load], body: Mapping[str, Any]) -> FoundPage:
-    page, size = int(body.get("Page", 0)), int(body.get("PageSize", 20))
-    loads = found[page * size : (page + 1) * size]
+def _asked_page(body: Mapping[str, Any]) -> tuple[int, int]:
+    return int(body.get("Page", 0)), int(body.get("PageSize", 20))
+
+
+def _page_with(page: int, size: int, total: int, loads: list[Load]) -> FoundPage:
     if not loads:
         raise LoadNotFound
-    return FoundPage(page, size, len(found), loads)
+    return FoundPage(page, size, total, loads)
 
 
 async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
@@ -195,7 +201,9 @@ async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
     found = await ledger.search(
         LoadFilter(statuses=load_statuses(statuses), numbers=numbers, customer_id=body.get("CustomerId"))
     )
-    return _page_of([load for load in found if not statuses or invoice_status(load) in statuses], body)
+    loads = [load for load in found if not statuses or invoice_status(load) in statuses]
+    page, size = _asked_page(body)
+    return _page_with(page, size, len(loads), loads[page * size : (page + 1) * size])
 
 
 async def list_users(_request: ValidRequest) -> list[Mapping[str, object]]:

@@ -106,6 +106,15 @@ class SwitchedOff(Exception):
     """The request needs something that was switched off at the start; the message says what."""
 
 
+class StateUnavailable(Exception):
+    """What keeps the loads can't be used now; nothing is changed. `reason` is its own, without a password."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.headers = {"retry-after": "1"}
+        super().__init__(f"The state of the sandbox can't be used now: {reason}. Try again in a second.")
+
+
 class TooManyListeners(Exception):
     """As many as the journal tells of its requests are listening already."""
 
@@ -201,6 +210,7 @@ ROWS: Mapping[type[Exception], Row] = {
     ContentTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     HeadTooLarge: Row(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
     RequestTimedOut: Row(HTTPStatus.REQUEST_TIMEOUT),
+    StateUnavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE),
     UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 """Every error of the domain and of this module. What is not here is a defect of the server: 500."""

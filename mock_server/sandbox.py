@@ -13,11 +13,11 @@ from starlette.types import ASGIApp
 from mock_server.admin import Admin, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
-from mock_server.domain import Load
+from mock_server.domain import Load, Terms
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
-from mock_server.ledger import MemoryLedger
+from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
@@ -58,6 +58,7 @@ class Settings:
     with `webhook_secret`, or one of their own without it, and signatures over what `webhook_signed` says.
     `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
     `report` is a file that `alvys-contract --report` writes, for the console to show.
+    `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -74,6 +75,7 @@ class Settings:
     cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
+    state: str = MEMORY
     explain: bool = False
     webhooks: tuple[str, ...] = ()
     webhook_secret: str | None = None
@@ -111,7 +113,7 @@ class Sandbox:
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = MemoryLedger(map(policy.opening, loads), self.clock.now, policy.terms)
+        self.ledger = _ledger(settings.state, map(policy.opening, loads), self.clock, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body = None, settings.max_body
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -252,6 +254,19 @@ class Sandbox:
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
         return Rendering(paths, self._settings, self._document.json_at, self._reports)
+
+
+def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
+    if state == MEMORY:
+        return MemoryLedger(loads, clock.now, terms)
+    try:
+        from mock_server.ledger_sql import SqlLedger, state_url  # noqa: PLC0415 - for those who want it
+    except ModuleNotFoundError as error:
+        raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
+    try:
+        return SqlLedger(state_url(state), loads, clock.now, terms)
+    except UnusableState as error:
+        raise UnusableSetting(f"state: {error}") from error
 
 
 def _policy(settings: Settings) -> Policy:

@@ -3,7 +3,7 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -63,8 +63,10 @@ _FOLDS: Mapping[str, Callable[[str], str]] = {
 
 def terms_of(chosen: Mapping[str, str]) -> Terms:
     """The terms, given the answers that are not the default."""
+    same = [key for key in _FOLDS if chosen.get(key) == SAME]
     made: dict[str, Any] = {
-        "find": _find([_FOLDS[key] for key in _FOLDS if chosen.get(key) == SAME]),
+        "find": _find(same),
+        "common": partial(_common, same) if same else None,
         "replay": _replay(chosen),
         "checks": tuple(_checks(chosen)),
         "kept": _kept(chosen),
@@ -86,18 +88,25 @@ def terms_of(chosen: Mapping[str, str]) -> Terms:
     return replace(TERMS, **made)
 
 
-def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Payments, str], Payment | None]:
-    if not folds:
+def _folded(questions: Iterable[str], text: str) -> str:
+    for question in questions:
+        text = _FOLDS[question](text)
+    return text
+
+
+def _common(questions: Sequence[str], reference: str) -> str:
+    """The folded reference, and by what it was folded."""
+    return f"{','.join(questions)}:{_folded(questions, reference)}"
+
+
+def _find(same: Sequence[str]) -> Callable[[Payments, str], Payment | None]:
+    """What finds a payment by a reference that may differ in what the questions are about."""
+    if not same:
         return TERMS.find
 
-    def folded(text: str) -> str:
-        for fold in folds:
-            text = fold(text)
-        return text
-
     def find(payments: Payments, reference: str) -> Payment | None:
-        wanted = folded(reference)
-        near = (payment for known, payment in payments.items() if folded(known) == wanted)
+        wanted = _folded(same, reference)
+        near = (payment for known, payment in payments.items() if _folded(same, known) == wanted)
         return payments.get(reference) or next(near, None)
 
     return find

@@ -36,6 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".problems", ".spec", ".trace"},
     "ledger": {".domain"},
     "invoices": {".domain"},
+    # What keeps loads in a database: imported for those who want that.
+    "tables": {"sqlalchemy", ".decimal_json", ".domain"},
+    "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -132,6 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".foreign.standins",
         ".journal",
         ".ledger",
+        ".ledger_sql",
         ".limits",
     }
     | {
@@ -151,8 +155,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
-    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".receiver", ".shipped", ".tls", ".webhooks"},
+    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
+    | {".receiver", ".serving", ".shipped", ".tls", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
@@ -168,6 +172,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".journal",
     }
     | {
+        ".ledger",
         ".opening",
         ".output",
         ".problems",
