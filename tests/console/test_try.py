@@ -1,8 +1,10 @@
 """Try it: a request, why it was responded to so, and what it did to the load."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from mock_server.console.contract import clauses, questions
 from mock_server.console.rendering import PRESETS
@@ -12,6 +14,7 @@ from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.console.axe import violations
 from tests.console.conftest import Visit, Visitor
+from tests.mock.api import PAYMENTS as PATH
 from tests.mock.api import Json
 from tests.mock.command import serving
 
@@ -142,6 +145,18 @@ def test_body_may_be_written_by_hand_and_is_sent_as_it_is(visitor: Visitor, mock
     send(tab)
     assert mock.requests[-1].body.decode() == body
     expect(tab.locator("#effect mark")).to_have_text(["0.10000000000000001 USD <img src=x onerror=alert(1)>"])
+
+
+def test_nothing_is_sent_before_the_form_is_filled(visitor: Visitor, mock: MockServer) -> None:
+    tab = visitor.context.new_page()
+    held: list[Route] = []
+    tab.route("**/_mock/loads?*", lambda route: route.continue_() if held else held.append(route))
+    tab.goto(f"{mock.url}/try")
+    expect(tab.locator("[name=path]")).to_have_value(PATH)
+    expect(tab.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    held[0].continue_()
+    expect(tab.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    expect(tab.get_by_label("Body", exact=True)).to_have_value(re.compile("LD-1001"))
 
 
 def test_new_reference_makes_another_payment(visitor: Visitor, mock: MockServer) -> None:

@@ -305,7 +305,7 @@ form.addEventListener("input", (event) => {
 field.operation.addEventListener("change", () => {
   field.preset.value = "";
   preset = {};
-  attempt(prepare);
+  attempt(prepare, byId("send"));
 });
 field.preset.addEventListener("change", () => choose(field.preset.value));
 
@@ -315,7 +315,7 @@ async function choose(name) {
   history.replaceState(null, "", PRESETS[name] ? `?preset=${name}` : location.pathname);
   const wanted = preset.operation ?? PAY;
   if (operations.some(({ id }) => id === wanted)) field.operation.value = wanted;
-  await attempt(prepare);
+  await attempt(prepare, byId("send"));
 }
 
 byId("language").append(...Object.keys(LANGUAGES).map((name) => el("option", {}, name)));
