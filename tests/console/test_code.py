@@ -126,6 +126,31 @@ def test_sample_without_a_body_sends_none(
     assert (seen.method, seen.body) == ("GET", b"")
 
 
+@pytest.mark.parametrize("language", RUN)
+def test_sample_without_a_media_type_sends_none(
+    language: str, mock: MockServer, folder: Path, tmp_path: Path
+) -> None:
+    needs, name, command = RUN[language]
+    if needs and shutil.which(needs) is None:
+        pytest.skip(f"no {needs} here, which runs the sample")
+    mock.reset()
+    request = {**payment(mock.url, body_of("plain", "in lines", "R-1")), "headers": []}
+    (tmp_path / name).write_text(code_for(language, request, folder), "utf-8")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert b"415" in done.stdout
+    (seen,) = mock.requests
+    assert "content-type" not in seen.headers
+
+
+@pytest.mark.parametrize("language", EVERY)
+def test_reader_of_a_sample_sees_all_of_it(language: str, folder: Path) -> None:
+    hidden = "a\u200bb\u202ec\u2066d\ufeffe\u00adf"
+    for body in (hidden, f'{{\n"Note": "{hidden}"\n}}'):
+        code = code_for(language, payment("http://127.0.0.1:1", body), folder)
+        # A shell has no escapes for them.
+        assert (language == "curl") is bool({*hidden} - {*"abcdef"} & {*code})
+
+
 STRINGS = {
     "C#": re.compile(r'"""\n(?P<lines>(?s:.*?))\n"""|"(?P<text>(?:[^"\\\n]|\\.)*)"'),
     "Go": re.compile(r'`(?P<lines>[^`]*)`|"(?P<text>(?:[^"\\\n]|\\.)*)"'),
