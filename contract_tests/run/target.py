@@ -79,8 +79,9 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
 def _mock(settings: Settings) -> Iterator[MockServer]:
     with ExitStack() as stack:
         try:
-            mock = MockServer(settings=MockSettings(revision=settings.revision), state=settings.state)
-            stack.enter_context(mock)
+            mock = stack.enter_context(
+                MockServer(settings=MockSettings(revision=settings.revision), state=settings.state)
+            )
         except (UnusableSetting, UnusableState) as error:
             raise StateError(f"--state: {error}") from None
         yield mock
