@@ -40,7 +40,7 @@ _SUCCESSES: Mapping[str, Reason] = {
     _READ: Reason("P1", "The load has every key that was sent."),
     _SEARCH: Reason("P5", "These loads pass every filter."),
     _INVOICE: Reason("P10", "The invoice has every key that was sent."),
-    _INVOICES: Reason("A28", "These invoices pass every filter."),
+    _INVOICES: Reason("P14", "These invoices pass every filter."),
 }
 _RULES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     _PAYMENT: (
@@ -61,7 +61,7 @@ _RULES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     _READ: (("", "At least one", "P2"),),
     _SEARCH: (("", "At least one", "P7"), ("Status", "one of", "Q28"), ("", "must", "P7")),
     _INVOICE: (("", "At least one", "P11"),),
-    _INVOICES: (("", "At least one", "A28"), ("Status", "one of", "Q28"), ("", "must", "A28")),
+    _INVOICES: (("", "At least one", "P14"), ("Status", "one of", "Q28"), ("", "must", "P14")),
 }
 """By operation: field, a part of the sentence, and the rule that it is about. The first that fits decides."""
 _UNKNOWN: Mapping[str, str] = {_SEARCH: "A23", _INVOICE: "P12", _INVOICES: "A23"}

@@ -435,4 +435,4 @@ def test_journal_says_by_which_rule_a_request_for_invoices_got_its_response() ->
         for filters in ({"Status": ["Paid"]}, {}, {"Status": ["Invoiced"]}, {"LoadNumbers": ["x"]}):
             team.client.post(INVOICE_SEARCH, json=filters)
         reasons = [entry.reason for entry in team.mock.requests]
-    assert [reason.rule for reason in reasons if reason] == ["P10", "P11", "P12", "A28", "A28", "Q28", "A23"]
+    assert [reason.rule for reason in reasons if reason] == ["P10", "P11", "P12", "P14", "P14", "Q28", "A23"]
