@@ -1,8 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -26,9 +25,8 @@ from mock_server.tokens import Tokens
 from mock_server.trace import Response, Stream, Trace
 from mock_server.webhooks import DELIVERY, NEW_WEBHOOK, WEBHOOK, Delivery, Webhook, Webhooks
 
-if TYPE_CHECKING:  # its library is for those who limit
+if TYPE_CHECKING:  # for those who use it
     from mock_server.limits import Limits
-if TYPE_CHECKING:
     from mock_server.metrics import Metrics
     from mock_server.verification import Verification
 
@@ -55,8 +53,8 @@ class LoadList(NamedTuple):
     """Loads that were asked for. `total` are all that pass the filters, `counts` all there are, by status."""
 
     total: int
-    counts: Mapping[str, int]
     loads: list[Load]
+    counts: Mapping[str, int]
 
 
 class Admin:
@@ -140,15 +138,13 @@ class Admin:
         self, status: str = "", find: str = "", offset: str = "0", limit: str | None = None
     ) -> LoadList:
         """The loads that pass the filters, in the order in which they were added."""
-        every, wanted = await self.ledger.search(LoadFilter()), find.lower()
-        found = [
-            load
-            for load in every
-            if status in ("", load.status) and (not wanted or wanted in _searched(load).lower())
-        ]
-        first = int(offset)
-        shown = found[first : len(found) if limit is None else first + int(limit)]
-        return LoadList(len(found), Counter(load.status for load in every), shown)
+        wanted, text, first = LoadFilter(statuses=(status,) if status else ()), find.lower(), int(offset)
+        counts = await self.ledger.statuses()
+        most = counts.total() if limit is None else int(limit)
+        if not text:
+            return LoadList(*await self.ledger.page(wanted, first, most), counts)
+        found = [load for load in await self.ledger.search(wanted) if text in _searched(load).lower()]
+        return LoadList(len(found), found[first : first + most], counts)
 
     async def read_metrics(self) -> Response:
         """What happened so far, in numbers, for Prometheus."""
@@ -157,7 +153,7 @@ class Admin:
 
             self._metrics = Metrics(self._journal or ())
             self._watchers.append(self._metrics.add)
-        return self._metrics.response(await self.ledger.search(LoadFilter()))
+        return self._metrics.response(await self.ledger.statuses())
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -357,7 +353,10 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
     `settings` are what it says of how the mock was started.
     """
     ledger, document = admin.ledger, Raw(encode(spec.document))
-    write = compile_response(spec, spec.schema("Request"), ENTRY, "Request")
+
+    @cache
+    def entry_writer() -> Writer[Entry]:
+        return compile_response(spec, spec.schema("Request"), ENTRY, "Request")
 
     async def get_document(_request: object) -> Raw:
         return document
@@ -384,7 +383,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
         "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
-            lambda request: admin.watch_requests(request.query.get("after"), write), None
+            lambda request: admin.watch_requests(request.query.get("after"), entry_writer()), None
         ),
         "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),

@@ -115,7 +115,7 @@ class Ledger(Protocol):
     async def count(self) -> int:
         """How many loads there are."""
 
-    async def statuses(self) -> dict[str, int]:
+    async def statuses(self) -> Counter[str]:
         """How many loads there are in each status."""
 
 
@@ -317,7 +317,7 @@ class MemoryLedger:
     async def count(self) -> int:
         return len(self._rows)
 
-    async def statuses(self) -> dict[str, int]:
+    async def statuses(self) -> Counter[str]:
         return Counter(load.status for load in self._rows.values())
 
     def _no_load(self, number: str) -> LoadNotFound:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -266,11 +266,11 @@ class SqlLedger:
         each = func.json_each(encode([bind(value) for value in values]).decode()).table_valued("value")
         return column.in_(select(each.c.value))
 
-    async def statuses(self) -> dict[str, int]:
-        def count(connection: Connection) -> dict[str, int]:
+    async def statuses(self) -> Counter[str]:
+        def count(connection: Connection) -> Counter[str]:
             first, status = func.min(LOADS.c.serial), LOADS.c.status
             counted = connection.execute(select(status, func.count()).group_by(status).order_by(first))
-            return dict(iter(counted))
+            return Counter(dict(iter(counted)))
 
         return await self._read(count)
 

@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".problems", ".spec", ".trace"},
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
-    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".endpoint", ".journal", ".problems", ".trace"},
     "har": {".instants", ".journal"},
     "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}

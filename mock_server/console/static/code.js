@@ -17,7 +17,8 @@ const java = (text) =>
     .replace(/["\\]/g, "\\$&")
     .replace(/[^ -~]/g, (one) => JAVA[one] ?? (one < " " ? `\\${one.charCodeAt(0).toString(8).padStart(3, "0")}` : `\\u${hex(one)}`))}"`;
 
-const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+/** A text as one word of a POSIX shell. */
+export const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Several lines as they are, between marks that are not in them; else in one line, with escapes. */
 const lines = (text, forbidden, before, after, otherwise) =>
