@@ -12,14 +12,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
 import httpx2
 import psutil
 
+from benchmarks.floor import seconds_per_payment
 from benchmarks.load import responses_to
+from evaluation.durability.database import PostgreSQL
 from mock_server.testing import MockServer
 
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
@@ -269,6 +272,61 @@ def searched(folder: Path, count: int) -> None:
             print(f"{f'{count:,} loads: search by {what}':58} {cost:7.2f} ms CPU, {total} hits", flush=True)
 
 
+def kept(rounds: int, count: int) -> None:
+    """Measures new payments in a database: the mock, and the same transactions by the bare driver.
+
+    Beside the CPU of the mock, that of the database; SQLite is in the mock.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(closing(PostgreSQL()))
+        many_loads(folder / "loads.jsonl", 4 * count)
+        leader = psutil.Process(server.server.get_pid())
+        for name, state, database in (
+            ("memory", "memory", []),
+            ("SQLite", f"sqlite:///{folder / 'state.db'}", []),
+            ("PostgreSQL", stack.enter_context(server.database()), [leader]),
+        ):
+            fixtures = ("--fixtures", str(folder / "loads.jsonl"))
+            served = stack.enter_context(mock(*OFF, *fixtures, "--state", state))
+            costs = []
+            for turn in range(rounds + 1):  # the first makes it warm
+                # Those of `many_loads` that take payments: every fourth.
+                bodies = [payment(f"B-{4 * n + 3}", f"R-{turn}") for n in range(count)]
+                before = served.cpu(), _family_cpu(database)
+                _post_at_once(served.url, bodies)
+                ours, its = served.cpu() - before[0], _family_cpu(database) - before[1]
+                floor, its_floor = 0.0, 0.0
+                if name != "memory":
+                    before = 0.0, _family_cpu(database)
+                    floor = seconds_per_payment(state, "B-0", 1, count, 1_000_000 * (turn + 1)) * count
+                    its_floor = _family_cpu(database) - before[1]
+                costs.append((ours, its, floor, its_floor))
+            ours, its, floor, its_floor = (
+                statistics.median(side) / count * 1e6 for side in zip(*costs[1:], strict=True)
+            )
+            print(f"{f'a new payment, {name}':58} {ours:7.0f} us CPU", end="")
+            if floor:
+                print(f", bare driver {floor:.0f}, ratio {floor / ours:.2f}", end="")
+            if its:
+                both = (floor + its_floor) / (ours + its)
+                print(f"; database {its:.0f} and {its_floor:.0f}, ratio with it {both:.2f}", end="")
+            print(flush=True)
+
+
+def _family_cpu(leaders: list[psutil.Process]) -> float:
+    """CPU seconds of the processes and their children, also of those that have ended."""
+    own = [leader.cpu_times() for leader in leaders]
+    times = [child.cpu_times() for leader in leaders for child in leader.children()]
+    ended = sum(each.children_user + each.children_system for each in own)
+    return float(ended + sum(each.user + each.system for each in (*own, *times)))
+
+
+def _post_at_once(url: str, bodies: list[bytes], connections: int = 16) -> None:
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(lambda some: post(url, *some), [bodies[i::connections] for i in range(connections)]))
+
+
 @click.command()
 @click.option("--rounds", default=7, show_default=True, help="How often each pair is measured.")
 @click.option("--seconds", default=2, show_default=True, help="How long each measurement takes.")
@@ -304,6 +362,7 @@ def main(*, rounds: int, seconds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         growing(Path(folder), 50_000)
         searched(Path(folder), 1_000_000)
+    kept(rounds, 500)
     switched_on(rounds, seconds)
     in_tests(rounds)
     journalled(10_000)

@@ -42,12 +42,16 @@ class Steps:
 async def _follow(steps: Steps) -> None:
     spec = Spec.read(SPEC)
     sandbox = Sandbox(spec, opening_loads(spec, [FIXTURES]))
-    started = asyncio.Event()
+    has_started = asyncio.Event()
+
+    async def started() -> None:
+        has_started.set()
+
     app = sandbox.app(watch=CallLog(print))
-    server = Server(app, started.set)
+    server = Server(app, started)
     listener = listen("127.0.0.1", 0)
     serving = asyncio.create_task(server.serve([listener]))
-    await started.wait()
+    await has_started.wait()
     reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
     for reference, followed in (("WARM-UP", False), ("EX-1", True)):
         body = payment("LD-1001", reference)

@@ -47,6 +47,7 @@ class Options:
     sample: int | None
     rest: bool
     only_list: bool
+    kills: int
 
     def chosen(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects that are asked for."""
@@ -175,12 +176,34 @@ def _plain_schemathesis(options: Options, summary: Summary) -> None:
     summary.rows += plain_schemathesis.compare(subjects, options.jobs, CONSOLE)
 
 
+def _durability(options: Options, summary: Summary) -> None:
+    from evaluation.durability import runs  # noqa: PLC0415 - nobody else needs a database
+
+    if options.only_list:
+        CONSOLE.print(*runs.RUNS, sep="\n")
+        return
+    for name, go in runs.RUNS.items():
+        if options.ids and not any(text in name for text in options.ids):
+            continue
+        started = time.perf_counter()
+        ended = go(options.kills)
+        seconds = time.perf_counter() - started
+        CONSOLE.print(f"{name}: {ended.disturbances} times, {ended.acknowledged} payments acknowledged")
+        for each in ended.contradictions:
+            CONSOLE.print(f"  {each}", markup=False, soft_wrap=True)
+        wrong = len(ended.contradictions)
+        summary.rows.append((name, str(ended.disturbances), "", "", "", "", str(wrong), f"{seconds:.0f}"))
+        summary.document[name] = ended._asdict()
+        summary.as_expected &= not wrong
+
+
 KINDS: dict[str, Callable[[Options, Summary], None]] = {
     "freedoms": _freedoms,
     "defects": _defects,
     "mutants": _mutants,
     "profiles": _profiles,
     "plain-schemathesis": _plain_schemathesis,
+    "durability": _durability,
 }
 BY_DEFAULT = ("freedoms", "defects", "mutants", "profiles")
 
@@ -197,6 +220,13 @@ BY_DEFAULT = ("freedoms", "defects", "mutants", "profiles")
 @click.option(
     "--rest/--all", default=True, show_default=True, help="A suite meets what those before it missed, or all."
 )
+@click.option(
+    "--kills",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="So many of each in durability.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Print what there is and run nothing.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write which suites found what.")
 def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
@@ -205,8 +235,8 @@ def main(kinds: tuple[str, ...], file: Path | None, **options: object) -> None:
     KINDS are freedoms (correct implementations that use what the contract leaves open), defects (seeded
     in the reference implementation), mutants (generic, of the rules of the mock) and profiles (of the
     freedoms, played by the mock): these by default. And plain-schemathesis, which compares `st run` with
-    the suites. Exit status 1 if something wrong was missed that no explanation excuses, or something right
-    was called wrong.
+    the suites, and durability, which kills mocks whose state stays. Exit status 1 if something wrong was
+    missed that no explanation excuses, or something right was called wrong.
     """
     summary = Summary()
     for kind in kinds or BY_DEFAULT:

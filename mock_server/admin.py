@@ -1,8 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -24,10 +23,10 @@ from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
 from mock_server.trace import Response, Stream, Trace
+from mock_server.webhooks import DELIVERY, NEW_WEBHOOK, WEBHOOK, Delivery, Webhook, Webhooks
 
-if TYPE_CHECKING:  # its library is for those who limit
+if TYPE_CHECKING:  # for those who use it
     from mock_server.limits import Limits
-if TYPE_CHECKING:
     from mock_server.metrics import Metrics
     from mock_server.verification import Verification
     from mock_server.worlds import Worlds, WorldState
@@ -55,8 +54,8 @@ class LoadList(NamedTuple):
     """Loads that were asked for. `total` are all that pass the filters, `counts` all there are, by status."""
 
     total: int
-    counts: Mapping[str, int]
     loads: list[Load]
+    counts: Mapping[str, int]
 
 
 class Admin:
@@ -77,10 +76,12 @@ class Admin:
         limits: "Limits | None",
         faults: Faults | None,
         journal: Journal | None,
+        webhooks: Webhooks,
     ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.tokens = tokens
+        self.webhooks = webhooks
         self._faults = faults
         self._limits = limits
         self._journal = journal
@@ -129,6 +130,7 @@ class Admin:
             "faults": _nothing if self._faults is None else self._faults.reset,
             "requests": _nothing if self._journal is None else self._journal.clear,
             "clock": self.clock.reset,
+            "webhooks": self.webhooks.reset,
         }
         for part in parts or resets:
             done = resets[part]()
@@ -140,15 +142,13 @@ class Admin:
         self, status: str = "", find: str = "", offset: str = "0", limit: str | None = None
     ) -> LoadList:
         """The loads that pass the filters, in the order in which they were added."""
-        every, wanted = await self.ledger.search(LoadFilter()), find.lower()
-        found = [
-            load
-            for load in every
-            if status in ("", load.status) and (not wanted or wanted in _searched(load).lower())
-        ]
-        first = int(offset)
-        shown = found[first : len(found) if limit is None else first + int(limit)]
-        return LoadList(len(found), Counter(load.status for load in every), shown)
+        wanted, text, first = LoadFilter(statuses=(status,) if status else ()), find.lower(), int(offset)
+        counts = await self.ledger.statuses()
+        most = counts.total() if limit is None else int(limit)
+        if not text:
+            return LoadList(*await self.ledger.page(wanted, first, most), counts)
+        found = [load for load in await self.ledger.search(wanted) if text in _searched(load).lower()]
+        return LoadList(len(found), found[first : first + most], counts)
 
     async def read_metrics(self) -> Response:
         """What happened so far, in numbers, for Prometheus."""
@@ -157,7 +157,7 @@ class Admin:
 
             self._metrics = Metrics(self._journal or ())
             self._watchers.append(self._metrics.add)
-        return self._metrics.response(await self.ledger.search(LoadFilter()))
+        return self._metrics.response(await self.ledger.statuses())
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -246,6 +246,36 @@ class Admin:
         """Removes one fault; UnknownFault."""
         self.faults.remove(id)
         return [id]
+
+    async def list_webhooks(self) -> list[Webhook]:
+        """The webhooks, oldest first."""
+        return list(self.webhooks.registered.values())
+
+    async def add_webhook(self, document: Mapping[str, Any]) -> Webhook:
+        """Registers a receiver; InvalidRequest, SwitchedOff."""
+        return self.webhooks.add(**document)
+
+    async def change_webhook(self, id: str, change: Mapping[str, Any]) -> Webhook:
+        """Switches a webhook on or off; UnknownWebhook."""
+        return self.webhooks.switch(id, on=change["enabled"])
+
+    async def remove_webhook(self, id: str) -> list[str]:
+        """Removes a webhook; UnknownWebhook."""
+        self.webhooks.remove(id)
+        return [id]
+
+    async def list_deliveries(self, filters: Mapping[str, str]) -> list[Delivery]:
+        """The deliveries of a webhook or in a state, oldest first."""
+        webhook, state = filters.get("webhook"), filters.get("state")
+        return [
+            each
+            for each in self.webhooks.deliveries
+            if webhook in (None, each.webhook.id) and state in (None, each.state)
+        ]
+
+    async def resend_delivery(self, id: str) -> Delivery:
+        """Sends an event again; UnknownWebhook, SwitchedOff."""
+        return self.webhooks.resend(id)
 
     async def list_worlds(self) -> "list[WorldState]":
         """The worlds, by their names; SwitchedOff."""
@@ -343,24 +373,35 @@ WORLDS = _list_of(
     )
 )
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
+WEBHOOKS, DELIVERIES = _list_of(WEBHOOK), _list_of(DELIVERY)
 
 
-@lru_cache(maxsize=1)
-def _fixed(spec: Spec) -> tuple[Raw, Writer[Entry]]:
-    """The document, and what writes an entry: one for all worlds."""
-    return Raw(encode(spec.document)), compile_response(spec, spec.schema("Request"), ENTRY, "Request")
+class Written:
+    """What all worlds share of the admin API: its document, as `admin_spec` made it, and what it makes."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def document(self) -> Raw:
+        """The document as it is sent."""
+        return Raw(encode(self.spec.document))
+
+    @cached_property
+    def entry(self) -> Writer[Entry]:
+        """What writes a request of the journal."""
+        return compile_response(self.spec, self.spec.schema("Request"), ENTRY, "Request")
 
 
-def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
-    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it.
+def admin_handlers(admin: Admin, written: Written, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId.
 
     `settings` are what it says of how the mock was started.
     """
     ledger = admin.ledger
-    document, write = _fixed(spec)
 
     async def get_document(_request: object) -> Raw:
-        return document
+        return written.document
 
     async def get_settings(_request: object) -> Mapping[str, Any]:
         return settings
@@ -384,7 +425,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
         "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
-            lambda request: admin.watch_requests(request.query.get("after"), write), None
+            lambda request: admin.watch_requests(request.query.get("after"), written.entry), None
         ),
         "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
@@ -392,6 +433,14 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "addFault": Handler(lambda request: admin.add_fault(request.body), FAULT),
         "clearFaults": Handler(lambda _: admin.clear_faults(), RESET),
         "removeFault": Handler(lambda request: admin.remove_fault(request.path["id"]), RESET),
+        "listWebhooks": Handler(lambda _: admin.list_webhooks(), WEBHOOKS),
+        "addWebhook": Handler(lambda request: admin.add_webhook(request.body), NEW_WEBHOOK),
+        "changeWebhook": Handler(
+            lambda request: admin.change_webhook(request.path["id"], request.body), WEBHOOK
+        ),
+        "removeWebhook": Handler(lambda request: admin.remove_webhook(request.path["id"]), RESET),
+        "listDeliveries": Handler(lambda request: admin.list_deliveries(request.query), DELIVERIES),
+        "resendDelivery": Handler(lambda request: admin.resend_delivery(request.path["id"]), DELIVERY),
         "listWorlds": Handler(lambda _: admin.list_worlds(), WORLDS),
         "endWorld": Handler(lambda request: admin.end_world(request.path["name"]), RESET),
         "readClock": Handler(lambda _: admin.read_clock(), CLOCK),

@@ -4,8 +4,8 @@ import gc
 import logging
 import shlex
 import signal
+import socket
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from functools import partial
@@ -22,6 +22,7 @@ from mock_server.domain import PAYABLE_STATUSES
 from mock_server.endpoint import DEFAULT_MAX_BODY
 from mock_server.handlers import with_load_number
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, CallLog
+from mock_server.ledger import MEMORY, LoadFilter, UnusableState
 from mock_server.opening import FixtureError, opening_loads
 from mock_server.output import Output
 from mock_server.problems import ADMIN_KEY
@@ -33,6 +34,7 @@ from mock_server.serving import GRACE, PortTaken, Server, is_loopback, listen, u
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
 from mock_server.tokens import DEFAULT_LIFETIME, NotAClient, OAuthClient
+from mock_server.webhooks import SIGNED, WITH_ID
 
 if TYPE_CHECKING:
     from mock_server.tls import Tls
@@ -93,6 +95,7 @@ A fault says when it is injected and what it does, separated by commas:
   status=503 retryAfter=2 problem=false processed=true    an error response
   body=truncated body=malformed bytesPerSecond=N          a broken or slow response
   drop=before drop=after                       no response: before or after processing
+  webhook=lost webhook=doubled webhook=outOfOrder webhook=wrongSignature    an event goes astray
 """
 
 
@@ -214,6 +217,13 @@ A fault says when it is injected and what it does, separated by commas:
     "of the shipped ones, default and newtonsoft.",
 )
 @_option(
+    "--state",
+    default=MEMORY,
+    metavar="URL",
+    help="What keeps the loads and their payments: memory, sqlite:///FILE or "
+    "postgresql://USER:PASSWORD@HOST/DATABASE. A database without loads opens with the fixtures.",
+)
+@_option(
     "--tls",
     is_flag=True,
     help="Serve https, with a certificate that is made at the start; needs the extra tls.",
@@ -229,6 +239,33 @@ A fault says when it is injected and what it does, separated by commas:
     "--explain",
     is_flag=True,
     help="Say in the header X-Sandbox-Reason of each response which rule or assumption decided.",
+)
+@_option(
+    "--webhook",
+    "webhooks",
+    multiple=True,
+    metavar="URL",
+    help="Send signed events about loads to this receiver. Repeatable.",
+)
+@_option(
+    "--webhook-secret",
+    metavar="SECRET",
+    show_default="one for each, which is printed",
+    help="What signs the events for --webhook.",
+)
+@_option(
+    "--webhook-signed",
+    type=click.Choice(SIGNED),
+    default=WITH_ID,
+    help="What the signature of the events for --webhook covers.",
+)
+@_option(
+    "--webhook-host",
+    "webhook_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A host on which the admin API may register receivers, beside loopback and those of --webhook, or * "
+    "for all. Repeatable.",
 )
 @_option(
     "--report",
@@ -268,19 +305,24 @@ def main(  # noqa: PLR0913 - one for each option
     grace: int,
     log_level: str,
     profile: str,
+    state: str,
     tls: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
     reload: bool,
     explain: bool,
+    webhooks: tuple[str, ...],
+    webhook_secret: str | None,
+    webhook_signed: str,
+    webhook_hosts: tuple[str, ...],
     report: Path | None,
     worlds: int,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
 
-    Loads and payments are kept in memory: every start loads the fixtures again. By default, requests need
-    no access token, and any token is accepted.
+    By default loads and payments are kept in memory: every start loads the fixtures again. Requests need no
+    access token, and any token is accepted.
     """
     is_open = not is_loopback(host)
     makes_key = is_open and not no_admin and admin_key is None
@@ -299,12 +341,16 @@ def main(  # noqa: PLR0913 - one for each option
         cors=cors,
         profile=profile,
         revision=revision,
+        state=state,
         explain=explain,
+        webhooks=webhooks,
+        webhook_secret=webhook_secret,
+        webhook_signed=webhook_signed,
+        webhook_hosts=webhook_hosts,
         report=report,
         worlds=worlds,
     )
-    if no_admin and admin_port is not None:
-        raise click.UsageError("--no-admin and --admin-port can't be combined.")
+    _check_apart(settings, admin_port, reload=reload)
     if reload and STDIN in fixtures:
         raise click.UsageError("--reload can't read standard input again.")
     opened = partial(_opened, spec, fixtures, settings)
@@ -339,11 +385,16 @@ def main(  # noqa: PLR0913 - one for each option
         gc.freeze()
 
     with redirect_stderr(complaints):
+
+        async def greet() -> None:
+            say(await _greeting(urls, read, sandbox, settings, certified))
+
         server = Server(
             app_of(sandbox),
-            on_start=lambda: say(_greeting(urls, read, sandbox, settings, certified)),
+            greet,
             grace=grace,
             tls=certified and certified.context,
+            around=sandbox.ledger.opened(),
         )
         if reload:
             from mock_server.reloading import Reloader  # noqa: PLC0415 - for who asks
@@ -358,7 +409,7 @@ def main(  # noqa: PLR0913 - one for each option
             server.each_second.append(reloader.check)
         for ending in _endings():
             signal.signal(ending, lambda *_: server.stop())
-        server.run(listeners)
+        _run(server, listeners)
     output.finish("Stopped.\n")
     complaints.finish()
 
@@ -398,6 +449,20 @@ def _certified(
         raise _Unusable(str(error)) from error
 
 
+def _check_apart(settings: Settings, admin_port: int | None, *, reload: bool) -> None:
+    if not settings.admin and admin_port is not None:
+        raise click.UsageError("--no-admin and --admin-port can't be combined.")
+    if reload and settings.state != MEMORY:  # a reload opens with the fixtures, and a database stays as it is
+        raise click.UsageError("--reload and --state can't be combined.")
+
+
+def _run(server: Server, listeners: list[socket.socket]) -> None:
+    try:
+        server.run(listeners)
+    except UnusableState as error:
+        raise _Unusable(f"state: {error}") from error
+
+
 def _endings() -> Iterator[signal.Signals]:
     yield signal.SIGINT
     yield signal.SIGTERM
@@ -406,11 +471,11 @@ def _endings() -> Iterator[signal.Signals]:
         yield signal.SIGHUP
 
 
-def _greeting(
+async def _greeting(
     urls: list[str], spec: Spec, sandbox: Sandbox, settings: Settings, certified: "Tls | None"
 ) -> str:
     url, ledger, ca = urls[0], sandbox.ledger, certified and certified.ca
-    counts = Counter(load.status for load in ledger)
+    counts = await ledger.statuses()
     checks = "an access token is required" if settings.require_token else "no access token is needed"
     revision = revision_of(settings)
     speaks = "" if revision == PAGE else f"revision {revision}; "
@@ -429,13 +494,14 @@ def _greeting(
             f"Operations that respond with examples, and the header x-sandbox: {len(sandbox.exemplary)}"
         ]
         lines += [_line_of(operation) for operation in sandbox.exemplary]
-    lines += ["", f"Loads: {counts.total()}", *(f"  {count:4} {status}" for status, count in counts.items())]
-    payable = next((load.number for load in ledger if load.status in PAYABLE_STATUSES), None)
+    total = sum(counts.values())
+    lines += ["", f"Loads: {total}", *(f"  {count:4} {status}" for status, count in counts.items())]
+    payable = (await ledger.page(LoadFilter(statuses=PAYABLE_STATUSES), 0, 1)).loads
     record = next((each for each in sandbox.stateful if each.id == "recordCustomerPayment"), None)
     if payable and record:
         more = "" if ca is None else f" --cacert {shlex.quote(str(ca))}"
         more += ' \\\n    -H "Authorization: Bearer $TOKEN"' if settings.require_token else ""
-        lines += ["", "Try:", _curl(url, record, payable, more)]
+        lines += ["", "Try:", _curl(url, record, payable[0].number, more)]
     return "\n".join([*lines, ""])
 
 
@@ -457,9 +523,14 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     ]
     if settings.cors:
         lines.append(f"CORS: {', '.join(settings.cors)}")
+    if settings.state != MEMORY:
+        lines += [f"State: {sandbox.ledger.name}", *(f"  {note}" for note in sandbox.ledger.notes)]
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]
+    lines += [
+        f"Webhook: {webhook.url}, secret {webhook.secret}" for webhook in sandbox.webhooks.registered.values()
+    ]
     if settings.profile != DEFAULT:
         lines.append(f"Profile: {settings.profile}")
     lines += [f"  {note}" for note in sandbox.notes]

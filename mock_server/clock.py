@@ -1,7 +1,7 @@
 """The time that the mock goes by: the real one, until somebody moves or freezes it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
@@ -12,6 +12,8 @@ class Clock:
     def __init__(self) -> None:
         self._stopped_at: datetime | None = None
         self._ahead = timedelta()
+        self.on_change: list[Callable[[], object]] = []
+        """Called when it is set, moved, stopped or let go; a change may be taken back at once."""
 
     @property
     def frozen(self) -> bool:
@@ -41,6 +43,11 @@ class Clock:
             self._stopped_at = at
         else:
             self._ahead = at - datetime.now(UTC)
+        self._tell()
+
+    def _tell(self) -> None:
+        for told in self.on_change:
+            told()
 
     def freeze(self) -> None:
         """Stands still."""
@@ -51,6 +58,7 @@ class Clock:
         if self._stopped_at is not None:
             self._ahead = self._stopped_at - datetime.now(UTC)
             self._stopped_at = None
+            self._tell()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -66,3 +74,4 @@ class Clock:
         """Goes by the real time again."""
         self._stopped_at = None
         self._ahead = timedelta()
+        self._tell()

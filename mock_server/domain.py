@@ -14,7 +14,7 @@ SETTLED_STATUS = "Completed"
 LOAD_CURRENCY = 0
 """The currency code that stands for the load's own currency (A14)."""
 
-_EXACT = Context(prec=MAX_PREC)
+EXACT = Context(prec=MAX_PREC)
 """Adds without rounding, however many digits a payment has (A20)."""
 
 
@@ -148,13 +148,16 @@ class Terms:
 
     find: Callable[[Payments, str], Payment | None] = Payments.find
     """The payment that a reference names, among those of a load (A9)."""
+    common: Callable[[str], str] | None = None
+    """What all references have in common that name the same payment, and no others, under these terms and
+    any other; None if a reference names one only by being the same text."""
     replay: "Callable[[Load, Payment, Payment, Callable[[], Stamp]], Load] | None" = None
     """The load after a replay, given the original and what was sent; None for the load as it is (A7, A16)."""
     checks: "Sequence[Callable[[Load, Payment], None]]" = ()
     """What raises, if it refuses a new payment that breaks no rule."""
     kept: "Callable[[Load, Payment], Payment] | None" = None
     """The payment as it is kept; None for as it was sent."""
-    add: Callable[[Decimal, Decimal], Decimal] = _EXACT.add
+    add: Callable[[Decimal, Decimal], Decimal] = EXACT.add
     """Adds an amount to a total (A20)."""
     share_of_load_currency: Decimal = Decimal(1)
     """How much of a payment in LOAD_CURRENCY counts towards the total (A14)."""
@@ -258,4 +261,4 @@ class Load:
         )
         if not share:
             return Money(own.amount, currency)
-        return Money(terms.add(own.amount, _EXACT.multiply(paid.amount, share)), currency)
+        return Money(terms.add(own.amount, EXACT.multiply(paid.amount, share)), currency)

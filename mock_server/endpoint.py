@@ -20,7 +20,7 @@ from mock_server.problems import (
     header_list,
     problem,
 )
-from mock_server.responses import compile_response
+from mock_server.responses import Nested, compile_response
 from mock_server.schemas import WHOLE_BODY
 from mock_server.spec import FORM, UNREAD, Operation, Spec
 from mock_server.trace import ClientGone, Headers, Response, Stream, Trace
@@ -151,8 +151,11 @@ class OperationEndpoint:
         self._media_types = _other_types([operation])
         self._handle: Callable[[ValidRequest], Awaitable[Any]] = handler.handle
         self._write: Callable[[Any], object] = _as_it_is
-        if handler.fields is not None:
-            self._write = compile_response(spec, operation.success, handler.fields, operation.id)
+        fields = handler.fields
+        if isinstance(fields, Nested):
+            self._write = fields.compile(spec, operation.success, operation.id)
+        elif fields is not None:
+            self._write = compile_response(spec, operation.success, fields, operation.id)
         foreign = operation.foreign
         self._status = OK if foreign is None else foreign.success_status
         media_type = "application/json" if foreign is None else foreign.success_type

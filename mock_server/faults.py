@@ -47,7 +47,8 @@ class Fault:
 
     def concerns(self, operation: str) -> bool:
         """Whether it is meant for that operation."""
-        return "operation" not in self.document or operation == self.document["operation"]
+        named: str = self.document.get("operation", operation)
+        return named == operation and "webhook" not in self.document
 
     def applies(self, load: object, reference: object) -> bool:
         """Whether it is injected into a request, which is counted if the fault is meant for it."""
@@ -127,6 +128,10 @@ class Faults:
             ("status", "drop"),
             ("body", "drop"),
             ("bytesPerSecond", "drop"),
+            *(
+                (name, "webhook")
+                for name in ("operation", "delay", "status", "body", "bytesPerSecond", "drop")
+            ),
         ):
             if name in given and other in given:
                 errors[name] = [f"The {name} field can't be combined with {other}."]
@@ -169,7 +174,15 @@ class Faults:
 
     def _fault_for(self, operation: Operation, trace: Trace) -> Fault | None:
         candidates = [fault for fault in self.rules if fault.concerns(operation.id)]
-        fault = next((fault for fault in candidates if fault.applies(trace.load, trace.reference)), None)
+        return self._first(candidates, trace.load, trace.reference)
+
+    def for_event(self, load: str, reference: str | None) -> Fault | None:
+        """The fault that is injected into an attempt to deliver an event, if one is."""
+        candidates = [fault for fault in self.rules if "webhook" in fault.document]
+        return self._first(candidates, load, reference)
+
+    def _first(self, candidates: Iterable[Fault], load: object, reference: object) -> Fault | None:
+        fault = next((fault for fault in candidates if fault.applies(load, reference)), None)
         if fault is not None and fault.used_up:
             self.rules.remove(fault)
         return fault

@@ -1,6 +1,7 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -8,15 +9,26 @@ from typing import Any, Generic, NamedTuple
 
 from mock_server.domain import LOAD_CURRENCY, Load, LoadNotFound, Money, Payment, Payments
 from mock_server.instants import instant
+from mock_server.invoices import (
+    billed_id,
+    billed_number,
+    invoice_id,
+    invoice_number,
+    invoice_status,
+    load_statuses,
+)
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.problems import InvalidRequest, problem
 from mock_server.responses import (
     STYLE,
+    USERS,
     Fields,
     FoundPage,
+    Nested,
     Recorded,
     Style,
     T,
+    invoice_fields,
     load_fields,
     page_fields,
     recorded_fields,
@@ -42,7 +54,7 @@ class Handler(Generic[T]):
     """
 
     handle: Callable[[ValidRequest], Awaitable[T]]
-    fields: Fields[T] | None
+    fields: Fields[T] | Nested[T] | None
     refuse: Callable[[Exception], Response] = problem
     headers: Mapping[str, str] = field(default_factory=dict)
     instead: Callable[[object, InvalidRequest], Awaitable[T]] | None = None
@@ -97,10 +109,15 @@ def ignored_of(body: Mapping[str, Any], original: Payment) -> Iterator[tuple[str
 
 async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
     """Records a payment; LoadNotFound (R3), LoadNotPayable (R2)."""
-    body, own_currency = request.body, LOAD_CURRENCY
+    body = request.body
     if body["Amount"].get("Currency") is None:  # where the document lets a payment leave it out
-        own_currency = (await ledger.load(number=body["LoadNumber"])).currency
-    return await ledger.record(body["LoadNumber"], payment_in(body, own_currency))
+        return await ledger.undivided(partial(_record_in_own_currency, ledger, body))
+    return await ledger.record(body["LoadNumber"], payment_in(body))
+
+
+async def _record_in_own_currency(ledger: Ledger, body: Mapping[str, Any]) -> Load:
+    load = await ledger.load(number=body["LoadNumber"])
+    return await ledger.record(load.number, payment_in(body, load.currency))
 
 
 def showing_payment(
@@ -137,33 +154,75 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
     body = request.body
     span = body.get("DateRange") or {}
     start, end = span.get("Start"), span.get("End")
-    found = await ledger.search(
-        LoadFilter(
-            statuses=body.get("Status") or (),
-            numbers=body.get("LoadNumbers") or (),
-            order_numbers=body.get("OrderNumbers") or (),
-            po_numbers=body.get("PONumbers") or (),
-            customer_id=body.get("CustomerId"),
-            created_from=instant(start) if start else None,
-            created_to=instant(end) if end else None,
-        )
+    wanted = LoadFilter(
+        statuses=body.get("Status") or (),
+        numbers=body.get("LoadNumbers") or (),
+        order_numbers=body.get("OrderNumbers") or (),
+        po_numbers=body.get("PONumbers") or (),
+        customer_id=body.get("CustomerId"),
+        created_from=instant(start) if start else None,
+        created_to=instant(end) if end else None,
     )
-    page, size = int(body.get("Page", 0)), int(body.get("PageSize", 20))
-    loads = found[page * size : (page + 1) * size]
+    page, size = _asked_page(body)
+    return _page_with(page, size, *await ledger.page(wanted, page * size, size))
+
+
+def _asked_page(body: Mapping[str, Any]) -> tuple[int, int]:
+    return int(body.get("Page", 0)), int(body.get("PageSize", 20))
+
+
+def _page_with(page: int, size: int, total: int, loads: list[Load]) -> FoundPage:
     if not loads:
         raise LoadNotFound
-    return FoundPage(page, size, len(found), loads)
+    return FoundPage(page, size, total, loads)
+
+
+async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
+    """Reads the load whose invoice has every key given; LoadNotFound, also for a load without one (A25)."""
+    given_id, number = request.query.get("id"), request.query.get("invoiceNumber")
+    with suppress(LoadNotFound):
+        load = await ledger.load(id=billed_id(given_id or ""), number=billed_number(number or ""))
+        has_both = given_id in (None, invoice_id(load.id)) and number in (None, invoice_number(load.number))
+        if has_both and invoice_status(load) is not None:
+            return load
+    raise LoadNotFound("No invoice matches the request.")
+
+
+async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
+    """Searches the loads whose invoices match (A28); LoadNotFound for a page without any (A23)."""
+    body = request.body
+    statuses, load_numbers = body.get("Status") or (), body.get("LoadNumbers") or ()
+    numbers = load_numbers
+    if body.get("InvoiceNumbers"):
+        billed = [number for each in body["InvoiceNumbers"] if (number := billed_number(each)) is not None]
+        numbers = [number for number in billed if not load_numbers or number in load_numbers]
+        if not numbers:
+            raise LoadNotFound
+    found = await ledger.search(
+        LoadFilter(statuses=load_statuses(statuses), numbers=numbers, customer_id=body.get("CustomerId"))
+    )
+    loads = [load for load in found if not statuses or invoice_status(load) in statuses]
+    page, size = _asked_page(body)
+    return _page_with(page, size, len(loads), loads[page * size : (page + 1) * size])
+
+
+async def list_users(_request: ValidRequest) -> list[Mapping[str, object]]:
+    """One user, by which a client sees that its credentials are good."""
+    return [{}]
 
 
 def load_handlers(
     ledger: Ledger, style: Style = STYLE, refuse: Callable[[Exception], Response] = problem
 ) -> Mapping[str, Handler[Any]]:
-    """The handlers of the operations on loads and their payments, by operationId."""
-    load, page = load_fields(style), page_fields(style)
+    """The handlers of the operations on loads, their payments and their invoices, by operationId."""
+    load, invoice = load_fields(style), invoice_fields(style)
     return {
         "recordCustomerPayment": Handler(partial(record_customer_payment, ledger), load, refuse),
         "getLoad": Handler(partial(get_load, ledger), load, refuse),
-        "searchLoads": Handler(partial(search_loads, ledger), page, refuse),
+        "searchLoads": Handler(partial(search_loads, ledger), page_fields(load), refuse),
+        "getInvoice": Handler(partial(get_invoice, ledger), invoice, refuse),
+        "searchInvoices": Handler(partial(search_invoices, ledger), page_fields(invoice), refuse),
+        "listUsers": Handler(list_users, USERS, refuse),
     }
 
 

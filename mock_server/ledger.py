@@ -1,17 +1,26 @@
 """The loads and their payments: the only mutable state."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Payment, Stamp, Terms
 
-_LONGEST_COMPARED = 250
+T = TypeVar("T")
+
+MEMORY = "memory"
+LONGEST_COMPARED = 250
 """Characters of an unknown load number that is compared with the known ones."""
+
+
+class UnusableState(Exception):
+    """What should keep the loads can't; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +54,27 @@ class LoadFilter:
         )
 
 
-class Ledger(Protocol):
-    """Keeps loads. Asynchronous, because a database will keep them too."""
+class Page(NamedTuple):
+    """Some of the loads that a search finds, and how many it finds in all."""
 
+    total: int
+    loads: list[Load]
+
+
+class Ledger(Protocol):
+    """Keeps loads. Asynchronous, because a database keeps them too."""
+
+    name: str
+    """Where the loads are kept."""
+    notes: tuple[str, ...]
+    """What was not done when it was opened, a line each."""
     on_reset: list[Callable[[], object]]
     """Called after a reset, by which what else remembers the loads forgets them."""
+    on_change: list[Callable[[Load, Load], object]]
+    """Called after each change of a load by a payment or of its status, with the load before and after it."""
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Has the loads there for as long as the block lasts; nothing works outside it. UnusableState."""
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
@@ -63,8 +88,14 @@ class Ledger(Protocol):
         LoadNotFound if no load has the number; LoadNotPayable as `Load.record` says.
         """
 
+    async def undivided(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` returns, whose calls of this ledger no change by another caller divides."""
+
     async def search(self, wanted: LoadFilter) -> list[Load]:
         """The loads that pass the filter, in a fixed order."""
+
+    async def page(self, wanted: LoadFilter, start: int, count: int) -> Page:
+        """The loads that pass the filter, from one on, counted from 0, and so many at most."""
 
     async def put(self, load: Load) -> None:
         """Adds the load, in place of the one that has its number; LoadIdTaken."""
@@ -83,6 +114,9 @@ class Ledger(Protocol):
 
     async def count(self) -> int:
         """How many loads there are."""
+
+    async def statuses(self) -> Counter[str]:
+        """How many loads there are in each status."""
 
 
 class _Index:
@@ -148,7 +182,10 @@ class MemoryLedger:
         self._opening = tuple(loads)
         self._clock = clock
         self._terms = terms
+        self.name = MEMORY
+        self.notes: tuple[str, ...] = ()
         self.on_reset: list[Callable[[], object]] = []
+        self.on_change: list[Callable[[Load, Load], object]] = []
         self._open(self._opening)
 
     def _open(self, loads: Sequence[Load]) -> None:
@@ -162,8 +199,11 @@ class MemoryLedger:
         self._by_customer = _Index(lambda load: load.customer_id, self._rows)
         self._indexes = (self._by_status, self._by_order, self._by_po_number, self._by_customer)
 
-    def __iter__(self) -> Iterator[Load]:
-        return iter(self._rows.values())
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    async def undivided(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
@@ -199,6 +239,9 @@ class MemoryLedger:
         if after.status != before.status:
             self._by_status.remove(before, row)
             self._by_status.add(after, row)
+        if self.on_change:
+            for tell in self.on_change:
+                tell(before, after)
 
     async def search(self, wanted: LoadFilter) -> list[Load]:
         if wanted.numbers:
@@ -209,6 +252,10 @@ class MemoryLedger:
         if wanted.asks_for_one_thing:
             return [self._rows[row] for row in rows]
         return [load for row in rows if wanted.accepts(load := self._rows[row])]
+
+    async def page(self, wanted: LoadFilter, start: int, count: int) -> Page:
+        found = await self.search(wanted)
+        return Page(len(found), found[start : start + count])
 
     def _narrowest(self, wanted: LoadFilter) -> Iterable[int]:
         """The rows of all loads that may be wanted, by the index that has the fewest of them."""
@@ -270,12 +317,15 @@ class MemoryLedger:
     async def count(self) -> int:
         return len(self._rows)
 
+    async def statuses(self) -> Counter[str]:
+        return Counter(load.status for load in self._rows.values())
+
     def _no_load(self, number: str) -> LoadNotFound:
-        return LoadNotFound(f"No load has the number {number}.", self._near(number))
+        return no_load(number, self._near(number))
 
     def _near(self, number: str) -> str | None:
         """The load that has the number in other case or without white space, or as its order number or id."""
-        if len(number) > _LONGEST_COMPARED:
+        if len(number) > LONGEST_COMPARED:
             return None
         bare = number.strip()
         for spelling in (bare, bare.upper(), bare.lower()):
@@ -283,3 +333,8 @@ class MemoryLedger:
                 return spelling
         row = self._row_of_id.get(bare, next(iter(self._by_order.rows(bare)), None))
         return None if row is None else self._rows[row].number
+
+
+def no_load(number: str, near: str | None = None) -> LoadNotFound:
+    """That no load has the number; `near` is that of one that may be meant."""
+    return LoadNotFound(f"No load has the number {number}.", near)

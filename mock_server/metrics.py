@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from mock_server.causes import Cause, cause_of
-from mock_server.domain import Load
 from mock_server.endpoint import OK
 from mock_server.journal import Entry
 from mock_server.problems import header_list
@@ -47,8 +46,8 @@ class Metrics:
             self._recorded += cause.at is None
             self._replays += cause.at is not None
 
-    def response(self, loads: Iterable[Load]) -> Response:
-        """All of it, and the loads by their status."""
+    def response(self, loads: Mapping[str, int]) -> Response:
+        """All of it, and how many loads there are in each status."""
         total = self._requests.total()
         lines = [
             *_of("requests_total", "counter", "Requests by operation and status.", self._by_status()),
@@ -63,7 +62,7 @@ class Metrics:
             f'alvys_mock_request_seconds_bucket{{le="+Inf"}} {total}',
             f"alvys_mock_request_seconds_sum {self._seconds}",
             f"alvys_mock_request_seconds_count {total}",
-            *_of("loads", "gauge", "Loads by status.", _by_status(loads)),
+            *_of("loads", "gauge", "Loads by status.", _labelled(loads)),
         ]
         return Response(OK, _HEADERS, "\n".join([*lines, ""]).encode())
 
@@ -74,9 +73,8 @@ class Metrics:
         }
 
 
-def _by_status(loads: Iterable[Load]) -> dict[str, int]:
-    statuses = sorted(Counter(load.status for load in loads).items())
-    return {f'{{status="{_escaped(status)}"}}': count for status, count in statuses}
+def _labelled(statuses: Mapping[str, int]) -> dict[str, int]:
+    return {f'{{status="{_escaped(status)}"}}': count for status, count in sorted(statuses.items())}
 
 
 def _of(name: str, kind: str, text: str, values: Mapping[str, int]) -> Iterator[str]:

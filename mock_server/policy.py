@@ -132,7 +132,15 @@ def policy_of(chosen: Mapping[str, str], defaults: Mapping[str, str]) -> Policy:
         "others": (
             courses.COURSES,
             lambda handlers, ledger, spec, now: courses.other_handlers(
-                handlers, courses.Mock(ledger, made_terms, spec.schema("LoadStatus")["enum"], now), chosen
+                handlers,
+                courses.Mock(
+                    ledger,
+                    made_terms,
+                    spec.schema("LoadStatus")["enum"],
+                    spec.schema("InvoiceStatus")["enum"],
+                    now,
+                ),
+                chosen,
             ),
         ),
     }
@@ -149,7 +157,10 @@ _SCHEMAS: Mapping[str, Mapping[tuple[str, ...], object]] = {
         ("PaymentAmount", "required"): ["Amount"],
         ("PaymentAmount", "properties", "Currency"): _OPTIONAL_INTEGER,
     },
-    "Q28": {("LoadSearchRequest", "properties", "Status", "items"): {"type": "string"}},
+    "Q28": {
+        (schema, "properties", "Status", "items"): {"type": "string"}
+        for schema in ("LoadSearchRequest", "InvoiceSearchRequest")
+    },
 }
 """What else the schemas of a document say where an answer takes more, by the path to it."""
 AMENDING = (*_SCHEMAS, "A1b")

@@ -95,8 +95,24 @@ class UnknownFault(Exception):
         super().__init__(f"There is no fault with the id {id}.")
 
 
+class UnknownWebhook(Exception):
+    """No webhook, or no delivery to one, has the id."""
+
+    def __init__(self, what: str, id: str) -> None:
+        super().__init__(f"There is no {what} with the id {id}.")
+
+
 class SwitchedOff(Exception):
     """The request needs something that was switched off at the start; the message says what."""
+
+
+class StateUnavailable(Exception):
+    """What keeps the loads can't be used now; nothing is changed. `reason` is its own, without a password."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.headers = {"retry-after": "1"}
+        super().__init__(f"The state of the sandbox can't be used now: {reason}. Try again in a second.")
 
 
 class TooManyListeners(Exception):
@@ -192,6 +208,7 @@ ROWS: Mapping[type[Exception], Row] = {
     LoadIdTaken: Row(HTTPStatus.CONFLICT),
     SwitchedOff: Row(HTTPStatus.CONFLICT),
     UnknownFault: Row(HTTPStatus.NOT_FOUND),
+    UnknownWebhook: Row(HTTPStatus.NOT_FOUND),
     ClientRefused: Row(HTTPStatus.UNAUTHORIZED),
     GrantRefused: Row(HTTPStatus.FORBIDDEN),
     TokenRefused: Row(HTTPStatus.UNAUTHORIZED),
@@ -209,6 +226,7 @@ ROWS: Mapping[type[Exception], Row] = {
     ContentTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     HeadTooLarge: Row(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
     RequestTimedOut: Row(HTTPStatus.REQUEST_TIMEOUT),
+    StateUnavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE),
     UnsupportedMediaType: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 }
 """Every error of the domain and of this module. What is not here is a defect of the server: 500."""

@@ -35,9 +35,12 @@ class Reason(NamedTuple):
 
 
 _PAYMENT, _READ, _SEARCH = "recordCustomerPayment", "getLoad", "searchLoads"
+_INVOICE, _INVOICES = "getInvoice", "searchInvoices"
 _SUCCESSES: Mapping[str, Reason] = {
     _READ: Reason("P1", "The load has every key that was sent."),
     _SEARCH: Reason("P5", "These loads pass every filter."),
+    _INVOICE: Reason("P10", "The invoice has every key that was sent."),
+    _INVOICES: Reason("P14", "These invoices pass every filter."),
 }
 _RULES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     _PAYMENT: (
@@ -57,8 +60,11 @@ _RULES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     ),
     _READ: (("", "At least one", "P2"),),
     _SEARCH: (("", "At least one", "P7"), ("Status", "one of", "Q28"), ("", "must", "P7")),
+    _INVOICE: (("", "At least one", "P11"),),
+    _INVOICES: (("", "At least one", "P14"), ("Status", "one of", "Q28"), ("", "must", "P14")),
 }
 """By operation: field, a part of the sentence, and the rule that it is about. The first that fits decides."""
+_UNKNOWN: Mapping[str, str] = {_SEARCH: "A23", _INVOICE: "P12", _INVOICES: "A23"}
 _OTHER_RULES: Mapping[type[Exception], str] = {
     UnknownPath: "Q21",
     MethodNotAllowed: "Q8",
@@ -122,7 +128,7 @@ def _of_replay(entry: Entry, cause: Cause, recorded_at: datetime) -> Reason:
 
 
 def _of_unknown_load(entry: Entry, cause: Cause) -> Reason:
-    rule = "A23" if entry.operation == _SEARCH else "P3" if entry.reference is None else "R3"
+    rule = _UNKNOWN.get(entry.operation or "", "P3" if entry.reference is None else "R3")
     if cause.near is None:
         return Reason(rule, cause.sentence)
     return Reason(rule, f"{cause.near} exists; you sent {entry.load}.")

@@ -11,6 +11,15 @@ from msgspec import Raw
 from mock_server.decimal_json import encode
 from mock_server.domain import Load, Money, Payment, Recording
 from mock_server.instants import instant_text
+from mock_server.invoices import (
+    PAID,
+    amount_paid,
+    invoice_id,
+    invoice_number,
+    invoice_status,
+    overpayment,
+    remaining_balance,
+)
 from mock_server.spec import Spec, SpecError
 
 T = TypeVar("T")
@@ -252,9 +261,24 @@ def _of_load(writer: Writer[Load] | Nested[Load]) -> Writer[Recorded] | Nested[R
     return Nested(compiled)
 
 
-def page_fields(style: Style = STYLE) -> "Fields[FoundPage]":
-    """What is known of a page of hits."""
-    return Fields({**_PAGE, "items": many(lambda found: found.loads, load_fields(style))})
+def invoice_fields(style: Style = STYLE) -> "Fields[Load]":
+    """What is known of the invoice of a load."""
+    write_time = style.paid_at or str
+
+    def paid_date(load: Load) -> str | None:
+        return _instant(write_time, load.paid_at) if invoice_status(load) == PAID else None
+
+    payments = _payments(style, replace(PAYMENT, omits_null=style.omits_null))
+    return Fields(
+        {**_INVOICE, "paiddate": paid_date, "payments": payments},
+        details=lambda load: load.details,
+        omits_null=style.omits_null,
+    )
+
+
+def page_fields(items: "Fields[Load]") -> "Fields[FoundPage]":
+    """What is known of a page of hits, given what is of a hit."""
+    return Fields({**_PAGE, "items": many(lambda found: found.loads, items)})
 
 
 def _payments(style: Style, fields: Fields[Payment]) -> Nested[Load]:
@@ -285,6 +309,7 @@ PAYMENT = Fields[Payment](
         "paidat": lambda payment: _instant(str, payment.recorded_at),
         "paymentdate": lambda payment: payment.date,
         "paymentmethod": lambda payment: payment.method,
+        "paymentreference": lambda payment: payment.reference,
         "referencenumber": lambda payment: payment.reference,
     }
 )
@@ -299,6 +324,17 @@ _LOAD: Mapping[str, Writer[Load] | Nested[Load]] = {
     "totalpaid": one(lambda load: load.total_paid, MONEY),
     "totalbillable": one(lambda load: load.billable, MONEY),
 }
+_INVOICE: Mapping[str, Writer[Load] | Nested[Load]] = {
+    "id": lambda load: invoice_id(load.id),
+    "number": lambda load: invoice_number(load.number),
+    "customerid": lambda load: load.customer_id,
+    "status": invoice_status,
+    "total": one(lambda load: Money(load.billable.amount, load.currency), MONEY),
+    "amountpaid": one(amount_paid, MONEY),
+    "remainingbalance": one(remaining_balance, MONEY),
+    "overpaymentamount": one(overpayment, MONEY),
+    "loads": many(lambda load: (load,), Fields(_LOAD)),
+}
 _PAGE: Mapping[str, Writer[FoundPage] | Nested[FoundPage]] = {
     "page": lambda found: found.page,
     "pagesize": lambda found: found.size,
@@ -307,5 +343,7 @@ _PAGE: Mapping[str, Writer[FoundPage] | Nested[FoundPage]] = {
 
 LOAD = load_fields()
 """What is known of a load, as the admin API and tests see it."""
-PAGE = page_fields()
+PAGE = page_fields(LOAD)
 """A page of such loads."""
+USERS = many(lambda users: users, Fields[Mapping[str, object]]({}, details=lambda user: user))
+"""Users, of whom nothing is known: they are as the examples of the document."""

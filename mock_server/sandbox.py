@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
-from mock_server.admin import Admin, admin_handlers, admin_spec
+from mock_server.admin import Admin, Written, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
-from mock_server.domain import Load
+from mock_server.domain import Load, Terms
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
-from mock_server.ledger import MemoryLedger
+from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
 from mock_server.policy import Policy, policy_named
-from mock_server.problems import InvalidRequest
+from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
 from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
+from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
@@ -55,8 +56,12 @@ class Settings:
     pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
     about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
     `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
-    X-Sandbox-Reason which rule decided. `report` is a file that `alvys-contract --report` writes, for the
-    console to show. `worlds` is how many worlds there may be beside the default one, 0 for none.
+    X-Sandbox-Reason which rule decided. `webhooks` are the URLs of receivers that are there from the start,
+    with `webhook_secret`, or one of their own without it, and signatures over what `webhook_signed` says.
+    `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
+    `report` is a file that `alvys-contract --report` writes, for the console to show.
+    `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+    `worlds` is how many worlds there may be beside the default one, 0 for none.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -73,7 +78,12 @@ class Settings:
     cors: tuple[str, ...] = ()
     profile: str = DEFAULT
     revision: str | None = None
+    state: str = MEMORY
     explain: bool = False
+    webhooks: tuple[str, ...] = ()
+    webhook_secret: str | None = None
+    webhook_signed: str = WITH_ID
+    webhook_hosts: tuple[str, ...] = ()
     report: Path | None = None
     worlds: int = 0
 
@@ -111,6 +121,7 @@ class Sandbox:
         self._gates = policy.gates([each for each in spec.operations if each.is_ours])
         # Its document describes faults too; without either it is not read.
         self._admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
+        self._written = None if self._admin_api is None else Written(self._admin_api)
         self._faults = None if self._admin_api is None else _faults(spec, self._admin_api, settings.faults)
         self.stateful = spec.operations
         """The operations that we implement."""
@@ -149,7 +160,7 @@ class Sandbox:
         """Makes what has a state: the rest is shared with the one that it is like."""
         spec, policy, settings = self._spec, self._policy, self._given
         self.clock = Clock()
-        self.ledger = MemoryLedger(self._loads, self.clock.now, policy.terms)
+        self.ledger = _ledger(settings.state, self._loads, self.clock, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body, faults = None, settings.max_body, self._faults
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
@@ -185,6 +196,7 @@ class Sandbox:
             )
         else:
             self._api = like._api.again(handlers, gates, faults=faults, watchers=watchers, beside=beside)
+        self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -195,14 +207,15 @@ class Sandbox:
             limits=limits,
             faults=faults,
             journal=journal,
+            webhooks=self.webhooks,
         )
         if like is None:
             self._settings = self._told(spec, settings)
         else:
             self.admin.filler = like.admin.filler
         self._admin_routes: Routes | None = None
-        if self._admin_api is not None and settings.admin:
-            handlers = {**admin_handlers(self.admin, self._admin_api, self._settings)}
+        if self._admin_api is not None and self._written is not None and settings.admin:
+            handlers = {**admin_handlers(self.admin, self._written, self._settings)}
             gates = [self._origins, *_key_gates(settings)]
             if like is None or like._admin_routes is None:
                 self._admin_routes = Routes(self._admin_api, handlers, max_body, gates=gates)
@@ -288,6 +301,19 @@ class Sandbox:
         return Rendering(paths, self._settings, self._document.json_at, self._reports)
 
 
+def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
+    if state == MEMORY:
+        return MemoryLedger(loads, clock.now, terms)
+    try:
+        from mock_server.ledger_sql import SqlLedger, state_url  # noqa: PLC0415 - for those who want it
+    except ModuleNotFoundError as error:
+        raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
+    try:
+        return SqlLedger(state_url(state), loads, clock.now, terms)
+    except UnusableState as error:
+        raise UnusableSetting(f"state: {error}") from error
+
+
 def _policy(settings: Settings) -> Policy:
     with _usable_profile():
         return policy_named(settings.profile, revision_of(settings))
@@ -337,6 +363,15 @@ def _rate(text: str) -> Rate | None:
         return None if text == DOCUMENTED else Rate.parse(text)
     except NotARate as error:
         raise UnusableSetting(f"rate limit: {error}, or as documented or off") from error
+
+
+def _webhooks(webhooks: Webhooks, settings: Settings) -> Webhooks:
+    for url in settings.webhooks:
+        try:
+            webhooks.open_with(url, settings.webhook_secret, settings.webhook_signed)
+        except (InvalidRequest, SwitchedOff) as error:
+            raise UnusableSetting(f"webhook {url}: {error}") from error
+    return webhooks
 
 
 def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:

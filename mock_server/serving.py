@@ -3,7 +3,8 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from email.utils import formatdate
 from functools import partial
 from ipaddress import ip_address
@@ -30,26 +31,32 @@ class PortTaken(Exception):
     """Nothing can listen on the address; the message says why, and what to do."""
 
 
+async def _nothing() -> None:
+    pass
+
+
 class Server:
-    """Serves an ASGI app over HTTP/1.1; `on_start` is called once it accepts requests.
+    """Serves an ASGI app over HTTP/1.1; `on_start` is awaited once it accepts requests.
 
     `grace` is for how many seconds it still answers the requests that it has when it is told to stop, and
-    `patience` that of its connections. With `tls` it speaks https.
+    `patience` that of its connections. With `tls` it speaks https. What the app needs is `around` all that.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each option
         self,
         app: ASGIApp,
-        on_start: Callable[[], None] = lambda: None,
+        on_start: Callable[[], Awaitable[object]] = _nothing,
         *,
         grace: int = GRACE,
         patience: int = PATIENCE,
+        around: AbstractAsyncContextManager[object] | None = None,
         tls: SSLContext | None = None,
     ) -> None:
         self._tls = tls
         self.shared = Shared(app, patience)
         self._on_start = on_start
         self._grace = grace
+        self._around = around or nullcontext()
         self.each_second: list[Callable[[], object]] = []
         """Called once a second."""
         self._stops = 0
@@ -68,6 +75,10 @@ class Server:
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serves until `stop` is called."""
+        async with self._around:
+            await self._serve(listeners)
+
+    async def _serve(self, listeners: Sequence[socket.socket]) -> None:
         loop, told = asyncio.get_running_loop(), asyncio.Event()
         self._wake = partial(loop.call_soon_threadsafe, told.set)
         servers = [
@@ -82,7 +93,7 @@ class Server:
         ]
         self.pass_a_second()
         ticking = loop.create_task(self._tick())
-        self._on_start()
+        await self._on_start()
         if not self._stops:
             await told.wait()
         told = asyncio.Event()

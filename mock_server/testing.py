@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load
 from mock_server.journal import Entry
+from mock_server.ledger import UnusableState
 from mock_server.opening import opening_loads
 from mock_server.problems import SwitchedOff, UnknownWorld
+from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
+from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 from mock_server.worlds import HEADER, PREFIX
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ Result = TypeVar("Result")
 _GRACE = 2
 """Seconds that the end of a test waits for requests that its end left behind."""
 
-__all__ = ["MockServer", "MockWorld", "Settings"]
+__all__ = ["MockServer", "MockWorld", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
 
 
 def _certified() -> "AbstractContextManager[Tls]":
@@ -46,9 +50,9 @@ class MockServer:
 
     `fixtures` and `spec` are files, as on the command line, and `settings` its other options. With `tls` it
     speaks https, with a certificate made for it; that needs the extra `tls` (NoCertificate). Several
-    can run at once; they share nothing. The methods may be called from any thread while the server
-    runs. Raises what `alvys-mock` refuses to start with: SpecError, FixtureError, UnreadableDocument,
-    UnusableSetting.
+    can run at once; they share nothing but a database, if their `state` is the same one. The methods may be
+    called from any thread while the server runs. Raises what `alvys-mock` refuses to start with: SpecError,
+    FixtureError, UnreadableDocument, UnusableSetting, and once it is entered UnusableState.
     """
 
     url: str
@@ -60,37 +64,52 @@ class MockServer:
         spec: Path = SPEC,
         settings: Settings | None = None,
         *,
+        state: str | None = None,
         tls: bool = False,
-        worlds: int | None = None,
     ) -> None:
-        """`worlds` takes the place of that of the settings."""
+        """`state` takes the place of that of the settings."""
         settings = settings or Settings()
-        if worlds is not None:
-            settings = replace(settings, worlds=worlds)
+        if state is not None:
+            settings = replace(settings, state=state)
         read = served_spec(spec, settings)
         self._sandbox = Sandbox(read, opening_loads(read.ours, fixtures), settings)
         self.admin = self._sandbox.admin
         """What the methods below use. It belongs to the thread of the server, while that runs."""
         self._write = compile_response(read.ours, read.ours.schema("Load"), LOAD, "Load")
-        self._is_up = threading.Event()
+        self._up: Future[asyncio.AbstractEventLoop] = Future()
         self._exits = ExitStack()
         certified = self._exits.enter_context(_certified()) if tls else None
         context = None if certified is None else certified.context
         self.ca = None if certified is None else certified.ca
         """The file of the authority that clients must trust, while the server runs; None without TLS."""
         self._scheme = "http" if certified is None else "https"
-        self._server = Server(self._sandbox.app(), self._started, grace=_GRACE, tls=context)
+        self._server = Server(
+            self._sandbox.app(),
+            self._started,
+            grace=_GRACE,
+            tls=context,
+            around=self._sandbox.ledger.opened(),
+        )
 
-    def _started(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._is_up.set()
+    async def _started(self) -> None:
+        self._up.set_result(asyncio.get_running_loop())
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._listener])
+        except UnusableState as error:
+            self._up.set_exception(error)
 
     def __enter__(self) -> Self:
         self._listener = listen("127.0.0.1", 0)
         self.url = url_of(self._listener, self._scheme)
-        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._is_up.wait()
+        try:
+            self._loop = self._up.result()
+        except UnusableState:
+            self._listener.close()
+            raise
         return self
 
     def __exit__(
@@ -113,7 +132,7 @@ class MockServer:
         return MockWorld(self, name)
 
     def reset(self) -> None:
-        """Takes loads, tokens, limits, faults, requests and the clock back to how they were at the start."""
+        """Takes loads, tokens, limits, faults, requests, webhooks and the clock back to the start."""
         self._do(self.admin.reset())
 
     def add_load(self, number: str, status: str = "Invoiced", **fields: object) -> dict[str, Any]:
@@ -208,6 +227,30 @@ class MockServer:
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
         self._soon(self.admin.faults.add, document)
+
+    def add_webhook(
+        self, url: str, secret: str | None = None, events: Sequence[str] = EVENTS, signed: str = WITH_ID
+    ) -> str:
+        """Registers a receiver of events and returns its secret; InvalidRequest, SwitchedOff.
+
+        It stays until the next reset. `signed` is what the signature covers, as in the admin API.
+        """
+        return self._soon(self.admin.webhooks.add, url, secret, events, signed).secret
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The events that were sent or wait, oldest first.
+
+        assert [delivery.state for delivery in mock.deliveries] == ["delivered"]
+        """
+        return self._soon(lambda: self.admin.webhooks.deliveries)
+
+    def fail_next_event(self, webhook: str, count: int = 1) -> None:
+        """Injects a fault into the next `count` attempts to deliver an event; InvalidRequest.
+
+        `webhook` is `lost`, `doubled`, `outOfOrder` or `wrongSignature`.
+        """
+        self._soon(self.admin.faults.add, {"webhook": webhook, "next": count})
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""

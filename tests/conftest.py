@@ -8,8 +8,10 @@ import httpx2
 import hypothesis
 import pytest
 
+from evaluation.durability.database import PostgreSQL
 from mock_server.testing import MockServer
 from tests.mock.api import Api
+from tests.mock.states import opened
 
 # What a developer or a CI server has set is nothing to the tests, nor to what they start.
 for name in [name for name in os.environ if name.startswith(("ALVYS_", "GITHUB_"))]:
@@ -42,6 +44,22 @@ def shipped() -> Iterator[Api]:
     """A mock of its own, on the loads that ship."""
     with MockServer() as mock, httpx2.Client(base_url=mock.url) as client:
         yield Api(client, {})
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL of this process."""
+    started = PostgreSQL(durable=False)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A setting for a new state, of the kind that the test is parametrized with."""
+    server = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    with opened(request.param, tmp_path, server) as setting:
+        yield setting
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def distribution(name: str) -> str:
 @pytest.mark.parametrize(
     ("package", "extras", "brought"),
     # The mock's pytest plugin is loaded by the pytest that somebody has.
-    [("mock_server", ["tls"], {"pytest"}), ("contract_tests", ["contract"], set())],
+    [("mock_server", ["state", "tls", "webhooks"], {"pytest"}), ("contract_tests", ["contract"], set())],
 )
 def test_every_import_is_declared(package: str, extras: list[str], brought: set[str]) -> None:
     declared = [

@@ -146,12 +146,19 @@ def test_without_the_extra_the_contract_suite_says_what_to_type(installed: Path)
     assert "pip install 'alvys-sandbox[contract]'" in ended.stderr
 
 
+def test_without_the_extra_a_webhook_says_what_to_type(installed: Path) -> None:
+    command = [str(installed / "alvys-mock"), "--port", "0", "--webhook", "http://127.0.0.1:1/"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "pip install 'alvys-sandbox[webhooks]'" in ended.stderr
+
+
 def test_only_what_the_mock_needs_is_installed(installed: Path) -> None:
     program = "import importlib.metadata as m; print(*{d.name.lower() for d in m.distributions()})"
     listed = subprocess.run(
         [str(installed / "python"), "-c", program], capture_output=True, text=True, check=True
     )
-    assert not {"pytest", "hypothesis", "httpx2", "coverage"} & set(listed.stdout.split())
+    assert not {"pytest", "hypothesis", "httpcore2", "httpx2", "coverage"} & set(listed.stdout.split())
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

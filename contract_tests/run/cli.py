@@ -303,6 +303,12 @@ _option = partial(click.option, show_envvar=True)
     metavar="SECONDS",
     help="Wait at most so long for a load to show what a response has shown (default 5; the mock: 0).",
 )
+@_option(
+    "--state",
+    metavar="URL",
+    help="What keeps the loads of the mock that the run starts: sqlite:///FILE or postgresql://... "
+    "(default memory).",
+)
 @click.version_option(package_name="alvys-sandbox")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def main(pytest_arguments: tuple[str, ...], **given: Any) -> None:

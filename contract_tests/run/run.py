@@ -13,7 +13,7 @@ from contract_tests.rules.exit_status import ExitStatus
 from contract_tests.rules.findings import Failure, Findings
 from contract_tests.run.preflight import CannotRun, check_loads, probe
 from contract_tests.run.settings import Settings
-from contract_tests.run.target import LoadsFileError, Target, open_target
+from contract_tests.run.target import LoadsFileError, StateError, Target, open_target
 from contract_tests.safety.client import GuardedClient
 from contract_tests.safety.credentials import Credentials, CredentialsError
 from contract_tests.safety.guard import Budget, Guard, Permit, Policy, Refused, Stop
@@ -69,7 +69,7 @@ def open_run(settings: Settings, environment: Mapping[str, str]) -> Iterator[Run
                 credentials.check_target(origin)
             with _opened(settings, target, origin, credentials) as run:
                 yield run
-    except (LoadsFileError, CredentialsError) as error:
+    except (LoadsFileError, StateError, CredentialsError) as error:
         raise CannotRun(str(error), ExitStatus.USAGE) from None
 
 

@@ -79,6 +79,7 @@ class Settings:
     ca: Path | None
     max_response: int
     settle: float | None
+    state: str | None
     resumed: bool = False
 
     @property
@@ -100,6 +101,8 @@ class Settings:
         asked = cls(**{**given, "run_id": given["run_id"] or _new_run_id()})
         if asked.fail_on_change and asked.baseline is None:
             raise click.UsageError("--fail-on-change needs --baseline, the report to compare with.")
+        if asked.state is not None and not asked.is_mock:
+            raise click.UsageError("--state is for the mock that the run starts, not for a target at a URL.")
         if asked.is_mock:
             _check_apart(asked, asked.record)
             suites = _in_order(asked.suites or SUITES)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,19 @@ import yaml
 from contract_tests.rules.clauses import STATUSES
 from contract_tests.run.settings import Settings
 from contract_tests.safety.origin import Origin
+from mock_server.ledger import UnusableState
 from mock_server.sandbox import Settings as MockSettings
+from mock_server.sandbox import UnusableSetting
 from mock_server.shipped import FIXTURES
 from mock_server.testing import MockServer
 
 
 class LoadsFileError(ValueError):
     """A loads file cannot be used. The message is a sentence with the file, the status and what is wrong."""
+
+
+class StateError(ValueError):
+    """What should keep the loads of the mock can't. The message is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
     """Gives the target, and where its requests go; the mock is started and ended here.
 
     For a plan the requests go to a private mock that has the nominated loads, never to the target.
-    Raises LoadsFileError when the loads file cannot be used.
+    Raises LoadsFileError when the loads file cannot be used, StateError when the mock's state can't be.
     """
     loads = _loads(settings)
 
@@ -55,7 +61,7 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
         return Target(url, settings.is_mock, loads, settings.run_id, wants_token and not settings.is_mock)
 
     if settings.is_mock:
-        with MockServer(settings=MockSettings(revision=settings.revision)) as mock:
+        with _mock(settings) as mock:
             yield target(mock.url), Origin.parse(mock.url)
     elif settings.plan:
         with (
@@ -67,6 +73,18 @@ def open_target(settings: Settings, *, wants_token: bool) -> Iterator[tuple[Targ
             yield target(settings.target), Origin.parse(mock.url)
     else:
         yield target(settings.target), Origin.parse(settings.target)
+
+
+@contextmanager
+def _mock(settings: Settings) -> Iterator[MockServer]:
+    with ExitStack() as stack:
+        try:
+            mock = stack.enter_context(
+                MockServer(settings=MockSettings(revision=settings.revision), state=settings.state)
+            )
+        except (UnusableSetting, UnusableState) as error:
+            raise StateError(f"--state: {error}") from None
+        yield mock
 
 
 def _loads(settings: Settings) -> dict[str, list[str]]:

@@ -25,8 +25,10 @@ from contract_tests.safety.payment_log import (
     now,
     settled,
 )
+from contract_tests.safety.rate import operation_of
 from contract_tests.safety.road import (
     FORBIDDEN,
+    OPTIONAL,
     SAYS_NOTHING,
     TOO_MANY,
     UNAUTHORIZED,
@@ -119,6 +121,8 @@ class GuardedClient:
 
     def _refused(self, sent: Prepared, response: Response) -> Stop | Refused:
         """What to raise where the caller is refused: Refused if that is about this one request."""
+        if operation_of(sent.request.method, sent.request.path) in OPTIONAL:
+            return Refused(self._wire.cause_of_refusal(sent, response))
         if response.status == FORBIDDEN and self._answers_a_plain_one(sent):
             return Refused(
                 f"{sent.name} is refused with 403, though a plain one is answered: something in between, "
@@ -147,7 +151,13 @@ class GuardedClient:
         """Stops the run at any sign of a booking: an accepted write, or a payment that a read shows."""
         response = exchange.response
         if logged is None:
-            if not self._guard.is_mock and intent.action is Action.READ and response.status == _OK:
+            is_of_loads = operation_of(intent.method, exchange.request.path) not in OPTIONAL
+            if (
+                not self._guard.is_mock
+                and is_of_loads
+                and intent.action is Action.READ
+                and response.status == _OK
+            ):
                 asked = dict(exchange.request.query).get("loadNumber")
                 for load in loads_in(response):
                     if asked is not None:

@@ -21,7 +21,7 @@ IMPOSSIBLE_PREFIX: Final = "ct-no-such-load-"
 _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _OVERRIDES: Final = ("x-http-method", "x-http-method-override", "x-method-override", "x-method")
 _PAYMENTS: Final = re.compile(r"/api/p/v[^/]*/invoices/customer-payments")
-_SEARCH: Final = re.compile(r"/api/p/v[^/]*/loads/search")
+_SEARCH: Final = re.compile(r"/api/p/v[^/]*/(?:loads|invoices)/search")
 _LOAD_KEY: Final = re.compile(r"(?<!</)load[\W_]*number", re.IGNORECASE)
 _AFTER_KEY: Final = re.compile(r"""([^\w<&,}\]-]*)([^"'&<,}\]\r\n\\]{0,200})""")
 _PLAIN_GAP: Final = re.compile(r"""[\s"'\\]*[:=>][\s"'\\]*""")

@@ -10,7 +10,7 @@ from typing import Final
 OPERATIONS: Final = (
     "getLoad", "searchLoads", "getInvoice", "searchInvoices", "recordCustomerPayment", "issueToken", "other",
 )  # fmt: skip
-"""What has a limit of its own: ids of openapi.yaml, the invoice reads that it leaves out, and the rest."""
+"""What has a limit of its own: ids of openapi.yaml, and the rest."""
 ALL: Final = ""
 """In a mapping of limits, the one that all requests share."""
 

@@ -19,6 +19,8 @@ SCOPES: Final = {
     "getInvoice": "invoice:read", "searchInvoices": "invoice:read",
 }  # fmt: skip
 """Operation -> the scope that a token needs for it."""
+OPTIONAL: Final = frozenset({"getInvoice", "searchInvoices"})
+"""Operations that a correct service may not have, or not for this token."""
 
 _GATEWAY: Final = frozenset({502, 503, 504})
 """What a gateway says when the service behind it said nothing. It comes and goes."""

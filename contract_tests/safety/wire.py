@@ -259,9 +259,9 @@ class Wire:
 
     def refused(self, sent: Prepared, response: Response) -> Stop:
         """What to raise where the caller is refused whatever is asked."""
-        return self._guard.stop(self._cause_of_refusal(sent, response), ExitStatus.COULD_NOT_TEST)
+        return self._guard.stop(self.cause_of_refusal(sent, response), ExitStatus.COULD_NOT_TEST)
 
-    def _cause_of_refusal(self, sent: Prepared, response: Response) -> str:
+    def cause_of_refusal(self, sent: Prepared, response: Response) -> str:
         """Why the caller is refused, as a sentence."""
         told = f"{sent.name} is refused with {cause_of(response)}"
         if not self._credentials.exist:

@@ -9,6 +9,7 @@ from contract_tests.run.settings import Settings
 from contract_tests.run.target import Target
 from contract_tests.safety.client import GuardedClient
 from contract_tests.suites.api import Api
+from contract_tests.suites.invoices import Invoices
 from contract_tests.suites.lag import Lag
 
 
@@ -23,3 +24,9 @@ def api(client: GuardedClient, oracle: Oracle, findings: Findings, target: Targe
     """How the suites talk to the target."""
     settle = 0 if run.settings.plan else run.settings.settle or 0
     return Api(client.send, oracle, findings, target.loads, run.reads, Lag(settle))
+
+
+@pytest.fixture(scope="session")
+def invoices(api: Api) -> Invoices:
+    """The invoices of the target, if it has any."""
+    return Invoices(api)

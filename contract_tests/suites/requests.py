@@ -26,7 +26,7 @@ def read_request(*keys: tuple[str, str], path: str = LOADS_PATH) -> Request:
     return Request("GET", path, keys)
 
 
-def search_request(**fields: object) -> Request:
-    """A search with these fields."""
+def search_request(path: str = SEARCH_PATH, /, **fields: object) -> Request:
+    """A search with these fields, of loads if no other path is given."""
     headers = {"Content-Type": "application/json"}
-    return Request("POST", SEARCH_PATH, headers=headers, content=encode_json(fields))
+    return Request("POST", path, headers=headers, content=encode_json(fields))

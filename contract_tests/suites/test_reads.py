@@ -1,17 +1,20 @@
-"""Loads are read and searched. Nothing is written."""
+"""Loads and invoices are read and searched. Nothing is written."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
 from contract_tests.oracle.verdict import Verdict
 from contract_tests.rules.exchange import Exchange, Request
+from contract_tests.rules.invoices import loads_of, objects_in
 from contract_tests.rules.paths import LOADS_PATH
 from contract_tests.rules.responses import LoadView, UnexpectedFormError, items_of, load_of, problem_of
 from contract_tests.rules.values import date_time
 from contract_tests.run.target import Target
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import UNKNOWN_LOAD
+from contract_tests.suites.invoices import PAGE_SIZE, Invoices
 from contract_tests.suites.needs import give_up
 from contract_tests.suites.requests import read_request, search_request
 
@@ -278,6 +281,77 @@ def test_a_search_that_breaks_a_rule_is_refused(api: Api, fields: dict[str, obje
 @assumed("Q28")
 def test_a_search_with_an_unknown_status(api: Api) -> None:
     api.observe("Q28", search(api, Page=0, PageSize=10, Status=["Misplaced"]))
+
+
+@published("P10", "P13", "P16")
+def test_an_invoice_is_read_by_its_number(invoices: Invoices) -> None:
+    assert invoices.known
+
+
+@published("P10")
+def test_an_invoice_is_read_by_its_id(invoices: Invoices) -> None:
+    known = invoices.known
+    invoices.judged(invoices.get(("id", known.id)), known.number)
+
+
+@published("P11")
+def test_an_invoice_read_without_a_key_is_refused(api: Api, invoices: Invoices) -> None:
+    assert invoices.known
+    exchange = invoices.without_key
+    api.require("P11", exchange, exchange.response.status == 400, "400")
+
+
+@published("P12")
+@pytest.mark.parametrize("key", ["id", "invoiceNumber"])
+def test_an_unknown_invoice_is_not_found(api: Api, invoices: Invoices, key: str) -> None:
+    assert invoices.known
+    exchange = invoices.get((key, UNKNOWN_LOAD))
+    api.require("P12", exchange, exchange.response.status == 404, "404")
+
+
+@published("P14")
+def test_a_search_of_invoices_shows_how_many_there_are(api: Api, invoices: Invoices) -> None:
+    assert invoices.known
+    page = invoices.first_page
+    if page is None:
+        give_up("no search that we know finds invoices")
+    fields, items = page.response.fields, objects_in(page.response.fields.get("Items"))
+    total = fields.get("Total")
+    counted = isinstance(total, Decimal) and total >= len(items)
+    api.require("P14", page, counted, f"a Total of {len(items)} or more")
+    api.require("P14", page, len(items) <= PAGE_SIZE, f"at most {PAGE_SIZE} Items")
+
+
+@published("P14")
+def test_every_invoice_is_on_one_page(api: Api, invoices: Invoices) -> None:
+    assert invoices.known
+    page = invoices.first_page
+    items = [] if page is None else objects_in(page.response.fields.get("Items"))
+    offered = {number for some in api.loads.values() for number in some}
+    if not items or not all(loads_of(item) and loads_of(item) <= offered for item in items):
+        give_up("no search finds the invoices of the nominated loads alone")
+    found: list[object] = []
+    for index in range(min(len(items), SEVERAL)):
+        exchange = invoices.search(Page=index, PageSize=1, **invoices.filters)
+        shown = exchange.response.fields
+        api.require("P14", exchange, exchange.response.status == 200, "200")
+        told = [shown.get(name) for name in ("Page", "PageSize", "Total")]
+        expected = [index, 1, len(items)]
+        api.require("P14", exchange, told == expected, f"Page, PageSize and Total {expected}")
+        hits = objects_in(shown.get("Items"))
+        api.require("P14", exchange, len(hits) == 1, "one hit on the page")
+        found += [hit.get("Number") for hit in hits]
+    api.require("P14", exchange, len({*found}) == len(found), "another hit on each page")
+
+
+@assumed("Q61")
+def test_invoices_can_be_read(invoices: Invoices) -> None:
+    assert invoices.known
+
+
+@assumed("A27")
+def test_an_invoice_that_is_not_overpaid(invoices: Invoices) -> None:
+    assert invoices.known
 
 
 @published("P8")

@@ -6,12 +6,15 @@ from decimal import Decimal
 
 import pytest
 
+from contract_tests.oracle.invoices import Booked
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import PAYABLE_STATUSES
 from contract_tests.rules.paths import PAYMENTS_PATH
+from contract_tests.rules.responses import payment_response_of
 from contract_tests.rules.values import encode_json
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import ACCEPTED, CENT, UNUSUAL, Case, parametrize, payment
+from contract_tests.suites.invoices import Invoices
 from contract_tests.suites.needs import References, give_up, need_payable, need_sink
 from contract_tests.suites.requests import payment_request
 
@@ -203,6 +206,26 @@ def test_an_invoice_may_be_paid_in_parts(api: Api, reference: References) -> Non
     load, number = need_payable(api), f"INV-{reference()}"
     for _ in range(2):
         api.pay(payment(load, reference(), InvoiceNumber=number))
+
+
+@pytest.mark.published("P15", "P16")
+def test_a_payment_is_once_on_the_invoice_of_its_load(
+    api: Api, invoices: Invoices, reference: References
+) -> None:
+    assert invoices.known
+    found = ((load, invoices.of_load(load.number)) for load in api.all_payable())
+    load, number = next(((load, number) for load, number in found if number), (None, ""))
+    if load is None or not number:
+        give_up("no invoice of a load that can be paid is known")
+    ref, amount = reference(), Decimal("0.11")
+    before, body = invoices.read(number), payment(load, ref, Sum=amount)
+    for _ in ("a payment", "its replay"):
+        exchange = api.pay(body)
+        if exchange.response.status != 200:
+            give_up(f"the payment is refused with {exchange.response.status}")
+        shown = payment_response_of(exchange.response)
+        recorded = next((Booked(ref, each.id, each.amount.amount) for each in shown.paid_as(ref)), None)
+        invoices.take_paid(before, recorded or Booked(ref, shown.id or "", amount), api.lag.now())
 
 
 @assumed("A20a")

@@ -6,6 +6,7 @@ from evaluation.defects import (
     concurrency,
     fidelity,
     idempotency,
+    invoices,
     july,
     keys,
     limits,
@@ -40,4 +41,5 @@ MODULES = (
     workers,
     tokens,
     july,
+    invoices,
 )

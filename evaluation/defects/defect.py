@@ -29,9 +29,10 @@ Category = Literal[
     "workers",  # what depends on which process answers
     "tokens",
     "july",  # what the revision of July 2026 can show
+    "invoices",
 ]
-Kind = Literal["seeded", "production", "july"]
-"""Small changes of a method each; what production has seen; what shows in the revision of July 2026."""
+Kind = Literal["seeded", "production", "july", "invoices"]
+"""Small changes of a method each; what production has seen; what shows in July 2026, or on invoices only."""
 Grade = Literal["documented", "published", "assumed"]
 GRADE_OF: dict[str, Grade] = {
     "R": "documented",  # the rules of the page

@@ -71,6 +71,8 @@ class Freedoms:
     blank_key: Literal[400, 404] = 400
     empty_search: Literal[404, 200] = 404
     lag_milliseconds: Literal[0, 1500] = 0  # how long after the response a load shows a payment
+    # `brief` has plain numbers, payments with ids of their own, and no field that can be done without.
+    invoice_reads: Literal["none", "whole", "brief"] = "none"
 
 
 NATURAL = Freedoms(
@@ -96,6 +98,7 @@ JULY = Freedoms(
     currency="optional",
 )
 WITH_TOKENS = Freedoms(tokens="for_an_hour")
+WITH_INVOICES = Freedoms(invoice_reads="whole")
 COMBINATIONS: dict[str, Freedoms] = {
     "as_decided": Freedoms(),
     "plain_text": Freedoms(
@@ -179,6 +182,12 @@ COMBINATIONS: dict[str, Freedoms] = {
     "local_time": Freedoms(payment_date="local_naive", date_kept="second"),
     "whole_days": Freedoms(date_kept="day"),
     "lagging": Freedoms(lag_milliseconds=1500),
+    "with_invoices": WITH_INVOICES,
+    "brief_invoices": Freedoms(
+        invoice_reads="brief", nulls="omitted", amounts="double", load_payments="brief", empty_search=200
+    ),
+    "lagging_invoices": Freedoms(invoice_reads="whole", lag_milliseconds=1500),
+    "invoices_in_july": replace(JULY, invoice_reads="whole", status_after="paid_when_paid"),
     "july": JULY,
     "july_natural": replace(
         NATURAL,

@@ -190,6 +190,17 @@ def search(**filters: object) -> Sent:
     return Sent("POST", "/api/p/v2.0/loads/search", {}, {"content-type": "application/json"}, content)
 
 
+def read_invoice(**keys: str) -> Sent:
+    """A read of an invoice."""
+    return Sent("GET", "/api/p/v1.0/invoices", keys)
+
+
+def search_invoices(**filters: object) -> Sent:
+    """A search for invoices."""
+    content = encode(present(filters)).encode()
+    return Sent("POST", "/api/p/v1.0/invoices/search", {}, {"content-type": "application/json"}, content)
+
+
 GET_TOKEN = Sent(
     "POST",
     TOKEN_PATH,

@@ -51,13 +51,26 @@ TITLE_OF = {
     422: "Unprocessable Content",
     500: "Internal Server Error",
 }
+INVOICE_STATUS_OF = {
+    "Released": "Draft",
+    "Queued": "Draft",
+    "Invoiced": "AwaitingPayment",
+    "Financed": "AwaitingPayment",
+    "Completed": "Paid",
+    "Paid": "Paid",
+}
 CREATED_AT = "2026-06-01T08:00:00Z"
 JULY_STOPS: Json = [
     {"$type": "pickup", "Id": "stop-1", "Address": {"Street": "1 Mill Road", "City": "Fargo", "State": "ND"}},
     {"$type": "delivery", "Id": "stop-2", "Address": {"Street": "9 Quay", "City": "Duluth", "State": "MN"}},
 ]
 CURRENCIES = (840, 124, 484, 978, 826)
-PATH = r"/api/p/v(?P<version>[^/]*)/(?P<operation>invoices/customer-payments|loads/search|loads)"
+PATH = (
+    r"/api/p/v(?P<version>[^/]*)/"
+    r"(?P<operation>invoices/customer-payments|loads/search|loads|invoices/search|invoices)"
+)
+READS = ("loads", "invoices")
+OF_INVOICES = ("invoices", "invoices/search")
 INSTANT = re.compile(
     r"(?P<seconds>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)", re.IGNORECASE
 )
@@ -152,15 +165,19 @@ class Service:
         if self.free.tokens != "unchecked":
             self.check_token(operation, request.headers.get("authorization", ""))
         self.check_version(version)
-        method = "GET" if operation == "loads" else "POST"
+        method = "GET" if operation in READS else "POST"
         if request.method != method:
             raise Refusal(405, {"$": [method]})
         if operation == "loads":
             return self.ok(self.load_fields(self.as_read(self.wanted_load(request.query_params))))
+        if operation == "invoices":
+            return self.ok(self.invoice_fields(self.as_read(self.wanted_invoice(request.query_params))))
         self.check_media_type(request.headers.get("content-type", ""))
         body = self.decode(await request.body())
         if operation == "loads/search":
             return self.search(body)
+        if operation == "invoices/search":
+            return self.search_invoices(body)
         posted = self.read_posted(body)
         load = self.find_load(posted.load_number)
         if load is None:
@@ -171,7 +188,7 @@ class Service:
     def route(self, path: str) -> tuple[str, str]:
         """The version and the operation that a path names."""
         found = re.fullmatch(PATH, path, self.path_flags)
-        if not found:
+        if not found or (found["operation"].lower() in OF_INVOICES and self.free.invoice_reads == "none"):
             raise Refusal(404, {"$": ["There is nothing here."]})
         return found["version"], found["operation"].lower()
 
@@ -839,6 +856,103 @@ class Service:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise Refusal(400, {name: [f"The {name} field must be a list of strings."]})
         return value
+
+    # --- invoices ------------------------------------------------------------------------------
+
+    def wanted_invoice(self, query: Mapping[str, str]) -> Load:
+        """The load whose invoice a query names."""
+        keys = {name: query[name] for name in ("id", "invoiceNumber") if name in query}
+        if not keys or any(is_blank(value) for value in keys.values()):
+            raise Refusal(400, {"$": ["Name an invoice."]})
+        names = {"id": self.invoice_id, "invoiceNumber": self.invoice_number}
+        for load in self.invoiced():
+            if all(names[name](load) == value for name, value in keys.items()):
+                return load
+        raise Refusal(404, {"$": ["The invoice does not exist."]})
+
+    def invoiced(self) -> list[Load]:
+        """The loads that have an invoice."""
+        return [load for load in self.loads.values() if load.status in INVOICE_STATUS_OF]
+
+    def invoice_id(self, load: Load) -> str:
+        """The id of a load's invoice."""
+        return f"bill-of-{load.id}"
+
+    def invoice_number(self, load: Load) -> str:
+        """The number of a load's invoice."""
+        digits = load.number.partition("-")[2]
+        return digits[::-1] if self.free.invoice_reads == "brief" else f"F-{digits}"
+
+    def invoice_fields(self, load: Load) -> Mapping[str, Json]:
+        """The fields of an invoice."""
+        total, paid = load.invoiced or Decimal(0), self.invoice_paid(load)
+        fields: dict[str, Json] = {
+            "Id": self.invoice_id(load),
+            "Number": self.invoice_number(load),
+            "Status": "Paid" if load.invoiced and paid >= total else INVOICE_STATUS_OF.get(load.status),
+            "Total": self.invoice_money(total, load),
+            "AmountPaid": self.invoice_money(paid, load),
+            "Loads": [{"LoadNumber": load.number}],
+            "Payments": [self.invoice_payment_fields(one) for one in self.listed_on_invoice(load)],
+        }
+        if self.free.invoice_reads == "whole":
+            fields |= {
+                "Type": "Customer",
+                "RemainingBalance": self.invoice_money(self.remaining(total, paid), load),
+                "OverPaymentAmount": None,
+                "PaidDate": load.paid_at,
+                "Loads": [{"Id": load.id, "LoadNumber": load.number}],
+            }
+        return fields
+
+    def invoice_paid(self, load: Load) -> Decimal:
+        """What was paid of an invoice."""
+        return self.total(load)
+
+    def remaining(self, total: Decimal, paid: Decimal) -> Decimal:
+        """What is left to pay of an invoice."""
+        with localcontext(EXACT):
+            return max(total - paid, Decimal(0))
+
+    def invoice_money(self, amount: Decimal, load: Load) -> Json:
+        """An amount of an invoice."""
+        return amount if self.free.invoice_reads == "brief" else self.money_fields(amount, load.currency)
+
+    def listed_on_invoice(self, load: Load) -> Sequence[Payment]:
+        """The payments that an invoice lists, in their order."""
+        return load.payments
+
+    def invoice_payment_fields(self, payment: Payment) -> Mapping[str, Json]:
+        """The fields of a payment in an invoice."""
+        if self.free.invoice_reads == "brief":
+            return {"Id": f"in-{payment.id}", "Amount": payment.amount, "PaymentReference": payment.reference}
+        return {
+            "Id": payment.id,
+            "Amount": self.money_fields(payment.amount, payment.currency),
+            "PaymentDate": self.date_text(payment.date),
+            "CheckNumber": payment.check,
+            "PaymentReference": payment.reference,
+        }
+
+    def search_invoices(self, body: Json) -> Response:
+        """A page of the invoices that match every filter."""
+        if not isinstance(body, Mapping):
+            raise Refusal(400, {"$": ["The body must be an object."]})
+        page, size = self.read_count(body, "Page", 0), self.read_count(body, "PageSize", 1)
+        statuses, numbers = self.read_list(body, "Status"), self.read_list(body, "LoadNumbers")
+        if not (statuses or numbers) or (numbers and self.free.invoice_reads == "brief"):
+            raise Refusal(400, {"$": ["The filters are not valid."]})
+        loads = [self.as_read(load) for load in self.invoiced() if not numbers or load.number in numbers]
+        hits = [load for load in loads if not statuses or self.invoice_fields(load).get("Status") in statuses]
+        shown = self.invoices_on(hits, page, size)
+        if not shown and self.free.empty_search == 404:
+            raise Refusal(404, {"$": ["There is no hit."]})
+        items = [self.invoice_fields(load) for load in shown]
+        return self.ok({"Page": page, "PageSize": size, "Total": len(hits), "Items": items})
+
+    def invoices_on(self, hits: Sequence[Load], page: int, size: int) -> Sequence[Load]:
+        """The loads whose invoices are on one page."""
+        return self.page_of(hits, page, size)
 
     # --- errors --------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from evaluation.reference.messages import (
     read,
     read_by,
     search,
+    search_invoices,
 )
 from evaluation.reference.service import Service
 
@@ -68,6 +69,7 @@ REQUESTS = (
     read(),
     Pause(2),
     read(),
+    search_invoices(Status=["AwaitingPayment"]),
 )
 SWITCHES = {
     switch.name: get_args(get_type_hints(Freedoms)[switch.name]) or (False, True)

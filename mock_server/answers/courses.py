@@ -34,11 +34,12 @@ COURSES = (
 
 
 class Mock(NamedTuple):
-    """What the handlers of a mock work with: `statuses` are those of loads, `now` is its clock in seconds."""
+    """What the handlers of a mock work with: `now` is its clock in seconds."""
 
     ledger: Ledger
     terms: Terms
-    statuses: Collection[str]
+    load_statuses: Collection[str]
+    invoice_statuses: Collection[str]
     now: Callable[[], float]
 
 
@@ -48,15 +49,25 @@ def other_handlers(
     """The handlers as the answers that are not the default want them."""
     payments = Payments(mock.ledger, mock.terms, chosen)
     lag = Lag(mock.ledger, _LAGS.get(chosen.get("Q40", "")), mock.now)
-    record, get, search = (handlers[name] for name in ("recordCustomerPayment", "getLoad", "searchLoads"))
+    record = handlers["recordCustomerPayment"]
+    handle = payments.around(lag.record(record.handle))
+    if handle is not record.handle:
+        handle = partial(_undivided, mock.ledger, handle)
     others = {
-        "recordCustomerPayment": replace(
-            record, handle=payments.around(lag.record(record.handle)), instead=payments.instead
-        ),
-        "getLoad": replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen))),
-        "searchLoads": replace(search, handle=lag.search(_searches(search.handle, mock.statuses, chosen))),
+        "recordCustomerPayment": replace(record, handle=handle, instead=payments.instead),
     }
+    for name in ("getLoad", "getInvoice"):
+        get = handlers[name]
+        others[name] = replace(get, handle=lag.get(_reads(get.handle, mock.ledger, chosen)))
+    for name, statuses in (("searchLoads", mock.load_statuses), ("searchInvoices", mock.invoice_statuses)):
+        search = handlers[name]
+        others[name] = replace(search, handle=lag.search(_searches(search.handle, statuses, chosen)))
     return {**handlers, **others}
+
+
+async def _undivided(ledger: Ledger, record: Record, request: ValidRequest) -> Load:
+    """Recording, of which no other payment sees a part: it reads before it writes."""
+    return await ledger.undivided(partial(record, request))
 
 
 _LAGS = {"within 1 s": Fraction(1, 2), "within 5 s": Fraction(2)}
@@ -194,7 +205,7 @@ class Payments:
     async def _original_only(self, record: Record, request: ValidRequest) -> Load:
         before = await self._load(request.body["LoadNumber"])
         after = await record(request)
-        if before is None or after.payments is not before.payments:
+        if before is None or len(after.payments) != len(before.payments):
             return after
         original = self._find(after.payments, request.body["ReferenceNumber"])
         return after if original is None else replace(after, payments=NO_PAYMENTS.plus(original))

@@ -3,15 +3,16 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta, timezone
-from decimal import MAX_PREC, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
 from mock_server.answers.envelope import refusal
 from mock_server.domain import (
+    EXACT,
     LOAD_CURRENCY,
     PAYABLE_STATUSES,
     TERMS,
@@ -58,13 +59,14 @@ _FOLDS: Mapping[str, Callable[[str], str]] = {
     "A9b": str.strip,
     "A9d": partial(unicodedata.normalize, "NFKC"),
 }
-_EXACT = Context(prec=MAX_PREC)
 
 
 def terms_of(chosen: Mapping[str, str]) -> Terms:
     """The terms, given the answers that are not the default."""
+    same = [key for key in _FOLDS if chosen.get(key) == SAME]
     made: dict[str, Any] = {
-        "find": _find([_FOLDS[key] for key in _FOLDS if chosen.get(key) == SAME]),
+        "find": _find(same),
+        "common": partial(_common, same) if same else None,
         "replay": _replay(chosen),
         "checks": tuple(_checks(chosen)),
         "kept": _kept(chosen),
@@ -86,18 +88,25 @@ def terms_of(chosen: Mapping[str, str]) -> Terms:
     return replace(TERMS, **made)
 
 
-def _find(folds: Sequence[Callable[[str], str]]) -> Callable[[Payments, str], Payment | None]:
-    if not folds:
+def _folded(questions: Iterable[str], text: str) -> str:
+    for question in questions:
+        text = _FOLDS[question](text)
+    return text
+
+
+def _common(questions: Sequence[str], reference: str) -> str:
+    """The folded reference, and by what it was folded."""
+    return f"{','.join(questions)}:{_folded(questions, reference)}"
+
+
+def _find(same: Sequence[str]) -> Callable[[Payments, str], Payment | None]:
+    """What finds a payment by a reference that may differ in what the questions are about."""
+    if not same:
         return TERMS.find
 
-    def folded(text: str) -> str:
-        for fold in folds:
-            text = fold(text)
-        return text
-
     def find(payments: Payments, reference: str) -> Payment | None:
-        wanted = folded(reference)
-        near = (payment for known, payment in payments.items() if folded(known) == wanted)
+        wanted = _folded(same, reference)
+        near = (payment for known, payment in payments.items() if _folded(same, known) == wanted)
         return payments.get(reference) or next(near, None)
 
     return find
@@ -166,7 +175,7 @@ def _refuse_if(reason: Callable[[Load, Payment], bool], status: str, load: Load,
 
 def _overpays(load: Load, payment: Payment) -> bool:
     paid = load.total_paid.amount if load.total_paid else Decimal(0)
-    return load.billed is not None and _EXACT.add(paid, payment.amount.amount) > load.billed.amount
+    return load.billed is not None and EXACT.add(paid, payment.amount.amount) > load.billed.amount
 
 
 def _is_in_other_currency(load: Load, payment: Payment) -> bool:
@@ -201,7 +210,7 @@ def _as_double(amount: Decimal) -> Decimal:
 def _rounded(digits: int, amount: Decimal) -> Decimal:
     if -int(amount.as_tuple().exponent) <= digits:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, _EXACT)
+    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, EXACT)
 
 
 _AMOUNTS: Mapping[str, Callable[[Decimal], Decimal]] = {

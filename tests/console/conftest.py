@@ -26,9 +26,12 @@ def program() -> str | None:
     return next(filter(None, map(shutil.which, wanted)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; skips where there is none."""
+    """Chromium; skips where there is none.
+
+    Playwright has an event loop in this thread for as long as it is there: other tests want one of their own.
+    """
     found = program()
     if found is None:
         told = f"no Chromium here; install Debian's chromium, or name another in {BROWSER}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mock_server.console.rendering import STATIC
+from mock_server.journal import Entry
 from mock_server.testing import MockServer
 from tests.mock.api import PAYMENTS, Json
 
@@ -89,20 +90,28 @@ def mock() -> Json:
         yield server
 
 
-@pytest.mark.parametrize("language", RUN)
-def test_sample_sends_every_byte(language: str, mock: MockServer, folder: Path, tmp_path: Path) -> None:
+def run_sample(
+    language: str, request: Request, mock: MockServer, folder: Path, tmp_path: Path
+) -> tuple[str, Entry]:
+    """What the sample of a request prints, and the one request that the mock got from it."""
     needs, name, command = RUN[language]
     if needs and shutil.which(needs) is None:
         pytest.skip(f"no {needs} here, which runs the sample")
+    mock.reset()
+    (tmp_path / name).write_text(code_for(language, request, folder), "utf-8")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    (seen,) = mock.requests
+    return done.stdout.decode("utf-8", "replace"), seen
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_sample_sends_every_byte(language: str, mock: MockServer, folder: Path, tmp_path: Path) -> None:
     # Each note and each shape comes in some of them: to start a language takes a second.
     cases = [(note, shape) for note in NOTES for shape in SHAPES]
     for place, (note, shape) in enumerate(cases[:: 1 if language == "curl" else 3]):
-        mock.reset()
         request = payment(mock.url, body_of(note, shape, f"R-{place}"))
-        (tmp_path / name).write_text(code_for(language, request, folder), "utf-8")
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-        assert "200" in done.stdout.decode("utf-8", "replace").splitlines()[0], (note, shape)
-        (seen,) = mock.requests
+        printed, seen = run_sample(language, request, mock, folder, tmp_path)
+        assert "200" in printed.splitlines()[0], (note, shape)
         assert seen.body.decode() == request["body"], (note, shape)
         assert seen.headers["content-type"] == "application/json-patch+json"
         assert seen.headers["x-quoted"] == 'it\'s "so" \\ $HOME'
@@ -113,17 +122,30 @@ def test_sample_sends_every_byte(language: str, mock: MockServer, folder: Path, 
 def test_sample_without_a_body_sends_none(
     language: str, mock: MockServer, folder: Path, tmp_path: Path
 ) -> None:
-    needs, name, command = RUN[language]
-    if needs and shutil.which(needs) is None:
-        pytest.skip(f"no {needs} here, which runs the sample")
-    mock.reset()
     url = f"{mock.url}/api/p/v2.0/loads?loadNumber=LD-1001"
     request: Request = {"method": "GET", "url": url, "headers": [], "body": ""}
-    (tmp_path / name).write_text(code_for(language, request, folder), "utf-8")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    assert "LD-1001" in done.stdout.decode()
-    (seen,) = mock.requests
+    printed, seen = run_sample(language, request, mock, folder, tmp_path)
+    assert "LD-1001" in printed
     assert (seen.method, seen.body) == ("GET", b"")
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_sample_without_a_media_type_sends_none(
+    language: str, mock: MockServer, folder: Path, tmp_path: Path
+) -> None:
+    request = {**payment(mock.url, body_of("plain", "in lines", "R-1")), "headers": []}
+    printed, seen = run_sample(language, request, mock, folder, tmp_path)
+    assert "415" in printed
+    assert "content-type" not in seen.headers
+
+
+@pytest.mark.parametrize("language", EVERY)
+def test_reader_of_a_sample_sees_all_of_it(language: str, folder: Path) -> None:
+    hidden = "a\u200bb\u202ec\u2066d\ufeffe\u00adf"
+    for body in (hidden, f'{{\n"Note": "{hidden}"\n}}'):
+        code = code_for(language, payment("http://127.0.0.1:1", body), folder)
+        # A shell has no escapes for them.
+        assert (language == "curl") is bool({*hidden} - {*"abcdef"} & {*code})
 
 
 STRINGS = {
@@ -143,7 +165,7 @@ def test_sample_that_is_not_run_has_the_text_in_its_own_quotes(
     code = code_for(language, request, folder)
     texts = [
         each["lines"] if each["lines"] is not None else json.loads(f'"{each["text"]}"')
-        for each in STRINGS[language].finditer(code.replace("\\u", "\\u"))
+        for each in STRINGS[language].finditer(code)
         if each["lines"] is not None or "(int)" not in each[0]
     ]
     assert request["url"] in texts

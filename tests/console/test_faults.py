@@ -62,6 +62,7 @@ FILLED: list[dict[str, object]] = [
     },
     {"probability": 1, "seed": 7, "delay": 1, "delaySigma": 1, "body": "malformed", "bytesPerSecond": 10},
     {"next": 2, "drop": "before"},
+    {"next": 1, "webhook": "doubled"},
 ]
 
 

@@ -1,8 +1,10 @@
 """Try it: a request, why it was responded to so, and what it did to the load."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from mock_server.console.contract import clauses, questions
 from mock_server.console.rendering import PRESETS
@@ -12,7 +14,9 @@ from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.console.axe import violations
 from tests.console.conftest import Visit, Visitor
+from tests.mock.api import PAYMENTS as PATH
 from tests.mock.api import Json
+from tests.mock.command import serving
 
 LOAD = "LD-1001"
 
@@ -65,6 +69,72 @@ def test_lost_response_is_explained(visitor: Visitor, mock: MockServer) -> None:
     assert len(payments(mock)) == 1
 
 
+def test_response_is_lost_at_will_and_the_payment_sent_again(visitor: Visitor, mock: MockServer) -> None:
+    tab = visitor.open("/try")
+    tab.get_by_label("Lose the response").check()
+    send(tab)
+    expect(tab.locator("#response")).to_contain_text("no response")
+    expect(tab.locator("#response")).to_contain_text("sends it again with the same reference")
+    assert len(payments(mock)) == 1
+    assert not mock.admin.faults.rules
+    send(tab, "Send the last one again")
+    expect(tab.locator("#response")).to_contain_text("There is still one payment of TRY-")
+    assert len(payments(mock)) == 1
+
+
+def test_lost_request_may_be_sent_again(visitor: Visitor, mock: MockServer) -> None:
+    mock.fail_next(50, drop="before")
+    tab = visitor.open("/try")
+    send(tab)
+    expect(tab.locator("#response")).to_contain_text("Send it again with the same reference")
+    assert payments(mock) == []
+
+
+def test_what_no_browser_can_send_is_named_and_not_sent(visitor: Visitor, mock: MockServer) -> None:
+    tab = visitor.open("/try")
+    for headers, told in (
+        ("X-Sum: 1 \u20ac", "A browser can't send the header \u201cX-Sum: 1 \u20ac\u201d."),
+        ("two words: 1", "A browser can't send the header \u201ctwo words: 1\u201d."),
+        ("nothing", None),
+    ):
+        tab.get_by_label("Headers").fill(headers)
+        if told is None:
+            send(tab)
+            expect(tab.locator("#response")).to_contain_text("415")
+            continue
+        tab.get_by_role("button", name="Send", exact=True).click()
+        expect(tab.locator("#messages .failed").last).to_contain_text(told)
+    tab.locator("[name=path]").fill("nowhere")
+    tab.get_by_role("button", name="Send", exact=True).click()
+    expect(tab.locator("#messages .failed").last).to_contain_text("The path must begin with a slash.")
+    assert payments(mock) == []
+
+
+def test_reason_is_found_for_a_path_that_the_browser_writes_otherwise(visitor: Visitor) -> None:
+    tab = visitor.open("/try?preset=P1")
+    tab.locator("[name=path]").fill('/api/p/v1.0/loads?loadNumber=no "such" load')
+    expect(tab.locator("#code")).to_contain_text("?loadNumber=no%20%22such%22%20load'")
+    send(tab)
+    expect(tab.locator("#response .why")).to_contain_text("P3")
+
+
+def test_page_on_another_port_sends_only_where_it_may(visit: Visit) -> None:
+    for origins, may in (((), False), (("--cors", "*"), True)):
+        with serving("--port", "0", "--admin-port", "0", *origins) as running:
+            console = running.greeting.partition("Console: ")[2].split()[0].rstrip("/")
+            visitor = visit(console)
+            tab = visitor.open("/try")
+            expect(tab.locator("#load-status")).to_contain_text("Invoiced")
+            expect(tab.locator(".elsewhere")).to_be_visible(visible=not may)
+            expect(tab.locator("#request .primary")).to_be_visible(visible=may)
+            if may:
+                send(tab)
+                expect(tab.locator("#response")).to_contain_text("The load has 1 payment now.")
+            assert {f"http://{host}" for host in visitor.strangers()} == ({running.url} if may else set())
+            visitor.asked.clear()
+            visitor.context.close()
+
+
 def test_body_may_be_written_by_hand_and_is_sent_as_it_is(visitor: Visitor, mock: MockServer) -> None:
     tab = visitor.open("/try")
     body = (
@@ -75,6 +145,18 @@ def test_body_may_be_written_by_hand_and_is_sent_as_it_is(visitor: Visitor, mock
     send(tab)
     assert mock.requests[-1].body.decode() == body
     expect(tab.locator("#effect mark")).to_have_text(["0.10000000000000001 USD <img src=x onerror=alert(1)>"])
+
+
+def test_nothing_is_sent_before_the_form_is_filled(visitor: Visitor, mock: MockServer) -> None:
+    tab = visitor.context.new_page()
+    held: list[Route] = []
+    tab.route("**/_mock/loads?*", lambda route: route.continue_() if held else held.append(route))
+    tab.goto(f"{mock.url}/try")
+    expect(tab.locator("[name=path]")).to_have_value(PATH)
+    expect(tab.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    held[0].continue_()
+    expect(tab.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    expect(tab.get_by_label("Body", exact=True)).to_have_value(re.compile("LD-1001"))
 
 
 def test_new_reference_makes_another_payment(visitor: Visitor, mock: MockServer) -> None:
@@ -135,6 +217,15 @@ OTHERWISE = {
     "A11": "R5",
     "A17a": "A17",
     "A17b": "A17",
+    "A4d": "A4",
+    "A4g": "A4",
+    "A5d": "Q21",
+    "A7b": "R6",
+    "A9c": "R5",
+    "A10d": "R4",
+    "A10e": "R4",
+    "A20c": "R1",
+    "Q2": "Q9",
     "A23a": "A23",
 }
 """Preset -> the rule that decides over its last request, where that is another one."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.docs.page import ROOT, page
 
 HEADING = "Add an operation"
-OPERATION = "getInvoice"
+OPERATION = "getCustomer"
 MOST_FILES = 4
 PLACE = re.compile(r"[Ii]n `([\w/.]+)`(?:, (under|above|below|in place of) `([^`]+)`)?")
 
@@ -89,6 +89,6 @@ def test_tests_of_the_walkthrough_pass(tmp_path: Path) -> None:
     folder = copy_of_the_mock(tmp_path)
     for step in steps():
         step.apply(folder)
-    done = python(folder, "-m", "pytest", "-q", "-p", "tests.conftest", "test_invoices.py")
+    done = python(folder, "-m", "pytest", "-q", "-p", "tests.conftest", "test_customers.py")
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout

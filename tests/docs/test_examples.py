@@ -145,3 +145,23 @@ def test_refusal_is_reported_with_its_sentence_and_not_retried(runs: dict[str, R
     assert run.err == "Refused with 400: Amount must be greater than zero.\n"
     assert len(run.requests) == 1
     assert json.loads(run.requests[0].body)["ReferenceNumber"] == "REF-refused"
+
+
+def reconciled(number: str) -> "subprocess.CompletedProcess[str]":
+    with MockServer() as mock:
+        command = [sys.executable, str(EXAMPLES / "python" / "reconcile.py"), mock.url, number]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_invoice_is_read_back_with_the_references_of_its_payments() -> None:
+    done = reconciled("INV-1002")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "INV-1002 AwaitingPayment: 1400.25 of 2400.50 remain",
+        "  BANK-55012 1000.25 2026-06-24T00:00:00Z",
+    ]
+
+
+def test_invoice_that_there_is_not_is_told() -> None:
+    done = reconciled("INV-7")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "INV-7 was not read: 404\n")

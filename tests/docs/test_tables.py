@@ -20,6 +20,7 @@ from mock_server.console.routes import PAGES
 from mock_server.faults import CONDITIONS
 from mock_server.shipped import SPEC
 from mock_server.testing import MockServer
+from mock_server.webhooks import EVENTS
 from tests.docs.commands import MAKEFILE, MODULES, options_of, variable
 from tests.docs.page import FILES, ROOT, differences, page, plain
 from tests.mock.test_clauses import marked_clauses
@@ -178,6 +179,8 @@ EXPECTED: dict[tuple[str, str], Callable[[], Rows]] = {
     ("docs/admin-api.md", "Parts"): parts,
     ("docs/admin-api.md", "Filters"): filters,
     ("docs/admin-api.md", "Entries"): journal_fields,
+    ("docs/webhooks.md", "Events"): lambda: [(name, None, None) for name in EVENTS],
+    ("docs/webhooks.md", "What goes wrong"): lambda: [(name, None) for name in FAULT["webhook"]["enum"]],
     ("docs/testing.md", "In your tests"): members,
     ("docs/console.md", "The console"): console_pages,
     ("docs/contract-suite.md", "Exit status"): exit_statuses,
@@ -195,6 +198,7 @@ ELSEWHERE = {
     ("docs/nightly.md", "What a run that only reads can judge"): "test_nightly",
     ("docs/other-documents.md", "What responds with examples"): "tests/mock/test_foreign.py",
     ("docs/performance.md", "Performance"): "nothing but `make bench`",
+    ("docs/webhooks.md", "Headers"): "tests/mock/test_webhooks.py",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",
     ("CONTRIBUTING.md", "Where things are"): "test_links_lead_to_files_and_headings",
 }

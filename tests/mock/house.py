@@ -45,7 +45,7 @@ class House:
         self.server.stop()
         self.thread.join()
 
-    def _started(self) -> None:
+    async def _started(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._base = len(asyncio.all_tasks())

@@ -14,7 +14,7 @@ from tests.mock.api import LOADS, PAYMENTS, Json, json_of, problem_of
 from tests.mock.command import run, serving
 from tests.mock.team import Team, running
 
-PARTS = ["loads", "tokens", "limits", "faults", "requests", "clock"]
+PARTS = ["loads", "tokens", "limits", "faults", "requests", "clock", "webhooks"]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "foreign.standins": {".decimal_json", ".foreign.examples", ".foreign.operations", ".handlers"}
     | {".problems", ".spec", ".trace"},
     "ledger": {".domain"},
+    "invoices": {".domain"},
+    # What keeps loads in a database: imported for those who want that.
+    "tables": {"sqlalchemy", ".decimal_json", ".domain"},
+    "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -62,8 +66,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers.wording": {".decimal_json", ".problems", ".trace"},
     "trace": {"starlette", ".spec"},
     "problems": {".decimal_json", ".domain", ".spec", ".trace"},
-    "responses": {"msgspec", ".decimal_json", ".domain", ".foreign.fitting", ".instants", ".spec"},
-    "handlers": {".domain", ".instants", ".ledger", ".problems", ".responses", ".trace"},
+    "responses": {
+        "msgspec",
+        ".decimal_json",
+        ".domain",
+        ".foreign.fitting",
+        ".instants",
+        ".invoices",
+        ".spec",
+    },
+    "handlers": {".domain", ".instants", ".invoices", ".ledger", ".problems", ".responses", ".trace"},
     "opening": {".decimal_json", ".documents", ".domain", ".handlers", ".instants", ".schemas", ".spec"},
     "tokens": {"jwt", "starlette", ".clock", ".handlers", ".problems", ".responses", ".spec"},
     "limits": {"pyrate_limiter", "starlette", ".clock", ".problems", ".rates", ".spec", ".tokens"},
@@ -78,6 +90,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
+    "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
+    | {".problems", ".responses"},
+    # Imported with the first webhook.
+    "courier": {"httpcore2"},
+    "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
     # The pages: all but their routes are imported with the first of them.
     "console.__init__": set(),
     "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
@@ -97,13 +114,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".problems", ".spec", ".trace"},
     # Imported when somebody listens.
     "events": {"starlette", ".decimal_json", ".endpoint", ".journal", ".problems", ".trace"},
-    "metrics": {".causes", ".domain", ".endpoint", ".journal", ".problems", ".trace"},
+    "metrics": {".causes", ".endpoint", ".journal", ".problems", ".trace"},
     "har": {".instants", ".journal"},
     "verification": {".decimal_json", ".journal", ".problems"},
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens", ".worlds"},
+    | {".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
     "worlds": {"starlette", ".endpoint", ".problems", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
@@ -119,6 +136,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".foreign.standins",
         ".journal",
         ".ledger",
+        ".ledger_sql",
         ".limits",
     }
     | {
@@ -133,13 +151,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".router",
         ".spec",
     }
-    | {".tokens", ".worlds"},
+    | {".tokens", ".webhooks", ".worlds"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
-    "testing": {".decimal_json", ".domain", ".journal", ".opening", ".responses", ".sandbox", ".serving"}
-    | {".shipped", ".tls", ".problems", ".worlds"},
+    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".problems", ".responses"}
+    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".webhooks", ".worlds"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
@@ -155,6 +173,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".journal",
     }
     | {
+        ".ledger",
         ".opening",
         ".output",
         ".problems",
@@ -166,6 +185,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".shipped",
         ".spec",
         ".tokens",
+        ".webhooks",
     },
 }
 """Beside the standard library; a dot stands for this package."""

@@ -8,6 +8,9 @@ from itertools import product
 import pytest
 
 from tests.mock.api import PAYMENTS, SCHEMAS, SEARCH, Api, json_of, problem_of
+from tests.mock.states import STATES
+
+RUNS_ON = STATES
 
 
 @pytest.mark.clause("A1")

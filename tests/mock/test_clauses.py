@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-CLAUSES = {f"R{number}" for number in range(1, 9)} | {f"A{number}" for number in range(1, 25)}
+CLAUSES = {f"R{number}" for number in range(1, 9)} | {f"A{number}" for number in range(1, 29)}
 
 
 def test_every_clause_has_a_test() -> None:

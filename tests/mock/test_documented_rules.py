@@ -7,6 +7,9 @@ from decimal import Decimal
 import pytest
 
 from tests.mock.api import GATED, LOADS, PAYABLE, SCHEMAS, Api, Json, json_of, problem_of
+from tests.mock.states import STATES
+
+RUNS_ON = STATES
 
 STATUS_SENTENCE = "Load must be in one of: Invoiced, Completed, Financed."
 BLANKS = ["", " ", "\t\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}", "\N{NEXT LINE}"]

@@ -334,8 +334,8 @@ def test_written_fault_is_read_by_its_schema() -> None:
 @pytest.mark.parametrize(
     ("fault", "field", "sentence"),
     [
-        ({}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
-        ({"next": 1}, "$", "At least one of delay, status, body, bytesPerSecond, drop is required."),
+        ({}, "$", "At least one of delay, status, body, bytesPerSecond, drop, webhook is required."),
+        ({"next": 1}, "$", "At least one of delay, status, body, bytesPerSecond, drop, webhook is required."),
         ({"status": 500, "typo": 1}, "typo", "There is no field typo. The fields are: operation, load, "),
         (
             {"status": 200},

@@ -98,6 +98,8 @@ def request_to(spec: Spec, operation: Operation) -> dict[str, Any]:
         made["content"] = json.dumps(payment_of("LD-1001", "R-1"))
     if operation.id == "getLoad":
         made["params"] = {"loadNumber": "LD-1001"}
+    if operation.id == "getInvoice":
+        made["params"] = {"invoiceNumber": "INV-1001"}
     if operation.id == "searchLoads":
         made["content"] = json.dumps({"LoadNumbers": ["LD-1001", "LD-1002"], "Status": ["Invoiced"]})
     return {"method": operation.method, "url": path, **made}
@@ -182,7 +184,7 @@ def test_every_operation_responds_with_what_its_schema_accepts_and_again(
         return
     check(path, operation, response)
     assert (again.status_code, again.content) == (response.status_code, response.content)
-    stateful = operation.id in ("recordCustomerPayment", "getLoad", "searchLoads")
+    stateful = operation.id in ("recordCustomerPayment", "getLoad", "searchLoads", "getInvoice")
     assert response.headers.get("x-sandbox") == (None if stateful else "example")
 
 
@@ -297,7 +299,7 @@ def test_profile_plays_with_a_document_of_others() -> None:
     with client_of(FREIGHT, profile="newtonsoft") as client:
         response = client.post(PAYMENTS, json=payment_of("LD-1001", "R", amount="10.10"))
         assert json_of(response.content)["TotalPaid"]["Amount"] == Decimal("10.10")
-        assert client.get(f"{VERSIONED}/invoices?invoiceNumber=1").status_code == 200
+        assert client.get(f"{VERSIONED}/invoices?invoiceNumber=INV-1001").status_code == 200
 
 
 def test_what_is_amended_for_a_profile_is_amended_in_our_part(write: Write) -> None:
@@ -325,10 +327,10 @@ def test_query_that_the_document_refuses_is_400(freight: httpx2.Client, query: s
 
 
 def test_query_that_the_document_allows_is_read_by_type(freight: httpx2.Client) -> None:
-    query = "?InvoiceNumber=1&status=2&ids=1&ids=2&includeLines=true"
+    query = "?InvoiceNumber=INV-1001&status=2&ids=1&ids=2&includeLines=true"
     headers = {"x-correlation-id": "00000000-0000-4000-8000-000000000001"}
     assert freight.get(f"{VERSIONED}/invoices{query}", headers=headers).status_code == 200
-    refused = freight.get(f"{VERSIONED}/invoices?invoiceNumber=1", headers={"x-correlation-id": "x"})
+    refused = freight.get(f"{VERSIONED}/invoices?invoiceNumber=INV-1001", headers={"x-correlation-id": "x"})
     assert refused.json()["detail"] == "The X-Correlation-Id field does not fit the format uuid."
 
 
@@ -782,11 +784,10 @@ def test_document_is_served_as_it_was_written_but_for_addresses(freight: httpx2.
 def test_start_says_which_operations_keep_state() -> None:
     with serving("--port", "0", "--spec", str(FREIGHT)) as mock:
         lines = mock.greeting.splitlines()
-    first = lines.index("Operations that keep state: 5")
+    first = lines.index("Operations that keep state: 6")
     assert "  GET  /api/p/v{version}/loads  getLoad" in lines[first:]
-    second = lines.index("Operations that respond with examples, and the header x-sandbox: 15")
-    assert lines[second + 1] == "  GET  /api/p/v{version}/invoices"
-    assert lines[second + 2] == "  GET  /api/p/v{version}/drivers/{driverId}  Drivers_Get"
+    second = lines.index("Operations that respond with examples, and the header x-sandbox: 14")
+    assert lines[second + 1] == "  GET  /api/p/v{version}/drivers/{driverId}  Drivers_Get"
     assert any(line.startswith("  curl -i ") and PAYMENTS in line for line in lines)
 
 

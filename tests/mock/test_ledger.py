@@ -1,17 +1,22 @@
-"""The ledger finds and searches loads."""
+"""The ledger finds and searches loads, whatever keeps them."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Money, Payment
-from mock_server.ledger import LoadFilter, MemoryLedger
+from mock_server.ledger import MEMORY, Ledger, LoadFilter, MemoryLedger, Page
+from mock_server.ledger_sql import SqlLedger, state_url
 from tests.mock.api import SEARCH, Api, json_of
+from tests.mock.states import on_every_database, on_every_state
 
 JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
 LOADS = [
@@ -19,6 +24,20 @@ LOADS = [
     Load("i2", "L2", "O1", "Paid", "C1", JULY),
     Load("i3", "L3", "O3", "Paid", "C2", AUGUST, po_number="P3"),
 ]
+
+
+PAYMENT = Payment("first", Money(Decimal(1), 840), "2026-07-01T00:00:00Z")
+
+
+def on(state: str, loads: Iterable[Load], work: Callable[[Ledger], Awaitable[None]]) -> None:
+    """Does something with a ledger on a state."""
+    ledger = MemoryLedger(loads) if state == MEMORY else SqlLedger(state_url(state), loads)
+
+    async def run() -> None:
+        async with ledger.opened():
+            await work(ledger)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
@@ -38,9 +57,16 @@ LOADS = [
         ({"created_from": JULY, "created_to": JULY}, "2"),
     ],
 )
-def test_search_passes_what_every_filter_passes(wanted: dict[str, Any], found: str) -> None:
-    loads = asyncio.run(MemoryLedger(LOADS).search(LoadFilter(**wanted)))
-    assert [load.number for load in loads] == [f"L{number}" for number in found]
+@on_every_state
+def test_search_passes_what_every_filter_passes(state: str, wanted: dict[str, Any], found: str) -> None:
+    async def check(ledger: Ledger) -> None:
+        search = LoadFilter(**wanted)
+        loads = await ledger.search(search)
+        assert [load.number for load in loads] == [f"L{number}" for number in found]
+        assert await ledger.page(search, 1, 1) == Page(len(loads), loads[1:2])
+        assert await ledger.page(search, 10**30, 10**30) == Page(len(loads), [])
+
+    on(state, LOADS, check)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +85,16 @@ def test_search_passes_what_every_filter_passes(wanted: dict[str, Any], found: s
         ({}, None),
     ],
 )
-def test_load_has_every_key_given(keys: dict[str, str], found: str | None) -> None:
-    ledger = MemoryLedger(LOADS)
-    if found is None:
-        with pytest.raises(LoadNotFound, match=r"No load matches the request\."):
-            asyncio.run(ledger.load(**keys))
-    else:
-        assert asyncio.run(ledger.load(**keys)).number == found
+@on_every_state
+def test_load_has_every_key_given(state: str, keys: dict[str, str], found: str | None) -> None:
+    async def check(ledger: Ledger) -> None:
+        if found is None:
+            with pytest.raises(LoadNotFound, match=r"No load matches the request\."):
+                await ledger.load(**keys)
+        else:
+            assert (await ledger.load(**keys)).number == found
+
+    on(state, LOADS, check)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +136,13 @@ def test_page_says_where_it_is(shipped: Api) -> None:
     assert (whole["Page"], whole["PageSize"], len(whole["Items"])) == (0, 20, 8)
 
 
-def test_load_that_is_not_there_cannot_be_removed() -> None:
-    with pytest.raises(LoadNotFound):
-        asyncio.run(MemoryLedger([]).remove("nope"))
+@on_every_state
+def test_load_that_is_not_there_cannot_be_removed(state: str) -> None:
+    async def check(ledger: Ledger) -> None:
+        with pytest.raises(LoadNotFound):
+            await ledger.remove("nope")
+
+    on(state, [], check)
 
 
 LETTERS = st.sampled_from("abc")
@@ -140,8 +173,8 @@ CHANGES = PUTS | st.tuples(st.sampled_from(["pay", "remove", "Invoiced", "Paid"]
 class Looking:
     """A ledger, and the loads that it should have, by number."""
 
-    def __init__(self) -> None:
-        self.ledger = MemoryLedger(LOADS)
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.loads = {load.number: load for load in LOADS}
 
     async def change(self, change: Any) -> None:
@@ -178,21 +211,37 @@ class Looking:
         if wanted.numbers:
             found.sort(key=lambda load: list(wanted.numbers).index(load.number))
         assert await self.ledger.search(wanted) == found
-        assert list(self.ledger) == list(self.loads.values())
+        assert await self.ledger.search(LoadFilter()) == list(self.loads.values())
+        assert await self.ledger.count() == len(self.loads)
+        assert await self.ledger.statuses() == Counter(load.status for load in self.loads.values())
 
 
-@given(st.lists(CHANGES, max_size=12), st.lists(FILTERS, min_size=1, max_size=3))
+async def compare(ledger: Ledger, changes: list[Any], filters: list[LoadFilter]) -> None:
+    await ledger.reset()
+    looking = Looking(ledger)
+    for change in changes:
+        await looking.change(change)
+        for wanted in filters:
+            await looking.check(wanted)
+        for load in {load.order_number: load for load in [*looking.loads.values()][::-1]}.values():
+            assert await looking.ledger.load(order_number=load.order_number) == load
+
+
+MANY_CHANGES, SOME_FILTERS = st.lists(CHANGES, max_size=12), st.lists(FILTERS, min_size=1, max_size=3)
+
+
+@given(MANY_CHANGES, SOME_FILTERS)
 def test_search_finds_what_looking_at_every_load_finds(changes: list[Any], filters: list[LoadFilter]) -> None:
-    async def check() -> None:
-        looking = Looking()
-        for change in changes:
-            await looking.change(change)
-            for wanted in filters:
-                await looking.check(wanted)
-            for load in {load.order_number: load for load in [*looking.loads.values()][::-1]}.values():
-                assert await looking.ledger.load(order_number=load.order_number) == load
+    on(MEMORY, LOADS, partial(compare, changes=changes, filters=filters))
 
-    asyncio.run(check())
+
+@on_every_database
+@given(MANY_CHANGES, SOME_FILTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_search_in_a_database_finds_what_looking_at_every_load_finds(
+    state: str, changes: list[Any], filters: list[LoadFilter]
+) -> None:
+    on(state, LOADS, partial(compare, changes=changes, filters=filters))
 
 
 @pytest.mark.parametrize(
@@ -223,3 +272,30 @@ def test_search_looks_at_few_loads(
     monkeypatch.setattr(LoadFilter, "accepts", looks)
     asyncio.run(ledger.search(LoadFilter(**wanted)))
     assert len(seen) == looked_at
+
+
+@on_every_state
+def test_changes_are_told_once_they_are_made(state: str) -> None:
+    """Also those of a longer transaction; a replay is none."""
+    told: list[tuple[int, str, int, str]] = []
+
+    def tell(before: Load, after: Load) -> None:
+        told.append((len(before.payments), before.status, len(after.payments), after.status))
+
+    async def check(ledger: Ledger) -> None:
+        ledger.on_change.append(tell)
+
+        async def twice() -> None:
+            await ledger.record("L1", PAYMENT)
+            await ledger.record("L1", PAYMENT._replace(reference="second"))
+
+        await ledger.record("L1", PAYMENT)
+        await ledger.undivided(twice)
+        await ledger.set_status("L1", "Financed")
+
+    on(state, LOADS, check)
+    assert told == [
+        (0, "Invoiced", 1, "Invoiced"),
+        (1, "Invoiced", 2, "Invoiced"),
+        (2, "Invoiced", 2, "Financed"),
+    ]

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from evaluation.durability.database import PostgreSQL
+from mock_server.answers.courses import COURSES
 from mock_server.answers.lenient_json import (
     COMMENTS,
     INVALID_UTF_8,
@@ -25,8 +27,10 @@ from mock_server.answers.lenient_json import (
     UTF_16,
     strict_json,
 )
+from mock_server.answers.terms import RECORDING
 from mock_server.answers.wording import Wording
 from mock_server.decimal_json import NotJson, decode
+from mock_server.ledger import MEMORY
 from mock_server.policy import DEFAULT_POLICY, policy_named
 from mock_server.profiles import Question, choose, read_profile, read_questions
 from mock_server.sandbox import Settings, UnusableSetting
@@ -35,6 +39,7 @@ from tests.mock.api import PAYMENTS, SEARCH, json_of
 from tests.mock.command import serving
 from tests.mock.probes import PROBES, Probe, shown
 from tests.mock.rules import keep_the_rules
+from tests.mock.states import DATABASES, opened
 from tests.mock.team import CREDENTIALS
 from tests.mock.test_bad_input import NO_JSON, payment, with_amount, with_field
 
@@ -80,10 +85,10 @@ def write(path: Path, text: str) -> str:
 
 
 @contextmanager
-def playing(folder: Path, answers: Mapping[str, str]) -> Iterator[Probe]:
+def playing(folder: Path, answers: Mapping[str, str], state: str = MEMORY) -> Iterator[Probe]:
     """A mock that gives these answers."""
     profile = write(folder / "profile.json", json.dumps({"answers": answers}))
-    settings = Settings(profile=profile, require_token="Q27" in answers)
+    settings = Settings(profile=profile, require_token="Q27" in answers, state=state)
     with MockServer(settings=settings) as mock, httpx2.Client(base_url=mock.url) as client:
         yield Probe(client)
 
@@ -102,6 +107,23 @@ def test_every_answer_is_played_within_the_rules(tmp_path: Path, question: Quest
     answers = list(dict.fromkeys(answers_of(question)))
     with ThreadPoolExecutor(len(answers)) as pool:
         assert dict(zip(answers, pool.map(played, answers), strict=True)) == {each: each for each in answers}
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+@pytest.mark.parametrize("key", [key for key in PROBES if key in {*RECORDING, *COURSES, "Q42"}])
+def test_database_plays_every_answer_that_asks_the_ledger(
+    tmp_path: Path, key: str, kind: str, postgresql: PostgreSQL
+) -> None:
+    question = QUESTIONS[key]
+    for number, answer in enumerate(dict.fromkeys(answers_of(question))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        answers = {**NEEDS.get(key, {}), key: answer}
+        with (
+            opened(kind, folder, postgresql if kind == "postgresql" else None) as state,
+            playing(folder, answers, state) as probe,
+        ):
+            assert PROBES[key](probe) == answer
 
 
 def test_every_question_but_those_that_follow_from_others_has_a_probe() -> None:

@@ -293,6 +293,18 @@ def test_connection_that_a_fault_closed_early_recorded_nothing(team: Team) -> No
     assert latest(team)[1].startswith("The response was late. The ")
 
 
+def test_fault_in_a_response_that_needs_no_reason_says_what_it_did(team: Team) -> None:
+    team.mock.fail_next(operation="issueToken", delay=0)
+    asked = {
+        "client_id": "sandbox",
+        "client_secret": "sandbox-secret",
+        "audience": "https://api.alvys.com/public/",
+        "grant_type": "client_credentials",
+    }
+    assert team.client.post("/oauth/token", json=asked).status_code == 200
+    assert latest(team)[1] == "The response was late."
+
+
 def test_header_has_the_reason_in_ascii_on_one_line(team: Team) -> None:
     team.mock.add_load("Ä-1")
     assert pay(team).headers["x-sandbox-reason"] == "R1: The payment was recorded; the load is Invoiced now."

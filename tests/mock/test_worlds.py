@@ -385,7 +385,7 @@ def test_profile_and_another_document_are_those_of_all_worlds(tmp_path: Path) ->
 
 
 def test_world_of_a_test_ends_with_it() -> None:
-    with MockServer(worlds=1) as mock:
+    with MockServer(settings=Settings(worlds=1)) as mock:
         with mock.world() as one:
             assert one.load("LD-1001")["Status"] in STATUSES
             with pytest.raises(LoadNotFound):

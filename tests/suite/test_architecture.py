@@ -32,7 +32,7 @@ LIBRARIES: dict[str, set[str]] = {
 """Room -> what it imports beside the standard library and this package."""
 
 OF_THE_MOCK: dict[str, set[str]] = {
-    "run.target": {"mock_server.sandbox", "mock_server.shipped", "mock_server.testing"},
+    "run.target": {"mock_server.ledger", "mock_server.sandbox", "mock_server.shipped", "mock_server.testing"},
     "suites.generated": {"mock_server.revisions"},
     "run.settings": {"mock_server.rates"},
     "run.cli": {"mock_server.rates"},

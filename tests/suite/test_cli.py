@@ -61,7 +61,8 @@ def test_the_mock_passes_and_every_report_says_so(run: Shell) -> None:
 def test_a_service_that_answers_everything_alike_fails(run: Shell) -> None:
     with counting_server() as server:
         ended = run("--target", server.url, "--report", "r.html", "--json", "r.json")
-        assert server.writes == [one for one in server.writes if one.path.endswith("/loads/search")]
+        searches = ("/loads/search", "/invoices/search")
+        assert server.writes == [one for one in server.writes if one.path.endswith(searches)]
     assert ended.status == 1
     assert ended.first_line.startswith(f"FAILED · {server.url}")
     assert "curl -sS" in ended.out

@@ -147,6 +147,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(given: dict[str, object], s
 
 BASELINE = Path(__file__).with_name("last_report.json")
 VALUES = {
+    "state": ("sqlite:///x.db", "sqlite:///x.db"),
     "target": ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     "loads": (__file__, Path(__file__)),
     "record_payments": ("yes", True),
@@ -209,8 +210,10 @@ def test_what_was_parsed_is_handed_on_to_pytest_as_it_was_given(tmp_path: Path) 
     log = tmp_path / "r.jsonl"
     log.touch()
     given = {name: value for name, (_, value) in VALUES.items()} | {"record": log}
+    state = given.pop("state")  # only a mock has one, and the target is a service
     settings = settings_from(given)
     assert {name: getattr(settings, name) for name in given} == given
+    assert settings_from({"state": state}).state == state
 
 
 def test_an_explicit_mock_is_handed_on_past_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

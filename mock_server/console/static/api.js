@@ -86,6 +86,12 @@ function askForKey() {
 let told = null;
 export const settings = () => (told ??= admin("GET", "settings"));
 
+/** Whether this page may call the API, which may be on another port. */
+export async function mayCall() {
+  const { cors } = await settings();
+  return new URL(API).origin === location.origin || cors.includes("*") || cors.includes(location.origin);
+}
+
 let token = null;
 
 /** An access token for the sandbox's first client, for a page that calls the API. Refused. */

@@ -1,6 +1,9 @@
 // A request as code: what it sends is what the page would send, byte for byte.
 
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+/** Characters that no reader of the code would see, or that change the order of those around them. */
+const UNSEEN = "\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff";
+const CONTROL = new RegExp(`[${UNSEEN}]`, "g");
+const PLAIN = new RegExp(`^(\n|[^${UNSEEN}\\ud800-\\udfff])*$`);
 const hex = (character) => character.charCodeAt(0).toString(16).padStart(4, "0");
 
 /** A text between double quotes. JSON's escapes are those of Python, JavaScript, C# and Go, too. */
@@ -14,11 +17,12 @@ const java = (text) =>
     .replace(/["\\]/g, "\\$&")
     .replace(/[^ -~]/g, (one) => JAVA[one] ?? (one < " " ? `\\${one.charCodeAt(0).toString(8).padStart(3, "0")}` : `\\u${hex(one)}`))}"`;
 
-const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+/** A text as one word of a POSIX shell. */
+export const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Several lines as they are, between marks that are not in them; else in one line, with escapes. */
 const lines = (text, forbidden, before, after, otherwise) =>
-  text.includes("\n") && !/[\r\t]|[^\n -~\u00a1-\ud7ff]/.test(text) && !/ $/m.test(text) && !forbidden.test(text)
+  text.includes("\n") && PLAIN.test(text) && !/ $/m.test(text) && !forbidden.test(text)
     ? before + text + after
     : otherwise(text);
 
@@ -28,11 +32,15 @@ const block = (text) => lines(text, /\\|"""|"$|[^\n -~]|^\s/, '"""\n', '"""', ja
 const raw = (text) => lines(text, /"""/, '"""\n', '\n"""', quoted);
 const golang = (text) => lines(text, /`/, "`", "`", quoted);
 
+/** Whether no header says what the body is; some clients then say it themselves. */
+export const isTypeless = (headers) => !headers.some(([name]) => name.toLowerCase() === "content-type");
+
 const NOTE = "No response came? Send it again with the same reference number: nothing is paid twice.";
 
 function curl({ method, url, headers, body }) {
   const parts = [`curl -i --max-time 30 ${/[[\]{}]/.test(url) ? "-g " : ""}-X ${method} ${shell(url)}`];
   for (const [name, value] of headers) parts.push(`-H ${shell(value ? `${name}: ${value}` : `${name};`)}`);
+  if (body && isTypeless(headers)) parts.push("-H 'Content-Type:'"); // else curl says that it is a form
   if (body) parts.push(`--data-raw ${shell(body)}`);
   return parts.join(" \\\n  ");
 }
@@ -56,7 +64,7 @@ const typescript = ({ method, url, headers, body }) =>
     `const response = await fetch(${quoted(url)}, {`,
     `  method: ${quoted(method)},`,
     ...(headers.length ? ["  headers: {", ...headers.map(([name, value]) => `    ${quoted(name)}: ${quoted(value)},`), "  },"] : []),
-    ...(body ? [`  body: ${script(body)},`] : []),
+    ...(body ? [`  body: ${isTypeless(headers) ? `new TextEncoder().encode(${script(body)})` : script(body)},`] : []),
     "  signal: AbortSignal.timeout(30_000),",
     "});",
     "console.log(response.status, await response.text());",
@@ -139,5 +147,5 @@ export const LANGUAGES = {
  */
 export function codeFor(language, request, pays = false) {
   const [comment, write] = LANGUAGES[language];
-  return `${pays ? `${comment} ${NOTE}\n` : ""}${write(request)}\n`;
+  return `${pays ? `${comment} ${NOTE}\n` : ""}${write({ ...request, body: request.body.toWellFormed() })}\n`;
 }

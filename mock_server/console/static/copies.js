@@ -1,20 +1,19 @@
 // A request of the journal as something to paste.
 
 import { API } from "./api.js";
+import { shell } from "./code.js";
 
 const SENT = ["content-type", "accept"];
 
 const sentHeaders = ({ headers }) => SENT.filter((name) => headers[name] && headers[name] !== "*/*").map((name) => [name, headers[name]]);
 const needsToken = ({ headers }) => headers.authorization?.startsWith("Bearer");
 
-const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-
 /** The request as a command of a POSIX shell. */
 export function asCurl(entry) {
-  const lines = [`curl -i ${entry.method === "GET" ? "" : `-X ${entry.method} `}${quoted(API + entry.path)}`];
+  const lines = [`curl -i ${entry.method === "GET" ? "" : `-X ${entry.method} `}${shell(API + entry.path)}`];
   if (needsToken(entry)) lines.push('-H "Authorization: Bearer $TOKEN"');
-  for (const [name, value] of sentHeaders(entry)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
-  if (entry.body) lines.push(`--data-raw ${quoted(entry.body)}`);
+  for (const [name, value] of sentHeaders(entry)) lines.push(`-H ${shell(`${name}: ${value}`)}`);
+  if (entry.body) lines.push(`--data-raw ${shell(entry.body)}`);
   return `${lines.join(" \\\n  ")}\n`;
 }
 

@@ -1,6 +1,6 @@
 // The overview: what to call, how strict it is, what it holds; and four first payments.
 
-import { API, admin, authorization, call, settings } from "./api.js";
+import { API, admin, authorization, call, mayCall, settings } from "./api.js";
 import { follow } from "./events.js";
 import { attempt, byId, confirm, copyButton, el, faultCode, fill, flash, loadBadge, money, PAYABLE, statusBadge } from "./ui.js";
 
@@ -235,7 +235,7 @@ attempt(async () => {
   const told = await settings();
   if (!told.operations.some(({ id }) => id === PAY)) {
     document.querySelector("[aria-labelledby=steps-title]").hidden = true;
-  } else if (new URL(API).origin !== location.origin) {
+  } else if (!(await mayCall())) {
     const note = document.querySelector(".elsewhere");
     note.hidden = false;
     note.textContent = `This page is not where the API is. It can send payments if the mock is started with --cors ${location.origin}`;

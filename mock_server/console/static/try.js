@@ -1,7 +1,7 @@
 // Try it: a request, its response, and the load before and after it.
 
-import { API, accessToken, admin, authorization, call, send, settings } from "./api.js";
-import { codeFor, LANGUAGES } from "./code.js";
+import { API, accessToken, admin, authorization, call, mayCall, send, settings } from "./api.js";
+import { codeFor, isTypeless, LANGUAGES } from "./code.js";
 import { attempt, byId, copyButton, el, exact, fill, loadBadge, money, PAYABLE, pretty, spelled, statusBadge, valueOf } from "./ui.js";
 
 const PAY = "recordCustomerPayment";
@@ -57,7 +57,8 @@ async function loadIn(statuses, except) {
 async function prepare() {
   const { method, path, examplePath, mediaTypes, example, scopes } = operation();
   isSecond = false;
-  byId("payment").hidden = !pays();
+  byId("payment").hidden = byId("losing").hidden = !pays();
+  if (!pays()) field.lose.checked = false;
   byId("method").textContent = `${method}, path and query`;
   byId("body").hidden = !mediaTypes.length;
   field.headers.value = preset.headers ?? (mediaTypes.length ? `Content-Type: ${mediaTypes[0]}` : "");
@@ -117,9 +118,9 @@ async function showStatus() {
 async function requestOf() {
   const headers = field.headers.value
     .split("\n")
-    .map((line) => /^\s*([^:\s]+)\s*:\s*(.*?)\s*$/.exec(line))
-    .filter(Boolean)
-    .map(([, name, value]) => [name, value]);
+    .filter((line) => line.trim())
+    .map((line) => /^\s*([^:]*?)\s*(?::\s*(.*?)\s*)?$/.exec(line))
+    .map(([, name, value = ""]) => [name, value]);
   const token = { none: [], wrong: [["Authorization", "Bearer wrong"]], valid: null }[field.token.value] ?? [["Authorization", `Bearer ${await accessToken()}`]];
   return {
     method: operation().method,
@@ -133,8 +134,23 @@ async function requestOf() {
 const showCode = () =>
   attempt(async () => {
     const request = await requestOf();
-    byId("code").textContent = codeFor(byId("language").value, { ...request, url: API + request.path }, request.pays);
+    byId("code").textContent = codeFor(byId("language").value, { ...request, url: urlOf(request) }, request.pays);
   });
+
+/** The URL as a browser sends it. */
+const urlOf = ({ path }) => (URL.canParse(API + path) ? new URL(API + path).href : API + path);
+
+/** Says what of a request no browser can send. */
+function check({ path, headers }) {
+  if (!path.startsWith("/") || !URL.canParse(API + path)) throw new Error("The path must begin with a slash.");
+  for (const [name, value] of headers) {
+    try {
+      new Headers([[name, value]]);
+    } catch {
+      throw new Error(`A browser can't send the header “${name}: ${value}”.`);
+    }
+  }
+}
 
 /** The number of the load that a request is about. */
 function loadOf({ path, body }) {
@@ -157,9 +173,12 @@ async function loadNamed(number) {
 }
 
 async function transmit(request) {
+  check(request);
   const number = loadOf(request);
   const [before, { now }] = await Promise.all([loadNamed(number), admin("GET", "clock")]);
-  const answer = await call({ ...request, headers: Object.fromEntries(request.headers), body: request.body || undefined });
+  const body = isTypeless(request.headers) ? new TextEncoder().encode(request.body) : request.body;
+  const answer = await losing(field.lose.checked, () => call({ ...request, body: request.body ? body : undefined }));
+  field.lose.checked = false;
   if (answer.status === 401 && field.token.value === "valid") await authorization(true);
   const after = await loadNamed(number);
   last = request;
@@ -168,11 +187,22 @@ async function transmit(request) {
   await prepareSecond();
 }
 
+/** Does something while responses are lost: as long as it lasts, for a browser may send a request twice by itself. */
+async function losing(isLost, what) {
+  if (!isLost) return what();
+  const { id } = await admin("POST", "faults", { operation: PAY, drop: "after" });
+  try {
+    return await what();
+  } finally {
+    await admin("DELETE", `faults/${id}`);
+  }
+}
+
 /** Why it was responded to so, if there is a journal. */
-async function reasonOf({ path }, now) {
+async function reasonOf(request, now) {
   if (!(await settings()).journal) return null;
   const { items } = await admin("GET", `requests?${new URLSearchParams({ since: now })}`);
-  return items.findLast((entry) => entry.path === path)?.reason ?? null;
+  return items.findLast(({ method, path }) => method === request.method && API + path === urlOf(request))?.reason ?? null;
 }
 
 // --- what came of it ---------------------------------------------------------------------------------
@@ -191,14 +221,14 @@ function sentence({ body, pays: paid }, { status }, before, after) {
     // Then it names none.
   }
   if (paid && after && grew > 0) {
-    const lost = status ? "" : "No response came, yet the payment is recorded: a client that does not know sends it again. ";
+    const lost = status ? "" : "No response came, yet the payment is recorded: a client can't know, and sends it again with the same reference. ";
     return `${lost}The load has ${plural(count)} now.`;
   }
   if (paid && after && status === 200) {
     const same = paymentsOf(after).filter((each) => valueOf(each, "ReferenceNumber") === reference).length;
     return same === 1 ? `There is still one payment of ${reference}: nothing was paid twice.` : `The load still has ${plural(count)}.`;
   }
-  return status ? "" : "No response came.";
+  return status ? "" : `No response came.${paid ? " Send it again with the same reference: nothing is paid twice." : ""}`;
 }
 
 function show(request, answer, before, after, reason) {
@@ -275,7 +305,7 @@ form.addEventListener("input", (event) => {
 field.operation.addEventListener("change", () => {
   field.preset.value = "";
   preset = {};
-  attempt(prepare);
+  attempt(prepare, byId("send"));
 });
 field.preset.addEventListener("change", () => choose(field.preset.value));
 
@@ -285,7 +315,7 @@ async function choose(name) {
   history.replaceState(null, "", PRESETS[name] ? `?preset=${name}` : location.pathname);
   const wanted = preset.operation ?? PAY;
   if (operations.some(({ id }) => id === wanted)) field.operation.value = wanted;
-  await attempt(prepare);
+  await attempt(prepare, byId("send"));
 }
 
 byId("language").append(...Object.keys(LANGUAGES).map((name) => el("option", {}, name)));
@@ -299,10 +329,11 @@ attempt(async () => {
       el("option", { value: id || `${method} ${path}` }, `${method} ${path}${keepsState ? "" : " (examples)"}`),
     ),
   );
-  if (new URL(API).origin !== location.origin) {
+  if (!(await mayCall())) {
     const note = document.querySelector(".elsewhere");
     note.hidden = false;
     note.textContent = `This page is not where the API is. It can send requests if the mock is started with --cors ${location.origin}`;
+    for (const button of form.querySelectorAll(".actions button")) button.hidden = true;
   }
   const address = new URLSearchParams(location.search);
   const named = address.get("preset") ?? "";

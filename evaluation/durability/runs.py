@@ -1,0 +1,118 @@
+"""The runs: a mock that is killed again and again, and replicas of which something is always wrong."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from evaluation.durability.database import PostgreSQL
+from evaluation.durability.traffic import Mock, Traffic, write_fixtures
+
+SEED = 1
+
+
+class Ended(NamedTuple):
+    """What a run came to: how often something was done to it, and what can't be."""
+
+    disturbances: int
+    acknowledged: int
+    contradictions: list[str]
+
+
+def killed(state: str, folder: Path, kills: int, clients: int = 8) -> Ended:
+    """Kills the only mock on a state, at random moments while clients pay, and starts it again."""
+    mock = Mock(state, write_fixtures(folder))
+    traffic = Traffic([mock], clients, SEED)
+    chance = random.Random(SEED)  # noqa: S311 - nothing secret
+    try:
+        for _ in range(kills):
+            _wait_for_payments(traffic)
+            time.sleep(chance.random() / 10)
+            mock.kill()
+            mock.start()
+        return _ended(traffic, kills)
+    finally:
+        traffic.stop()
+        mock.kill()
+
+
+def disturbed(
+    postgresql: PostgreSQL, folder: Path, rounds: int, clients: int = 16, longest_pause: int = 8
+) -> Ended:
+    """Three replicas on one database: in turn, one is killed, one is paused, and the database restarted.
+
+    `longest_pause` is in seconds; 8 are more than a transaction may be idle.
+    """
+    with ExitStack() as stack:
+        state, fixtures = stack.enter_context(postgresql.database()), write_fixtures(folder)
+        mocks = []
+        for _ in range(3):
+            mocks.append(Mock(state, fixtures))
+            stack.callback(mocks[-1].kill)
+        traffic = Traffic(mocks, clients, SEED)
+        stack.callback(traffic.stop)
+        disturb = _disturbances(mocks, postgresql, longest_pause)
+        for _ in range(rounds):
+            _wait_for_payments(traffic)
+            next(disturb)()
+        return _ended(traffic, rounds)
+
+
+def killed_on_sqlite(kills: int) -> Ended:
+    """`killed`, on a file."""
+    with TemporaryDirectory() as folder:
+        return killed(f"sqlite:///{folder}/state.db", Path(folder), kills)
+
+
+def killed_on_postgresql(kills: int) -> Ended:
+    """`killed`, on a database."""
+    with TemporaryDirectory() as folder, closing(PostgreSQL()) as server, server.database() as state:
+        return killed(state, Path(folder), kills)
+
+
+def replicas_disturbed(rounds: int) -> Ended:
+    """`disturbed`, with a server of its own."""
+    with TemporaryDirectory() as folder, closing(PostgreSQL()) as server:
+        return disturbed(server, Path(folder), rounds)
+
+
+RUNS: Mapping[str, Callable[[int], Ended]] = {
+    "killed on SQLite": killed_on_sqlite,
+    "killed on PostgreSQL": killed_on_postgresql,
+    "three replicas disturbed": replicas_disturbed,
+}
+
+
+def _disturbances(
+    mocks: list[Mock], postgresql: PostgreSQL, longest_pause: int
+) -> Iterator[Callable[[], None]]:
+    chance = random.Random(SEED)  # noqa: S311 - nothing secret
+
+    def kill() -> None:
+        mock = chance.choice(mocks)
+        mock.kill()
+        time.sleep(chance.random())
+        mock.start()
+
+    def pause() -> None:
+        with chance.choice(mocks).paused():
+            time.sleep(chance.random() * longest_pause)
+
+    while True:
+        yield from (kill, pause, kill, pause, postgresql.restart)
+
+
+def _wait_for_payments(traffic: Traffic) -> None:
+    before, patience = traffic.acknowledged, time.monotonic() + 120
+    while traffic.acknowledged < before + 5:
+        if time.monotonic() > patience:
+            raise RuntimeError("no payment is acknowledged any more")
+        time.sleep(0.01)
+
+
+def _ended(traffic: Traffic, disturbances: int) -> Ended:
+    traffic.stop()
+    return Ended(disturbances, traffic.acknowledged, traffic.check())
