@@ -89,8 +89,8 @@ class Admin:
         self._operations = operations
         self._watchers = watchers
         self._metrics: Metrics | None = None
-        self.worlds: Worlds | None = None
-        """The worlds beside this one, if it is the default one and there may be others."""
+        self.worlds: Callable[[], Worlds] | None = None
+        """What has the worlds beside this one, if it is the default one."""
 
     @cached_property
     def filler(self) -> Filler:
@@ -277,20 +277,29 @@ class Admin:
         """Sends an event again; UnknownWebhook, SwitchedOff."""
         return self.webhooks.resend(id)
 
+    @property
+    def other_worlds(self) -> "Worlds":
+        """The worlds beside this one; SwitchedOff."""
+        if self.worlds is None:
+            raise SwitchedOff("A world knows of no others. Ask without naming one.")
+        return self.worlds()
+
     async def list_worlds(self) -> "list[WorldState]":
         """The worlds, by their names; SwitchedOff."""
-        return await self._other_worlds.states()
+        return await self.other_worlds.states()
 
     async def end_world(self, name: str) -> list[str]:
-        """Forgets a world; SwitchedOff, UnknownWorld."""
-        self._other_worlds.end(name)
+        """Ends a world; SwitchedOff, UnknownWorld."""
+        self.other_worlds.end(name)
         return [name]
 
-    @property
-    def _other_worlds(self) -> "Worlds":
-        if self.worlds is None:
-            raise SwitchedOff("Worlds are switched on by --worlds, and are known to the default one only.")
-        return self.worlds
+    def end(self) -> None:
+        """Ends what goes on without a request: deliveries of events, streams of requests, other worlds."""
+        self.webhooks.end()
+        if self._journal is not None:
+            self._journal.end()
+        if self.worlds is not None:
+            self.worlds().end_all()
 
     async def read_clock(self) -> Clock:
         """The clock."""
@@ -376,15 +385,15 @@ FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 WEBHOOKS, DELIVERIES = _list_of(WEBHOOK), _list_of(DELIVERY)
 
 
-class Written:
-    """What all worlds share of the admin API: its document, as `admin_spec` made it, and what it makes."""
+class AdminDocument:
+    """The document of the admin API, as `admin_spec` made it, and what it makes, for all worlds."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
 
     @cached_property
-    def document(self) -> Raw:
-        """The document as it is sent."""
+    def text(self) -> Raw:
+        """What is sent of it."""
         return Raw(encode(self.spec.document))
 
     @cached_property
@@ -393,7 +402,9 @@ class Written:
         return compile_response(self.spec, self.spec.schema("Request"), ENTRY, "Request")
 
 
-def admin_handlers(admin: Admin, written: Written, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
+def admin_handlers(
+    admin: Admin, document: AdminDocument, settings: Mapping[str, Any]
+) -> Mapping[str, Handler[Any]]:
     """The handlers of the admin API, by operationId.
 
     `settings` are what it says of how the mock was started.
@@ -401,7 +412,7 @@ def admin_handlers(admin: Admin, written: Written, settings: Mapping[str, Any]) 
     ledger = admin.ledger
 
     async def get_document(_request: object) -> Raw:
-        return written.document
+        return document.text
 
     async def get_settings(_request: object) -> Mapping[str, Any]:
         return settings
@@ -425,7 +436,7 @@ def admin_handlers(admin: Admin, written: Written, settings: Mapping[str, Any]) 
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
         "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
-            lambda request: admin.watch_requests(request.query.get("after"), written.entry), None
+            lambda request: admin.watch_requests(request.query.get("after"), document.entry), None
         ),
         "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),

@@ -29,7 +29,15 @@ from mock_server.problems import ADMIN_KEY
 from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
-from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
+from mock_server.sandbox import (
+    MOST_WORLDS,
+    OFF,
+    Sandbox,
+    Settings,
+    UnusableSetting,
+    revision_of,
+    served_spec,
+)
 from mock_server.serving import GRACE, PortTaken, Server, is_loopback, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
@@ -275,10 +283,10 @@ A fault says when it is injected and what it does, separated by commas:
 )
 @_option(
     "--worlds",
-    default=0,
     type=click.IntRange(0),
+    show_default=f"{MOST_WORLDS}, or 0 with a database",
     help="How many worlds there may be beside the default one, each with a state of its own: a request names "
-    "one in the header X-Sandbox-World or by the prefix /worlds/NAME; 0 for none.",
+    "one in the header X-Sandbox-World or by the prefix /worlds/NAME.",
 )
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
@@ -316,7 +324,7 @@ def main(  # noqa: PLR0913 - one for each option
     webhook_signed: str,
     webhook_hosts: tuple[str, ...],
     report: Path | None,
-    worlds: int,
+    worlds: int | None,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -379,7 +387,10 @@ def main(  # noqa: PLR0913 - one for each option
         return sandbox.app(other, None if quiet else CallLog(say), port=port)
 
     def reopen() -> None:
-        server.serve_instead(app_of(opened()[1]))
+        nonlocal sandbox
+        before, (_, sandbox) = sandbox, opened()
+        server.serve_instead(app_of(sandbox))
+        before.admin.end()
         gc.unfreeze()  # what was open before can go
         gc.collect()
         gc.freeze()

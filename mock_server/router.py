@@ -7,7 +7,7 @@ from copy import copy
 from functools import lru_cache
 from typing import Any, Self
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.clock import Clock
 from mock_server.console.routes import Console, Shown
@@ -18,7 +18,7 @@ from mock_server.openapi import DocumentRoutes
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.spec import Operation, Spec, SpecError
-from mock_server.trace import ClientGone, Trace
+from mock_server.trace import WORLD_HEADER, WORLD_PREFIX, ClientGone, Trace
 
 ADMIN_PREFIX = "/_mock/"
 _LONGEST_KEPT = 256
@@ -205,6 +205,13 @@ def _rank(of_path: tuple[str, object]) -> tuple[bool, ...]:
     return tuple("{" in segment for segment in of_path[0].split("/"))
 
 
+class _NamesWorld(Exception):
+    """A request is for another world than this one. Raised, for what is returned is kept for the next one."""
+
+    def __init__(self, worlds: ASGIApp) -> None:
+        self.worlds = worlds
+
+
 class Router:
     """The ASGI app: serves the API and, if there is one, the admin API beside it.
 
@@ -230,12 +237,18 @@ class Router:
         self._console = console
         self.explain: Callable[[Trace, Send], Send] | None = None
         """Makes what sends the responses of the API say more."""
+        self.worlds: ASGIApp | None = None
+        """What serves the requests that name a world."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
-        routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
+        try:
+            routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
+        except _NamesWorld as named:
+            await named.worlds(scope, receive, send)
+            return
         trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
         faults = routes.faults
         if self.explain is not None and routes is self._api:
@@ -255,6 +268,8 @@ class Router:
     def _find(
         self, method: str, path: str, server: tuple[str, int]
     ) -> tuple[Routes | DocumentRoutes | Shown, Endpoint, Mapping[str, str]]:
+        if self.worlds is not None and self.names_world(path):
+            raise _NamesWorld(self.worlds)
         routes: Routes | DocumentRoutes = self._api
         if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
@@ -265,6 +280,12 @@ class Router:
             if shown is not None:
                 return shown, shown, {}
         return routes, *routes.find(method, path)
+
+    def names_world(self, path: str) -> bool:
+        """Whether a request with this `path` in its scope names a world; a path that the API has does not."""
+        return path.startswith(WORLD_HEADER) or (
+            path.startswith(WORLD_PREFIX) and not self._api.has_path(path)
+        )
 
     def is_admin(self, path: str, server: tuple[str, int]) -> bool:
         """Whether a request to an address is one to the admin API, if there is one."""

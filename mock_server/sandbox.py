@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mock_server.admin import Admin, Written, admin_handlers, admin_spec
+from mock_server.admin import Admin, AdminDocument, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
 from mock_server.domain import Load, Terms
@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # for those who have a browser
 
 OFF = "off"
 DOCUMENTED = "documented"
+MOST_WORLDS = 1000
+"""How many worlds there may be by default."""
 
 
 class UnusableSetting(ValueError):
@@ -61,7 +63,8 @@ class Settings:
     `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
     `report` is a file that `alvys-contract --report` writes, for the console to show.
     `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
-    `worlds` is how many worlds there may be beside the default one, 0 for none.
+    `worlds` is how many worlds there may be beside the default one: MOST_WORLDS by default, and none with a
+    database, for their loads are in memory.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -85,7 +88,7 @@ class Settings:
     webhook_signed: str = WITH_ID
     webhook_hosts: tuple[str, ...] = ()
     report: Path | None = None
-    worlds: int = 0
+    worlds: int | None = None
 
 
 _DEFAULT = Settings()
@@ -120,14 +123,15 @@ class Sandbox:
         self._loads = tuple(map(policy.opening, loads))
         self._gates = policy.gates([each for each in spec.operations if each.is_ours])
         # Its document describes faults too; without either it is not read.
-        self._admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
-        self._written = None if self._admin_api is None else Written(self._admin_api)
-        self._faults = None if self._admin_api is None else _faults(spec, self._admin_api, settings.faults)
+        is_wanted = settings.admin or settings.faults
+        self._admin_api = AdminDocument(admin_spec(spec.ours)) if is_wanted else None
+        self._faults = _faults(spec, self._admin_api.spec, settings.faults) if self._admin_api else None
         self.stateful = spec.operations
         """The operations that we implement."""
         self.exemplary: tuple[Operation, ...] = ()
         """Those that respond with examples: of a document that is not ours."""
         self._token_spec: Spec | None = None
+        self._beside: Routes | None = None
         if spec.origin is not None:
             from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
 
@@ -140,23 +144,21 @@ class Sandbox:
         self._origins = OriginGate(settings.allow_hosts)
         # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
         self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
-        self._begin(None)
+        self._most_worlds = _most_worlds(settings)
+        self._begin()
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
         """The pages, which are there with the admin API."""
         self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
-        self.worlds: Worlds | None = None
-        """Those beside this one, which the app leads to."""
 
-    def another(self) -> "Sandbox":
-        """A mock as this one was at the start. It shares what was compiled, and nothing that changes."""
+    def another(self, name: str) -> "Sandbox":
+        """A world as this one was at the start. It shares what was compiled, and nothing that changes."""
         other = copy(self)
         other._faults = None if self._faults is None else self._faults.again()
-        other.worlds = None
-        other._begin(self)
+        other._begin(self, name)
         return other
 
-    def _begin(self, like: "Sandbox | None") -> None:
+    def _begin(self, like: "Sandbox | None" = None, world: str = "") -> None:
         """Makes what has a state: the rest is shared with the one that it is like."""
         spec, policy, settings = self._spec, self._policy, self._given
         self.clock = Clock()
@@ -176,27 +178,32 @@ class Sandbox:
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
             **token_handlers(self.tokens),
         }
-        beside = None
         if self._token_spec is not None:
             from mock_server.foreign.standins import handlers_of  # noqa: PLC0415 - for documents of others
 
             issuing = {each.id: handlers[each.id] for each in self._token_spec.operations}
-            beside = Routes(self._token_spec, issuing, max_body)
+            beside = self._beside
+            self._beside = beside.again(issuing) if beside else Routes(self._token_spec, issuing, max_body)
             handlers = handlers_of(spec, handlers)
         if like is None:
+            self.webhooks = _webhooks(
+                Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings
+            )
             self._api = Routes(
                 spec,
                 handlers,
                 max_body,
-                beside=beside,
+                beside=self._beside,
                 gates=gates,
                 faults=faults,
                 watchers=watchers,
                 policy=policy,
             )
         else:
-            self._api = like._api.again(handlers, gates, faults=faults, watchers=watchers, beside=beside)
-        self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
+            self.webhooks = like.webhooks.again(self.ledger, self.clock, faults, world)
+            self._api = like._api.again(
+                handlers, gates, faults=faults, watchers=watchers, beside=self._beside
+            )
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -214,11 +221,11 @@ class Sandbox:
         else:
             self.admin.filler = like.admin.filler
         self._admin_routes: Routes | None = None
-        if self._admin_api is not None and self._written is not None and settings.admin:
-            handlers = {**admin_handlers(self.admin, self._written, self._settings)}
+        if self._admin_api is not None and settings.admin:
+            handlers = {**admin_handlers(self.admin, self._admin_api, self._settings)}
             gates = [self._origins, *_key_gates(settings)]
             if like is None or like._admin_routes is None:
-                self._admin_routes = Routes(self._admin_api, handlers, max_body, gates=gates)
+                self._admin_routes = Routes(self._admin_api.spec, handlers, max_body, gates=gates)
             else:
                 self._admin_routes = like._admin_routes.again(handlers, gates)
 
@@ -229,36 +236,39 @@ class Sandbox:
 
         The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
-        if watch is not None:
-            watched: tuple[Routes | DocumentRoutes | None, ...] = (
-                self._api,
-                self._document,
-                self._admin_routes,
-            )
-            for routes in watched:
-                if routes is not None:
-                    routes.watchers.append(watch)
+        self._document.watchers += [] if watch is None else [watch]
         self.console.api_port = None if admin_port is None else port
-        app = self._app(admin_port, None if self._admin_routes is None else self.console)
-        if not self._given.worlds:
-            return app
-        from mock_server.worlds import Worlds  # noqa: PLC0415 - for those who have several
 
-        def make() -> tuple[Sandbox, ASGIApp]:
-            world = self.another()
-            if watch is not None:
-                for routes in (world._api, world._admin_routes):
-                    if routes is not None:
-                        routes.watchers.append(watch)
-            return world, world._app(admin_port, None)
+        @cache
+        def worlds() -> "Worlds":
+            from mock_server.worlds import Worlds  # noqa: PLC0415 - for who names one
 
-        self.worlds = self.admin.worlds = Worlds(self._given.worlds, app, make, self._api.watchers)
-        return self.worlds
+            return Worlds(self._most_worlds, make, self._api.watchers)
 
-    def _app(self, admin_port: int | None, console: Console | None) -> ASGIApp:
+        def make(name: str) -> tuple[Sandbox, ASGIApp]:
+            world = self.another(name)
+            return world, world._app(admin_port, watch)
+
+        async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+            await worlds()(scope, receive, send)
+
+        self.admin.worlds = worlds
+        return self._app(admin_port, watch, None if self._admin_routes is None else self.console, lead)
+
+    def _app(
+        self,
+        admin_port: int | None,
+        watch: Watcher | None,
+        console: Console | None = None,
+        worlds: ASGIApp | None = None,
+    ) -> ASGIApp:
+        for routes in (self._api, self._admin_routes):
+            if watch is not None and routes is not None:
+                routes.watchers.append(watch)
         router = Router(
             self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
+        router.worlds = worlds
         if self._given.explain:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
@@ -312,6 +322,16 @@ def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Le
         return SqlLedger(state_url(state), loads, clock.now, terms)
     except UnusableState as error:
         raise UnusableSetting(f"state: {error}") from error
+
+
+def _most_worlds(settings: Settings) -> int:
+    if settings.state == MEMORY:
+        return MOST_WORLDS if settings.worlds is None else settings.worlds
+    if settings.worlds:
+        raise UnusableSetting(
+            "worlds: they are kept in memory, and can't be combined with a state in a database"
+        )
+    return 0
 
 
 def _policy(settings: Settings) -> Policy:

@@ -16,14 +16,14 @@ from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.ledger import UnusableState
 from mock_server.opening import opening_loads
-from mock_server.problems import SwitchedOff, UnknownWorld
+from mock_server.problems import UnknownWorld
 from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
+from mock_server.trace import WORLD_HEADER, WORLD_PREFIX
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
-from mock_server.worlds import HEADER, PREFIX
 
 if TYPE_CHECKING:
     from mock_server.tls import Tls
@@ -292,14 +292,12 @@ class MockWorld(MockServer):
     """A world of a server, with all that a server has; made by its `world`."""
 
     def __init__(self, server: MockServer, name: str | None) -> None:
-        worlds = server._sandbox.worlds
-        if worlds is None:
-            raise SwitchedOff("A server has worlds with worlds=N, and a world has none.")
-        self._worlds, self._loop, self._write = worlds, server._loop, server._write
-        self.name, self._sandbox = self._soon(worlds.sandbox, name)
+        self._loop, self._write = server._loop, server._write
+        self._worlds = self._soon(lambda: server.admin.other_worlds)
+        self.name, self._sandbox = self._soon(self._worlds.sandbox, name)
         self.admin = self._sandbox.admin
-        self.url = f"{server.url}{PREFIX}{self.name}"
-        self.headers = {HEADER: self.name}
+        self.url = f"{server.url}{WORLD_PREFIX}{self.name}"
+        self.headers = {WORLD_HEADER: self.name}
         """What names it to the server's own address."""
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Worlds beside the default one: each has a state of its own. Imported for --worlds."""
+"""Worlds beside the default one: each has a state of its own. Imported when one is named."""
 
 import re
 import time
@@ -10,19 +10,17 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.endpoint import NoOperation, serve
-from mock_server.problems import InvalidRequest, TooManyWorlds, UnknownWorld
-from mock_server.trace import Trace
+from mock_server.problems import InvalidRequest, SwitchedOff, TooManyWorlds, UnknownWorld
+from mock_server.trace import WORLD_HEADER, WORLD_PREFIX, Trace
 
 if TYPE_CHECKING:  # which makes what is here
     from mock_server.sandbox import Sandbox
 
-HEADER = "X-Sandbox-World"
-PREFIX = "/worlds/"
 SILENCE = 3600
 """Seconds without a request after which a world ends."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_KEY, _RAW_PREFIX = HEADER.lower().encode(), PREFIX.encode()
+_KEY, _RAW_PREFIX = WORLD_HEADER.lower().encode(), WORLD_PREFIX.encode()
 
 
 class WorldState(NamedTuple):
@@ -46,7 +44,7 @@ class _World:
 
 
 class Worlds:
-    """The ASGI app that leads a request to the world that it names, else to the default one.
+    """The ASGI app that leads a request to the world that it names.
 
     A world is made on first use, by `make`; there are at most `most`. `watchers` see what is refused here.
     """
@@ -54,14 +52,12 @@ class Worlds:
     def __init__(
         self,
         most: int,
-        default: ASGIApp,
-        make: "Callable[[], tuple[Sandbox, ASGIApp]]",
+        make: "Callable[[str], tuple[Sandbox, ASGIApp]]",
         watchers: Sequence[Callable[[Trace], object]],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` is in seconds; only differences count."""
         self._most = most
-        self._default = default
         self._make = make
         self._watchers = watchers
         self._now = now
@@ -70,12 +66,9 @@ class Worlds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             name, inner = _addressed(scope)
-            world = None if name is None else self._used(name)
-        except (InvalidRequest, TooManyWorlds) as error:
+            world = self._used(name)
+        except (InvalidRequest, SwitchedOff, TooManyWorlds) as error:
             await self._refuse(error, scope, receive, send)
-            return
-        if name is None or world is None:
-            await self._default(scope, receive, send)
             return
         world.requests += 1
         world.under_way += 1
@@ -87,7 +80,7 @@ class Worlds:
                 self._use(name, world)
 
     def sandbox(self, name: str | None = None) -> "tuple[str, Sandbox]":
-        """A world, made if there is none of that name; without a name, a new one. TooManyWorlds.
+        """A world, made if there is none of that name; without a name, a new one. SwitchedOff, TooManyWorlds.
 
         InvalidRequest for what can't be a name.
         """
@@ -109,18 +102,27 @@ class Worlds:
         ]
 
     def end(self, name: str) -> None:
-        """Forgets a world; requests that are under way there get their responses. UnknownWorld."""
+        """Ends a world; requests that are under way there get their responses. UnknownWorld."""
         self._end_silent()
-        if self._worlds.pop(name, None) is None:
+        world = self._worlds.pop(name, None)
+        if world is None:
             raise UnknownWorld(name)
+        world.sandbox.admin.end()
+
+    def end_all(self) -> None:
+        """Ends every world."""
+        while self._worlds:
+            self._worlds.popitem()[1].sandbox.admin.end()
 
     def _used(self, name: str) -> _World:
         self._end_silent()
         world = self._worlds.get(name)
         if world is None:
+            if not self._most:
+                raise SwitchedOff("There are no worlds here: --worlds is 0, or the state is in a database.")
             if len(self._worlds) >= self._most:
                 raise TooManyWorlds(self._most)
-            world = _World(*self._make(), self._now())
+            world = _World(*self._make(name), self._now())
         self._use(name, world)
         return world
 
@@ -133,7 +135,7 @@ class Worlds:
         silent_since = self._now() - SILENCE
         silent = takewhile(lambda item: item[1].used_at <= silent_since, self._worlds.items())
         for name in [name for name, world in silent if not world.under_way]:
-            del self._worlds[name]
+            self._worlds.pop(name).sandbox.admin.end()
 
     async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         def why(_trace: Trace) -> Exception:
@@ -146,22 +148,20 @@ class Worlds:
             watch(trace)
 
 
-def _addressed(scope: Scope) -> tuple[str | None, Scope]:
+def _addressed(scope: Scope) -> tuple[str, Scope]:
     """The world that a request names, and the request as that world sees it; InvalidRequest."""
     named = [value.decode("latin-1") for key, value in scope["headers"] if key == _KEY]
     if len(named) > 1:
-        raise _refusal(f"The {HEADER} header can be sent once only.")
-    name = _checked(named[0]) if named else None
-    raw = scope["raw_path"]
-    if not raw.startswith(_RAW_PREFIX):
-        return name, scope
+        raise _refusal(f"The {WORLD_HEADER} header can be sent once only.")
+    path = scope["path"].removeprefix(WORLD_HEADER)
+    if not path.startswith(WORLD_PREFIX):
+        return _checked(named[0]), {**scope, "path": path}
     # As it was sent: an escaped slash does not end a name.
-    in_path, slash, rest = raw[len(PREFIX) :].partition(b"/")
-    of_path = _checked(in_path.decode("latin-1"))
-    if name not in (None, of_path):
-        raise _refusal(f"The {HEADER} header and the path name two worlds.")
-    path = scope["path"][len(PREFIX) + len(of_path) :] or "/"
-    return of_path, {**scope, "path": path, "raw_path": (slash + rest) or b"/"}
+    in_path = scope["raw_path"].removeprefix(_RAW_PREFIX).partition(b"/")[0].decode("latin-1")
+    if [in_path] != (named or [in_path]):
+        raise _refusal(f"The {WORLD_HEADER} header and the path name two worlds.")
+    prefix = WORLD_PREFIX + _checked(in_path)
+    return in_path, {**scope, "path": path.removeprefix(prefix) or "/", "root_path": prefix}
 
 
 def _checked(name: str) -> str:
@@ -171,4 +171,4 @@ def _checked(name: str) -> str:
 
 
 def _refusal(sentence: str) -> InvalidRequest:
-    return InvalidRequest({HEADER: [sentence]})
+    return InvalidRequest({WORLD_HEADER: [sentence]})

@@ -91,7 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
-    | {".problems", ".responses"},
+    | {".problems", ".responses", ".trace"},
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
@@ -157,7 +157,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".problems", ".responses"}
-    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".webhooks", ".worlds"},
+    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".trace", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {

@@ -1,6 +1,7 @@
 """Worlds: each has a state of its own, and nothing leaks from one to another."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,16 +19,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mock_server.domain import LoadNotFound
 from mock_server.opening import opening_loads
 from mock_server.problems import InvalidRequest, SwitchedOff, TooManyWorlds, UnknownWorld
-from mock_server.sandbox import Sandbox, Settings, served_spec
+from mock_server.sandbox import Sandbox, Settings, UnusableSetting, served_spec
 from mock_server.shipped import FIXTURES, SPEC
-from mock_server.testing import MockServer
+from mock_server.testing import MockServer, WebhookReceiver, verify_signature
 from mock_server.worlds import SILENCE, Worlds
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, payment_of
+from tests.mock.command import run, serving
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running, until
 
 pytest_plugins = ["pytester"]
 
 ALONE = ("-p", "xdist", "-p", "mock_server.pytest_plugin")
+INVOICES = LOADS.replace("loads", "invoices")
+ALL_INVOICES = {"Status": ["Draft", "AwaitingPayment", "Paid"], "Page": 0, "PageSize": 100}
 FROZEN = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -86,7 +91,7 @@ def test_journal_and_metrics_are_those_of_one_world() -> None:
         one.read("LD-1002")
         two.pay()
         assert [len(each.mock.requests) for each in (default, one, two)] == [0, 2, 1]
-        assert one.mock.requests[0].path == f"{LOADS}?loadNumber=LD-1001"
+        assert one.mock.requests[0].path == f"/worlds/one{LOADS}?loadNumber=LD-1001"
         assert "getLoad" not in default.client.get("/_mock/metrics").text
         assert 'getLoad",status="200"} 2' in one.client.get("/_mock/metrics").text
         one.client.delete("/_mock/requests")
@@ -224,11 +229,41 @@ def test_worlds_are_known_to_the_default_one_only() -> None:
         assert one.client.delete("/_mock/worlds/one").status_code == 409
         with pytest.raises(SwitchedOff):
             one.mock.world()
-    with running() as team:
-        assert team.client.get("/_mock/worlds").status_code == 409
-        assert team.client.get("/worlds/one/_mock/health").status_code == 404
+        assert one.client.get("/worlds/two/_mock/health").status_code == 404
+
+
+@pytest.mark.parametrize("states", [{"worlds": 0}, {"state": "sqlite:///%s"}])
+def test_request_that_names_a_world_where_there_are_none_is_refused(
+    states: dict[str, Any], tmp_path: Path
+) -> None:
+    given = {
+        name: value % (tmp_path / "it.db") if name == "state" else value for name, value in states.items()
+    }
+    with running(Settings(**given)) as team:
+        for response in (
+            team.client.get(LOADS, headers={"X-Sandbox-World": "one"}),
+            team.client.get(f"/worlds/one{LOADS}"),
+            team.client.post("/_mock/reset", headers={"X-Sandbox-World": "one"}),
+        ):
+            assert response.status_code == 409
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json()["detail"].startswith("There are no worlds here")
+        assert team.client.get("/_mock/worlds").json() == {"total": 0, "items": []}
+        assert team.client.delete("/_mock/worlds/one").status_code == 404
         with pytest.raises(SwitchedOff):
             team.mock.world()
+        assert team.read().status_code == 200
+
+
+def test_worlds_and_a_database_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    state = f"sqlite:///{tmp_path / 'it.db'}"
+    ended = run("--worlds", "1", "--state", state)
+    sentence = "worlds: they are kept in memory, and can't be combined with a state in a database"
+    assert (ended.returncode, ended.stderr) == (2, f"Error: {sentence}\n")
+    with pytest.raises(UnusableSetting, match=sentence):
+        MockServer(settings=Settings(worlds=1, state=state))
+    with running(Settings(worlds=0, state=state)) as team:
+        assert team.read().status_code == 200
 
 
 def test_request_of_a_world_that_ends_meanwhile_is_answered() -> None:
@@ -274,10 +309,10 @@ class Hours:
         async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
             await self.held.wait()
 
-        def make() -> tuple[Sandbox, ASGIApp]:
-            return first.another(), app
+        def make(name: str) -> tuple[Sandbox, ASGIApp]:
+            return first.another(name), app
 
-        self.worlds = Worlds(most, app, make, [], lambda: self.now)
+        self.worlds = Worlds(most, make, [], lambda: self.now)
 
     async def names(self) -> list[str]:
         return [each.name for each in await self.worlds.states()]
@@ -309,7 +344,7 @@ def test_world_ends_after_an_hour_of_silence() -> None:
 def test_world_with_a_request_under_way_is_not_silent() -> None:
     async def check() -> None:
         hours = Hours()
-        scope = {"headers": [(b"x-sandbox-world", b"one")], "raw_path": b"/x", "path": "/x"}
+        scope = {"headers": [(b"x-sandbox-world", b"one")], "raw_path": b"/x", "path": "X-Sandbox-World/x"}
         request = asyncio.create_task(hours.worlds(scope, nothing, nothing))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         hours.worlds.sandbox("two")
@@ -338,12 +373,13 @@ def memory():
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-settings = Settings(worlds=2000)
-spec = served_spec(SPEC, settings)
-worlds = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]), settings).app()
+spec = served_spec(SPEC, Settings())
+sandbox = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]))
+sandbox.app()
+worlds = sandbox.admin.other_worlds
 worlds.sandbox("first")
 before = memory()
-for number in range(1000):
+for number in range(999):
     worlds.sandbox(str(number))
 print(memory() - before)
 """
@@ -369,8 +405,225 @@ def test_worlds_have_what_else_is_switched_on() -> None:
         given = Settings(worlds=1, admin=admin)
         sandbox = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]), given)
         sandbox.app(watch=lambda trace: lines.append(trace.scope["path"]))
-        assert sandbox.worlds is not None
-        assert sandbox.worlds.sandbox("one")[1].ledger is not sandbox.ledger
+        assert sandbox.admin.other_worlds.sandbox("one")[1].ledger is not sandbox.ledger
+
+
+def test_webhooks_are_those_of_one_world() -> None:
+    with WebhookReceiver() as receiver, worlds(Settings(), "one", "two") as (default, one, two):
+        secret = one.mock.add_webhook(receiver.url)
+        one.pay("R-1")
+        two.pay("R-2")
+        default.pay("R-3")
+        one.pay("R-4")
+        received = receiver.wait_for(2)
+        assert [each.json["data"]["payment"]["referenceNumber"] for each in received] == ["R-1", "R-4"]
+        assert {each.headers["x-sandbox-world"] for each in received} == {"one"}
+        assert verify_signature(secret, received[0].headers, received[0].body)
+        until(lambda: [each.state for each in one.mock.deliveries] == ["delivered"] * 2)
+        assert [default.mock.deliveries, two.mock.deliveries] == [[], []]
+        listed = [each.client.get("/_mock/webhooks").json()["total"] for each in (default, one, two)]
+        assert listed == [0, 1, 0]
+
+
+def test_receivers_of_the_start_hear_of_every_world() -> None:
+    with WebhookReceiver() as receiver:
+        settings = Settings(webhooks=(receiver.url,), webhook_hosts=("hooks.example",))
+        with worlds(settings, "one") as (default, one):
+            default.pay("R-1")
+            receiver.wait_for(1)
+            one.pay("R-2")
+            of_default, of_one = receiver.wait_for(2)
+            (opened,) = default.mock.admin.webhooks.registered.values()
+            for each in (of_default, of_one):
+                assert verify_signature(opened.secret, each.headers, each.body)
+            assert "x-sandbox-world" not in of_default.headers
+            assert of_one.headers["x-sandbox-world"] == "one"
+            # A reset goes back to them there as well, and what else may be registered is the same.
+            one.client.delete("/_mock/webhooks/webhook-1")
+            assert [len(each.mock.admin.webhooks.registered) for each in (default, one)] == [1, 0]
+            one.mock.reset()
+            assert one.mock.add_webhook("https://hooks.example/")
+            assert [len(each.mock.admin.webhooks.registered) for each in (default, one)] == [1, 2]
+
+
+def test_end_of_a_world_cancels_what_its_receivers_wait_for() -> None:
+    with WebhookReceiver(503) as receiver, worlds(Settings(), "one") as (default, one):
+        one.mock.freeze_clock(FROZEN)
+        one.mock.add_webhook(receiver.url)
+        one.pay()
+        receiver.wait_for(1)
+        until(lambda: one.mock.deliveries[0].state == "waiting")
+        default.client.delete("/_mock/worlds/one")
+        assert [each.state for each in one.mock.deliveries] == ["cancelled"]
+        one.mock.move_clock(3600)
+        assert one.client.get("/_mock/webhooks").json()["total"] == 0
+        one.client.post("/_mock/webhooks", json={"url": receiver.url})
+        one.pay("R-2")
+        _, second = receiver.wait_for(2)
+        assert second.json["data"]["payment"]["referenceNumber"] == "R-2"
+
+
+def test_stream_of_requests_is_that_of_one_world_and_ends_with_it() -> None:
+    with worlds(Settings(), "one", "two") as (default, one, two), ThreadPoolExecutor() as pool:
+        with one.client.stream("GET", "/_mock/requests/events") as response:
+            lines = response.iter_lines()
+            assert next(lines) == "retry: 1000"
+            default.read()
+            two.read()
+            one.read("LD-1002")
+            heard = [next(lines) for _ in range(4)]
+            assert heard[1] == "event: request"
+            assert "LD-1002" in heard[3]
+            read = pool.submit(list, lines)
+            default.client.delete("/_mock/worlds/one")
+            assert read.result(60) == [""]
+        assert default.client.get("/_mock/worlds").json()["total"] == 1
+
+
+def test_archive_of_a_world_names_its_addresses() -> None:
+    with worlds(Settings(), "one") as (default, one):
+        one.read()
+        default.client.get(f"{LOADS}?loadNumber=LD-1001", headers={"X-Sandbox-World": "one"})
+        entries = one.client.get("/_mock/requests.har").json()["log"]["entries"]
+        by_prefix, by_header = (each["request"] for each in entries)
+        assert by_prefix["url"] == f"{one.mock.url}{LOADS}?loadNumber=LD-1001"
+        assert by_header["url"] == f"{default.mock.url}{LOADS}?loadNumber=LD-1001"
+        assert {"name": "x-sandbox-world", "value": "one"} in by_header["headers"]
+        assert default.client.get("/_mock/requests.har").json()["log"]["entries"] == []
+
+
+def test_document_of_a_world_leads_to_that_world() -> None:
+    with worlds(Settings(), "one") as (default, one):
+        document = one.client.get("/openapi.json").json()
+        assert document["servers"][0]["url"] == one.mock.url
+        flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
+        assert flow["tokenUrl"] == f"{one.mock.url}{OAUTH}"
+        assert default.client.get("/openapi.json").json()["servers"][0]["url"] == default.mock.url
+
+
+@pytest.mark.parametrize("path", ["/", "/requests", "/_mock/console/overview.js"])
+def test_console_is_that_of_the_default_world(path: str) -> None:
+    with worlds(Settings(), "one") as (default, one):
+        accept = {"Accept": "text/html"}
+        assert default.client.get("/requests", headers=accept).status_code == 200
+        response = one.client.get(path, headers=accept)
+        assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_snapshot_and_verification_are_those_of_one_world() -> None:
+    with worlds(Settings(), "one", "two") as (default, one, two):
+        one.pay("R-1")
+        one.mock.verify(reference="R-1", exactly=1)
+        default.mock.verify(reference="R-1", exactly=0)
+        two.mock.restore(one.mock.snapshot())
+        assert [each.references() for each in (default, one, two)] == [[], ["R-1"], ["R-1"]]
+        two.mock.reset()
+        assert [each.references() for each in (default, one, two)] == [[], ["R-1"], []]
+
+
+def test_invoices_are_those_of_one_world() -> None:
+    with worlds(Settings(), "one") as (default, one):
+        number = default.mock.load("LD-1001")["LoadNumber"]
+        invoices = [
+            each.client.post(f"{INVOICES}/search", json=ALL_INVOICES).json() for each in (default, one)
+        ]
+        assert invoices[0] == invoices[1]
+        invoice = next(each for each in invoices[0]["Items"] if each["Loads"][0]["LoadNumber"] == number)
+        one.pay("R-1")
+        read = {"invoiceNumber": invoice["Number"]}
+        paid = [
+            each.client.get(INVOICES, params=read).json()["AmountPaid"]["Amount"] for each in (default, one)
+        ]
+        assert paid == [0, 1]
+
+
+def test_reload_forgets_all_worlds(tmp_path: Path) -> None:
+    fixtures = tmp_path / "loads.yaml"
+    fixtures.write_text("a: {LoadNumber: A-1, Status: Invoiced}\n")
+    options = ("--port", "0", "--quiet", "--reload", "--fixtures", str(fixtures))
+    with WebhookReceiver(503) as receiver, serving(*options) as mock, httpx2.Client() as client:
+        world = f"{mock.url}/worlds/one"
+        client.post(f"{world}/_mock/webhooks", json={"url": receiver.url})
+        client.patch(f"{world}/_mock/clock", json={"frozen": True})
+        client.post(world + PAYMENTS, json=payment_of("A-1", "R-1"))
+        receiver.wait_for(1)
+        with client.stream("GET", f"{world}/_mock/requests/events") as response:
+            fixtures.write_text("a: {LoadNumber: B-1, Status: Invoiced}\n")
+            assert mock.line().startswith("Reloaded: ")
+            assert b"event: request" not in response.read()
+        assert client.get(f"{mock.url}/_mock/worlds").json()["total"] == 0
+        assert client.get(f"{world}{LOADS}?loadNumber=A-1").status_code == 404
+        assert client.get(f"{world}{LOADS}?loadNumber=B-1").json()["payments"] == []
+        assert client.get(f"{world}/_mock/webhooks").json()["total"] == 0
+
+
+def test_document_with_paths_like_ours_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "atlas.yaml"
+    path.write_text(
+        "{openapi: 3.1.0, info: {title: Atlas, version: '1'}, paths: {'/worlds/{id}/moons': {get: "
+        "{responses: {'200': {description: ok, content: {application/json: {example: [Io]}}}}}}}}"
+    )
+    with MockServer(spec=path) as mock, httpx2.Client(base_url=mock.url) as client:
+        assert client.get("/worlds/one/moons").json() == ["Io"]
+        assert client.get("/_mock/worlds").json()["total"] == 0
+        assert client.get("/worlds/one/worlds/two/moons").json() == ["Io"]
+        assert client.get("/worlds/two/moons", headers={"X-Sandbox-World": "b"}).status_code == 400
+        assert [each["name"] for each in client.get("/_mock/worlds").json()["items"]] == ["one"]
+
+
+def test_pages_of_others_may_call_the_api_of_a_world_and_not_its_admin_api() -> None:
+    page = {"Origin": "http://a.example"}
+    with worlds(Settings(cors=("http://a.example",)), "one") as (default, one):
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-sandbox-world"}
+        for client in (default.client, one.client):
+            allowed = client.options(PAYMENTS, headers=page | asked).headers
+            assert allowed["access-control-allow-headers"] == "x-sandbox-world"
+        for client, named in ((one.client, {}), (default.client, {"X-Sandbox-World": "one"})):
+            read = client.get(f"{LOADS}?loadNumber=LD-1001", headers=page | named)
+            assert read.headers["access-control-allow-origin"] == "http://a.example"
+            refused = client.post("/_mock/reset", headers=page | named)
+            assert refused.status_code == 403
+            assert "access-control-allow-origin" not in refused.headers
+
+
+def test_admin_api_of_a_world_wants_the_key_on_the_port_of_its_own() -> None:
+    options = ("--port", "0", "--admin-port", "0", "--admin-key", "k", "--quiet")
+    with serving(*options) as mock, httpx2.Client() as client:
+        admin = re.search(r"Admin API: (http://[0-9.:]+)", mock.greeting)
+        while admin is None:
+            admin = re.search(r"Admin API: (http://[0-9.:]+)", mock.line())
+        named = {"X-Sandbox-World": "one"}
+        assert client.get(f"{mock.url}/_mock/health", headers=named).status_code == 404
+        for url, headers in ((admin[1], named), (f"{admin[1]}/worlds/one", {})):
+            assert client.get(f"{url}/_mock/health", headers=headers).status_code == 401
+            known = headers | {"X-Admin-Key": "k"}
+            assert client.get(f"{url}/_mock/health", headers=known).status_code == 200
+
+
+def test_nothing_of_worlds_is_imported_before_one_is_named() -> None:
+    script = """
+import sys, httpx2
+import mock_server.cli
+from mock_server.sandbox import Sandbox, served_spec
+from mock_server.serving import Server, listen, url_of
+from mock_server.shipped import SPEC
+from mock_server.sandbox import Settings
+import threading
+
+server = Server(Sandbox(served_spec(SPEC, Settings()), []).app())
+listener = listen("127.0.0.1", 0)
+thread = threading.Thread(target=server.run, args=([listener],))
+thread.start()
+try:
+    for headers in ({}, {"X-Sandbox-World": "one"}):
+        httpx2.get(url_of(listener) + "/_mock/health", headers=headers)
+        print("mock_server.worlds" in sys.modules)
+finally:
+    server.stop()
+    thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_profile_and_another_document_are_those_of_all_worlds(tmp_path: Path) -> None:
@@ -385,7 +638,7 @@ def test_profile_and_another_document_are_those_of_all_worlds(tmp_path: Path) ->
 
 
 def test_world_of_a_test_ends_with_it() -> None:
-    with MockServer(settings=Settings(worlds=1)) as mock:
+    with MockServer() as mock:
         with mock.world() as one:
             assert one.load("LD-1001")["Status"] in STATUSES
             with pytest.raises(LoadNotFound):
@@ -398,19 +651,12 @@ def test_world_of_a_test_ends_with_it() -> None:
 
 def test_fixture_gives_each_test_a_world(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeconftest("""
-        import pytest
-        from mock_server.testing import Settings
-
-        @pytest.fixture(scope="session")
-        def alvys_mock_settings():
-            return Settings(worlds=1)
-    """)
     pytester.makepyfile("""
         import pytest
 
         @pytest.mark.parametrize("number", [1, 2])
-        def test_own(alvys_mock_world, number):
+        def test_own(alvys_mock_world, alvys_mock_server, number):
+            assert len(alvys_mock_server.admin.other_worlds._worlds) == 1
             assert alvys_mock_world.load("LD-1001")["Status"] == "Invoiced"
             alvys_mock_world.set_status("LD-1001", "Open")
     """)
