@@ -41,6 +41,6 @@ def alvys_mock(alvys_mock_server: "MockServer") -> "MockServer":
 
 @pytest.fixture
 def alvys_mock_world(alvys_mock_server: "MockServer") -> Iterator["MockWorld"]:
-    """A world of its own for each test, ended with it; the settings need `worlds`."""
+    """A world of its own for each test, ended with it."""
     with alvys_mock_server.world() as world:
         yield world
