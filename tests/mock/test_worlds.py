@@ -1,9 +1,11 @@
 """Worlds: each has a state of its own, and nothing leaks from one to another."""
 
 import asyncio
+import gc
 import re
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,6 +28,7 @@ from mock_server.worlds import SILENCE, Worlds
 from tests.mock.api import LOADS, PAYMENTS, STATUSES, payment_of
 from tests.mock.command import run, serving
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running, until
+from tests.mock.wire import Wire, get
 
 pytest_plugins = ["pytester"]
 
@@ -406,6 +409,64 @@ def test_worlds_have_what_else_is_switched_on() -> None:
         sandbox = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]), given)
         sandbox.app(watch=lambda trace: lines.append(trace.scope["path"]))
         assert sandbox.admin.other_worlds.sandbox("one")[1].ledger is not sandbox.ledger
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status", "names"),
+    [
+        ("http://x/worlds/one/_mock/health", [], 200, ["one"]),
+        ("http://x/_mock/health", ["X-SANDBOX-WORLD: one"], 200, ["one"]),
+        ("/worlds/one/_mock/health", ["X-Sandbox-World: one"], 200, ["one"]),
+        ("/worlds/one//_mock/health", [], 404, ["one"]),
+        ("/worlds/one?/_mock/health", [], 404, ["one"]),
+        ("/worlds/one/_mock/health?x=/worlds/two/", [], 200, ["one"]),
+        ("/worlds/one", ["X-Sandbox-World: one"], 404, ["one"]),
+        ("/%77orlds/one/_mock/health", [], 400, []),
+        ("/Worlds/one/_mock/health", [], 404, []),
+        ("X-Sandbox-World/_mock/health", [], 400, []),
+        ("/X-Sandbox-World/_mock/health", [], 404, []),
+        ("*", ["X-Sandbox-World: one"], 404, ["one"]),
+        ("/_mock/health", ["X-Sandbox-World: one", "X-Sandbox-World: one"], 400, []),
+        ("/_mock/health", ["X-Sandbox-World:"], 400, []),
+        ("/_mock/health", ["X-Sandbox-Worlds: one"], 200, []),
+    ],
+)
+def test_target_in_whatever_form_names_one_world_or_none(
+    target: str, headers: list[str], status: int, names: list[str]
+) -> None:
+    with running() as team:
+        with Wire(int(team.mock.url.rpartition(":")[2])) as wire:
+            wire.send(get(target, *headers).replace(b"Host: x", b"Host: 127.0.0.1"))
+            assert wire.reply().status == status
+        assert [each["name"] for each in team.client.get("/_mock/worlds").json()["items"]] == names
+
+
+def test_requests_of_one_connection_go_each_to_its_own_world() -> None:
+    with worlds(Settings(), "one", "two") as (default, one, two):
+        one.pay("R-1")
+        two.pay("R-2")
+        path = f"{LOADS}?loadNumber=LD-1001"
+        sent = [get(path), get(path, "X-Sandbox-World: one"), get(f"/worlds/two{path}"), get(path)]
+        with Wire(int(default.mock.url.rpartition(":")[2])) as wire:
+            wire.send(b"".join(sent * 10))
+            replies = [wire.reply().body for _ in range(40)]
+        held = [(b"R-1" in body, b"R-2" in body) for body in replies]
+        assert held == [(False, False), (True, False), (False, True), (False, False)] * 10
+
+
+def test_ended_world_leaves_nothing_behind() -> None:
+    with WebhookReceiver(503) as receiver, running() as team:
+        client = httpx2.Client(base_url=f"{team.mock.url}/worlds/one")
+        with client, client.stream("GET", "/_mock/requests/events"):
+            client.post("/_mock/webhooks", json={"url": receiver.url})
+            client.post(PAYMENTS, json=payment_of("LD-1001", "R-1"))
+            receiver.wait_for(1)
+            until(lambda: client.get("/_mock/webhooks/deliveries?state=waiting").json()["total"])
+            _, sandbox = team.mock.admin.other_worlds.sandbox("one")
+            left = weakref.ref(sandbox)
+            del sandbox
+            team.client.delete("/_mock/worlds/one")
+        until(lambda: gc.collect() + 1 and left() is None)
 
 
 def test_webhooks_are_those_of_one_world() -> None:
