@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import re
+import socket
 import subprocess
 import sys
 import weakref
@@ -328,7 +329,7 @@ async def nothing(*_: object) -> dict[str, object]:
 def test_world_ends_after_an_hour_of_silence() -> None:
     async def check() -> None:
         hours = Hours(2)
-        hours.worlds.sandbox("one")
+        _, one = hours.worlds.sandbox("one")
         hours.now = SILENCE / 2
         hours.worlds.sandbox("two")
         with pytest.raises(TooManyWorlds):
@@ -336,6 +337,7 @@ def test_world_ends_after_an_hour_of_silence() -> None:
         hours.now = SILENCE
         hours.worlds.sandbox("three")
         assert await hours.names() == ["three", "two"]
+        assert one.admin.journal.has_ended
         with pytest.raises(UnknownWorld):
             hours.worlds.end("one")
         hours.now += SILENCE
@@ -393,8 +395,11 @@ print(memory() - before)
 
 
 def test_worlds_have_what_else_is_switched_on() -> None:
-    settings = Settings(worlds=1, explain=True, cors=("*",), admin=False, journal=0)
-    with worlds(settings, "one") as (_, one):
+    settings = Settings(worlds=2, explain=True, cors=("*",), admin=False, journal=0)
+    with worlds(settings, "one") as (default, one):
+        with default.mock.world() as another:
+            another.set_status("LD-1001", "Open")
+        assert one.read().json()["Status"] == "Invoiced"
         response = one.client.get(
             LOADS, params={"loadNumber": "LD-1001"}, headers={"Origin": "http://a.example"}
         )
@@ -463,9 +468,12 @@ def test_ended_world_leaves_nothing_behind() -> None:
             receiver.wait_for(1)
             until(lambda: client.get("/_mock/webhooks/deliveries?state=waiting").json()["total"])
             _, sandbox = team.mock.admin.other_worlds.sandbox("one")
-            left = weakref.ref(sandbox)
+            left, timer = weakref.ref(sandbox), sandbox.webhooks._timer  # noqa: SLF001
             del sandbox
+            assert timer is not None
             team.client.delete("/_mock/worlds/one")
+            assert timer.cancelled()
+            del timer
         until(lambda: gc.collect() + 1 and left() is None)
 
 
@@ -602,16 +610,18 @@ def test_reload_forgets_all_worlds(tmp_path: Path) -> None:
     fixtures = tmp_path / "loads.yaml"
     fixtures.write_text("a: {LoadNumber: A-1, Status: Invoiced}\n")
     options = ("--port", "0", "--quiet", "--reload", "--fixtures", str(fixtures))
-    with WebhookReceiver(503) as receiver, serving(*options) as mock, httpx2.Client() as client:
+    receiver = socket.create_server(("127.0.0.1", 0))
+    with receiver, serving(*options) as mock, httpx2.Client() as client:
         world = f"{mock.url}/worlds/one"
-        client.post(f"{world}/_mock/webhooks", json={"url": receiver.url})
-        client.patch(f"{world}/_mock/clock", json={"frozen": True})
+        client.post(f"{world}/_mock/webhooks", json={"url": f"http://127.0.0.1:{receiver.getsockname()[1]}/"})
         client.post(world + PAYMENTS, json=payment_of("A-1", "R-1"))
-        receiver.wait_for(1)
-        with client.stream("GET", f"{world}/_mock/requests/events") as response:
+        sent, _ = receiver.accept()
+        with sent, client.stream("GET", f"{world}/_mock/requests/events") as response:
             fixtures.write_text("a: {LoadNumber: B-1, Status: Invoiced}\n")
             assert mock.line().startswith("Reloaded: ")
             assert b"event: request" not in response.read()
+            sent.settimeout(20)  # less than the patience with a receiver that never responds
+            assert b"PaymentRecorded" in b"".join(iter(lambda: sent.recv(65536), b""))
         assert client.get(f"{mock.url}/_mock/worlds").json()["total"] == 0
         assert client.get(f"{world}{LOADS}?loadNumber=A-1").status_code == 404
         assert client.get(f"{world}{LOADS}?loadNumber=B-1").json()["payments"] == []
