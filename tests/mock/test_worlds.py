@@ -365,8 +365,12 @@ def test_world_with_a_request_under_way_is_not_silent() -> None:
     asyncio.run(check())
 
 
-def test_what_is_compiled_is_shared_by_all_worlds() -> None:
-    """Counted in bytes of this process: a world takes less than a tenth of a megabyte."""
+@pytest.mark.parametrize(
+    "settings",
+    ["", 'require_token=True, rate_limit="documented", webhooks=("http://127.0.0.1:9/",), explain=True'],
+)
+def test_thousand_worlds_take_less_than_100_megabytes(settings: str) -> None:
+    """What is compiled is shared by all; counted in bytes of a process of its own."""
     script = """
 import gc
 from mock_server.opening import opening_loads
@@ -378,8 +382,9 @@ def memory():
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-spec = served_spec(SPEC, Settings())
-sandbox = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]))
+settings = Settings(%s)
+spec = served_spec(SPEC, settings)
+sandbox = Sandbox(spec, opening_loads(spec.ours, [FIXTURES]), settings)
 sandbox.app()
 worlds = sandbox.admin.other_worlds
 worlds.sandbox("first")
@@ -390,7 +395,8 @@ print(memory() - before)
 """
     if sys.platform != "linux":
         pytest.skip("memory is read from /proc")
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", script % settings]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert int(done.stdout) < 100_000_000
 
 
