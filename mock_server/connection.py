@@ -390,9 +390,8 @@ class Connection(asyncio.Protocol):
         raw_path, query = _target(self._url)
         path = raw_path.decode("latin-1")
         path = unquote(path) if "%" in path else path
-        if (
-            _WORLD_KEY in known
-        ):  # where the router looks anyway: requests that name no world pay nothing for it
+        if _WORLD_KEY in known:
+            # Where the router looks anyway: requests that name no world pay nothing for those that do.
             path = WORLD_HEADER + path
         scope = {
             **self._scope,

@@ -40,9 +40,8 @@ def open_to(origins: Sequence[str], methods: Iterable[str], router: Router) -> A
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        is_apart = router.names_world(path) or router.is_admin(
-            path, scope["server"]
-        )  # a world has a CORS of its own
+        # A world has a CORS of its own.
+        is_apart = router.names_world(path) or router.is_admin(path, scope["server"])
         await (router if is_apart else cors)(scope, receive, send)
 
     return app

@@ -243,7 +243,7 @@ class Sandbox:
         def worlds() -> "Worlds":
             from mock_server.worlds import Worlds  # noqa: PLC0415 - for who names one
 
-            return Worlds(self._most_worlds, make, self._api.watchers)
+            return Worlds(self._most_worlds, make, self._api, self.clock)
 
         def make(name: str) -> tuple[Sandbox, ASGIApp]:
             world = self.another(name)

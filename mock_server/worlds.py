@@ -2,15 +2,17 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mock_server.clock import Clock
 from mock_server.endpoint import NoOperation, serve
 from mock_server.problems import InvalidRequest, SwitchedOff, TooManyWorlds, UnknownWorld
+from mock_server.router import Routes
 from mock_server.trace import WORLD_HEADER, WORLD_PREFIX, Trace
 
 if TYPE_CHECKING:  # which makes what is here
@@ -46,26 +48,29 @@ class _World:
 class Worlds:
     """The ASGI app that leads a request to the world that it names.
 
-    A world is made on first use, by `make`; there are at most `most`. `watchers` see what is refused here.
+    A world is made on first use, by `make`; there are at most `most`. `api` and `clock` are those of the
+    default one, which has what is refused here in its journal.
     """
 
     def __init__(
         self,
         most: int,
         make: "Callable[[str], tuple[Sandbox, ASGIApp]]",
-        watchers: Sequence[Callable[[Trace], object]],
+        api: Routes,
+        clock: Clock,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` is in seconds; only differences count."""
         self._most = most
         self._make = make
-        self._watchers = watchers
+        self._api = api
+        self._clock = clock
         self._now = now
         self._worlds: dict[str, _World] = {}  # the one that was used longest ago first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            name, inner = _addressed(scope)
+            name, inner = self._addressed(scope)
             world = self._used(name)
         except (InvalidRequest, SwitchedOff, TooManyWorlds) as error:
             await self._refuse(error, scope, receive, send)
@@ -114,6 +119,21 @@ class Worlds:
         while self._worlds:
             self._worlds.popitem()[1].sandbox.admin.end()
 
+    def _addressed(self, scope: Scope) -> tuple[str, Scope]:
+        """The world that a request names, and the request as that world sees it; InvalidRequest."""
+        named = [value.decode("latin-1") for key, value in scope["headers"] if key == _KEY]
+        if len(named) > 1:
+            raise _refusal(f"The {WORLD_HEADER} header can be sent once only.")
+        path = scope["path"].removeprefix(WORLD_HEADER)
+        if not path.startswith(WORLD_PREFIX) or self._api.has_path(path):
+            return _checked(named[0]), {**scope, "path": path}
+        # As it was sent: an escaped slash does not end a name.
+        in_path = scope["raw_path"].removeprefix(_RAW_PREFIX).partition(b"/")[0].decode("latin-1")
+        if [in_path] != (named or [in_path]):
+            raise _refusal(f"The {WORLD_HEADER} header and the path name two worlds.")
+        prefix = WORLD_PREFIX + _checked(in_path)
+        return in_path, {**scope, "path": path.removeprefix(prefix) or "/", "root_path": prefix}
+
     def _used(self, name: str) -> _World:
         self._end_silent()
         world = self._worlds.get(name)
@@ -141,27 +161,11 @@ class Worlds:
         def why(_trace: Trace) -> Exception:
             return error
 
-        trace = Trace(scope, None, {}, time.time(), time.perf_counter())
+        trace = Trace(scope, None, {}, self._clock.seconds(), time.perf_counter())
         await serve(NoOperation(why), trace, receive, send)
         trace.seconds = time.perf_counter() - trace.started
-        for watch in self._watchers:
+        for watch in self._api.watchers:
             watch(trace)
-
-
-def _addressed(scope: Scope) -> tuple[str, Scope]:
-    """The world that a request names, and the request as that world sees it; InvalidRequest."""
-    named = [value.decode("latin-1") for key, value in scope["headers"] if key == _KEY]
-    if len(named) > 1:
-        raise _refusal(f"The {WORLD_HEADER} header can be sent once only.")
-    path = scope["path"].removeprefix(WORLD_HEADER)
-    if not path.startswith(WORLD_PREFIX):
-        return _checked(named[0]), {**scope, "path": path}
-    # As it was sent: an escaped slash does not end a name.
-    in_path = scope["raw_path"].removeprefix(_RAW_PREFIX).partition(b"/")[0].decode("latin-1")
-    if [in_path] != (named or [in_path]):
-        raise _refusal(f"The {WORLD_HEADER} header and the path name two worlds.")
-    prefix = WORLD_PREFIX + _checked(in_path)
-    return in_path, {**scope, "path": path.removeprefix(prefix) or "/", "root_path": prefix}
 
 
 def _checked(name: str) -> str:

@@ -121,7 +121,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
     | {".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
-    "worlds": {"starlette", ".endpoint", ".problems", ".sandbox", ".trace"},
+    "worlds": {"starlette", ".clock", ".endpoint", ".problems", ".router", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
         ".admin",
