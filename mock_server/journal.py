@@ -182,7 +182,8 @@ class Journal:
         """The `count` when it was cleared last."""
         self.clears = 0
         self.watchers: list[Callable[[], object]] = []
-        """Called when something was added, or it was cleared."""
+        """Called when something was added, or it was cleared, or has ended."""
+        self.has_ended = False
         self._entries: deque[Entry] = deque()
         self._bytes = 0
 
@@ -198,6 +199,11 @@ class Journal:
         self._bytes = 0
         self.cleared_at = self.count
         self.clears += 1
+        self._tell()
+
+    def end(self) -> None:
+        """Tells who watches that nothing more is of interest."""
+        self.has_ended = True
         self._tell()
 
     def after(self, id: int, most: int) -> list[Entry]:

@@ -113,7 +113,7 @@ def address_of(scope: Scope, port: int | None = None) -> str:
         host = (f"[{address}]:{reached}" if ":" in address else f"{address}:{reached}").encode()
     if port is not None:
         host = b"%b:%d" % (_PORT.sub(b"", host), port)
-    return f"{scope['scheme']}://{host.decode('ascii')}"
+    return f"{scope['scheme']}://{host.decode('ascii')}{scope.get('root_path', '')}"
 
 
 class _YamlDumper(yaml.CSafeDumper):

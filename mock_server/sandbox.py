@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mock_server.admin import Admin, admin_handlers, admin_spec
+from mock_server.admin import Admin, AdminDocument, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
 from mock_server.domain import Load, Terms
@@ -32,9 +33,12 @@ from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+    from mock_server.worlds import Worlds
 
 OFF = "off"
 DOCUMENTED = "documented"
+MOST_WORLDS = 1000
+"""How many worlds there may be by default."""
 
 
 class UnusableSetting(ValueError):
@@ -59,6 +63,8 @@ class Settings:
     `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
     `report` is a file that `alvys-contract --report` writes, for the console to show.
     `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+    `worlds` is how many worlds there may be beside the default one: MOST_WORLDS by default, and none with a
+    database, for their loads are in memory.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -82,6 +88,7 @@ class Settings:
     webhook_signed: str = WITH_ID
     webhook_hosts: tuple[str, ...] = ()
     report: Path | None = None
+    worlds: int | None = None
 
 
 _DEFAULT = Settings()
@@ -112,52 +119,91 @@ class Sandbox:
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
+        self._spec, self._policy, self._given = spec, policy, settings
+        self._loads = tuple(map(policy.opening, loads))
+        self._gates = policy.gates([each for each in spec.operations if each.is_ours])
+        # Its document describes faults too; without either it is not read.
+        is_wanted = settings.admin or settings.faults
+        self._admin_api = AdminDocument(admin_spec(spec.ours)) if is_wanted else None
+        self._faults = _faults(spec, self._admin_api.spec, settings.faults) if self._admin_api else None
+        self.stateful = spec.operations
+        """The operations that we implement."""
+        self.exemplary: tuple[Operation, ...] = ()
+        """Those that respond with examples: of a document that is not ours."""
+        self._token_spec: Spec | None = None
+        self._beside: Routes | None = None
+        if spec.origin is not None:
+            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
+
+            self._token_spec = token_spec(spec.ours)
+            known = tuple(each for each in spec.operations if each.is_ours)
+            taken = {each.id for each in known}
+            issuing = (each for each in self._token_spec.operations if each.id not in taken)
+            self.stateful = (*known, *issuing)
+            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
+        self._origins = OriginGate(settings.allow_hosts)
+        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
+        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
+        self._most_worlds = _most_worlds(settings)
+        self._begin()
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
+        """The pages, which are there with the admin API."""
+        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+
+    def another(self, name: str) -> "Sandbox":
+        """A world as this one was at the start. It shares what was compiled, and nothing that changes."""
+        other = copy(self)
+        other._faults = None if self._faults is None else self._faults.again()
+        other._begin(self, name)
+        return other
+
+    def _begin(self, like: "Sandbox | None" = None, world: str = "") -> None:
+        """Makes what has a state: the rest is shared with the one that it is like."""
+        spec, policy, settings = self._spec, self._policy, self._given
         self.clock = Clock()
-        self.ledger = _ledger(settings.state, map(policy.opening, loads), self.clock, policy.terms)
+        self.ledger = _ledger(settings.state, self._loads, self.clock, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
-        limits, max_body = None, settings.max_body
+        limits, max_body, faults = None, settings.max_body, self._faults
         gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
-        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
-        # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
-        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
+        gates.extend(self._gates)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        watchers = [] if journal is None else [journal.add]
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
             **token_handlers(self.tokens),
         }
-        beside = None
-        self.stateful = spec.operations
-        """The operations that we implement."""
-        self.exemplary: tuple[Operation, ...] = ()
-        """Those that respond with examples: of a document that is not ours."""
-        if spec.origin is not None:
-            from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
+        if self._token_spec is not None:
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415 - for documents of others
 
-            tokens = token_spec(spec.ours)
-            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            issuing = {each.id: handlers[each.id] for each in self._token_spec.operations}
+            beside = self._beside
+            self._beside = beside.again(issuing) if beside else Routes(self._token_spec, issuing, max_body)
             handlers = handlers_of(spec, handlers)
-            known = tuple(each for each in spec.operations if each.is_ours)
-            taken = {each.id for each in known}
-            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
-            self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
-        self._api = Routes(
-            spec,
-            handlers,
-            max_body,
-            beside=beside,
-            gates=gates,
-            faults=faults,
-            watchers=[] if journal is None else [journal.add],
-            policy=policy,
-        )
-        self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
+        if like is None:
+            self.webhooks = _webhooks(
+                Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings
+            )
+            self._api = Routes(
+                spec,
+                handlers,
+                max_body,
+                beside=self._beside,
+                gates=gates,
+                faults=faults,
+                watchers=watchers,
+                policy=policy,
+            )
+        else:
+            self.webhooks = like.webhooks.again(self.ledger, self.clock, faults, world)
+            self._api = like._api.again(
+                handlers, gates, faults=faults, watchers=watchers, beside=self._beside
+            )
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -170,23 +216,18 @@ class Sandbox:
             journal=journal,
             webhooks=self.webhooks,
         )
-        self._origins = OriginGate(settings.allow_hosts)
-        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
-        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
-        self._settings = self._told(spec, settings)
-        self._admin_routes = None
-        if admin_api is not None and settings.admin:
-            self._admin_routes = Routes(
-                admin_api,
-                admin_handlers(self.admin, admin_api, self._settings),
-                max_body,
-                gates=[self._origins, *_key_gates(settings)],
-            )
-        self._explains = settings.explain
-        self._document = DocumentRoutes(spec, self._api.has_path)
-        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
-        """The pages, which are there with the admin API."""
-        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+        if like is None:
+            self._settings = self._told(spec, settings)
+        else:
+            self.admin.filler = like.admin.filler
+        self._admin_routes: Routes | None = None
+        if self._admin_api is not None and settings.admin:
+            handlers = {**admin_handlers(self.admin, self._admin_api, self._settings)}
+            gates = [self._origins, *_key_gates(settings)]
+            if like is None or like._admin_routes is None:
+                self._admin_routes = Routes(self._admin_api.spec, handlers, max_body, gates=gates)
+            else:
+                self._admin_routes = like._admin_routes.again(handlers, gates)
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
@@ -195,26 +236,40 @@ class Sandbox:
 
         The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
-        if watch is not None:
-            watched: tuple[Routes | DocumentRoutes | None, ...] = (
-                self._api,
-                self._document,
-                self._admin_routes,
-            )
-            for routes in watched:
-                if routes is not None:
-                    routes.watchers.append(watch)
-        console = None if self._admin_routes is None else self.console
+        self._document.watchers += [] if watch is None else [watch]
         self.console.api_port = None if admin_port is None else port
+
+        @cache
+        def worlds() -> "Worlds":
+            from mock_server.worlds import Worlds  # noqa: PLC0415 - for who names one
+
+            return Worlds(self._most_worlds, make, self._api, self.clock)
+
+        def make(name: str) -> tuple[Sandbox, ASGIApp]:
+            world = self.another(name)
+            return world, world._app(admin_port, watch)
+
+        async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+            await worlds()(scope, receive, send)
+
+        self.admin.worlds = worlds
+        return self._app(admin_port, watch, None if self._admin_routes is None else self.console, lead)
+
+    def _app(
+        self,
+        admin_port: int | None,
+        watch: Watcher | None,
+        console: Console | None = None,
+        worlds: ASGIApp | None = None,
+    ) -> ASGIApp:
+        for routes in (self._api, self._admin_routes):
+            if watch is not None and routes is not None:
+                routes.watchers.append(watch)
         router = Router(
-            self.clock,
-            self._api,
-            self._admin_routes,
-            admin_port,
-            document=self._document,
-            console=console,
+            self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
-        if self._explains:
+        router.worlds = worlds
+        if self._given.explain:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
             router.explain = Explainer()
@@ -267,6 +322,16 @@ def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Le
         return SqlLedger(state_url(state), loads, clock.now, terms)
     except UnusableState as error:
         raise UnusableSetting(f"state: {error}") from error
+
+
+def _most_worlds(settings: Settings) -> int:
+    if settings.state == MEMORY:
+        return MOST_WORLDS if settings.worlds is None else settings.worlds
+    if settings.worlds:
+        raise UnusableSetting(
+            "worlds: they are kept in memory, and can't be combined with a state in a database"
+        )
+    return 0
 
 
 def _policy(settings: Settings) -> Policy:

@@ -91,7 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {".schemas", ".spec", ".trace"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
-    | {".problems", ".responses"},
+    | {".problems", ".responses", ".trace"},
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
@@ -120,7 +120,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens", ".webhooks"},
+    | {".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
+    "worlds": {"starlette", ".clock", ".endpoint", ".problems", ".router", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
         ".admin",
@@ -150,13 +151,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".router",
         ".spec",
     }
-    | {".tokens", ".webhooks"},
+    | {".tokens", ".webhooks", ".worlds"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
-    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
-    | {".receiver", ".serving", ".shipped", ".tls", ".webhooks"},
+    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".problems", ".responses"}
+    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".trace", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
