@@ -19,7 +19,7 @@ from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
-from mock_server.origins import KeyGate, NotAKey, OriginGate
+from mock_server.origins import KeyGate, NotAKey, OriginGate, is_probe
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
@@ -123,9 +123,8 @@ class Sandbox:
             limits = Limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
         gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
-        # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
-        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
+        admin_api = admin_spec(spec.ours, probes_only=not settings.admin)
+        faults = _faults(spec, admin_api, settings.faults) if settings.admin or settings.faults else None
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
@@ -174,14 +173,13 @@ class Sandbox:
         # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
         self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
         self._settings = self._told(spec, settings)
-        self._admin_routes = None
-        if admin_api is not None and settings.admin:
-            self._admin_routes = Routes(
-                admin_api,
-                admin_handlers(self.admin, admin_api, self._settings),
-                max_body,
-                gates=[self._origins, *_key_gates(settings)],
-            )
+        self._has_admin = settings.admin
+        self._admin_routes = Routes(
+            admin_api,
+            admin_handlers(self.admin, admin_api, self._settings),
+            max_body,
+            gates=[self._origins, *_key_gates(settings)] if settings.admin else [],
+        )
         self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
@@ -191,20 +189,15 @@ class Sandbox:
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
     ) -> ASGIApp:
-        """The ASGI app; `watch` sees all requests but those of the console's pages.
+        """The ASGI app; `watch` sees all requests but the probes and those of the console's pages.
 
         The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
         if watch is not None:
-            watched: tuple[Routes | DocumentRoutes | None, ...] = (
-                self._api,
-                self._document,
-                self._admin_routes,
-            )
-            for routes in watched:
-                if routes is not None:
-                    routes.watchers.append(watch)
-        console = None if self._admin_routes is None else self.console
+            self._api.watchers.append(watch)
+            self._document.watchers.append(watch)
+            self._admin_routes.watchers.append(lambda trace: is_probe(trace.operation) or watch(trace))
+        console = self.console if self._has_admin else None
         self.console.api_port = None if admin_port is None else port
         router = Router(
             self.clock,
