@@ -207,7 +207,7 @@ class SqlLedger:
     # --- reading --------------------------------------------------------------------------------------
 
     async def check(self) -> None:
-        # One look for all who ask: a database that hangs keeps one connection from payments, not one for each.
+        # One look for all who ask: while the database hangs, it has one connection, and not one for each.
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._why_unavailable())
         done, _ = await asyncio.wait([self._look], timeout=_SOON)
