@@ -16,7 +16,7 @@ import yaml
 
 from mock_server.sandbox import Settings
 from mock_server.serving import GRACE
-from mock_server.shipped import SPEC
+from mock_server.shipped import ADMIN, SPEC
 from mock_server.spec import Spec
 from mock_server.testing import MockServer
 from tests.docs import deployment
@@ -49,6 +49,13 @@ def test_metrics_to_watch_are_those_that_there_are() -> None:
         text = httpx2.get(f"{mock.url}/_mock/metrics").text
     names = re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)
     found = differences(PAGE, "What to watch", [(name, None) for name in names])
+    assert not found, "\n".join(found)
+
+
+def test_probes_are_those_that_there_are() -> None:
+    paths = yaml.safe_load(ADMIN.read_text("utf-8"))["paths"]
+    probes = [path for path, item in paths.items() if item.get("get", {}).get("security") == []]
+    found = differences(PAGE, "Health and readiness", [(f"GET {path}", None, None) for path in probes])
     assert not found, "\n".join(found)
 
 
