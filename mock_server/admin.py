@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # for those who use it
 def admin_spec(spec: Spec, *, probes_only: bool = False) -> Spec:
     """The document of the admin API, with the schemas of the API's own beside its own.
 
-    The probes alone are what everybody may ask.
+    With `probes_only` it has nothing but what everybody may ask.
     """
     document: Any = read_document(ADMIN)
     if probes_only:

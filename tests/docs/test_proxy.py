@@ -191,11 +191,11 @@ def test_payments_go_on_while_replicas_are_killed_and_hang(deployment: Deploymen
         hung.resume()
     again = deployment.start(port_of(killed))
     deployment.replicas[0] = again
-    was = requests_to(paused)
+    were = [requests_to(each) for each in (again, paused)]
 
     def are_back() -> bool:
         pay_on(1)
-        return requests_to(again) > 0 and requests_to(paused) > was
+        return requests_to(again) > were[0] and requests_to(paused) > were[1]
 
     until(are_back)
     load: Json = json_of(deployment.client.get(f"/_mock/loads/{NUMBER}").text)
