@@ -49,16 +49,15 @@ class Settings:
     requests that are kept, 0 for none. `rate_limit` is `off`, `documented`, or a rate such as
     `10/second`, `600/minute` or `5000/hour`. `faults` are written as on the command line:
     `operation=recordCustomerPayment,drop=after`.
-    Without `admin` there is no admin API, but for health and readiness; `allow_hosts` are names that it
-    takes in `Host` beside its address and loopback, and `admin_key` is what it wants in the header
-    X-Admin-Key. `cors` are the origins of web pages that may call the API, such as `http://localhost:3000`,
-    or `*` for all. `profile` says what is done about the open questions: the name of a shipped profile, or
-    a file. `revision` is that of the contract, `page` or `2026-07`; without one, that of the profile. With
-    `explain`, responses say in the header X-Sandbox-Reason which rule decided. `webhooks` are the URLs of
-    receivers that are there from the start, with `webhook_secret`, or one of their own without it, and
-    signatures over what `webhook_signed` says. `webhook_hosts` are those that the admin API may register
-    beside these and loopback, or `*` for all. `report` is a file that `alvys-contract --report` writes, for
-    the console to show.
+    Without `admin` there is no admin API; `allow_hosts` are names that it takes in `Host` beside its address
+    and loopback, and `admin_key` is what it wants in the header X-Admin-Key. `cors` are the origins of web
+    pages that may call the API, such as `http://localhost:3000`, or `*` for all. `profile` says what is done
+    about the open questions: the name of a shipped profile, or a file. `revision` is that of the contract,
+    `page` or `2026-07`; without one, that of the profile. With `explain`, responses say in the header
+    X-Sandbox-Reason which rule decided. `webhooks` are the URLs of receivers that are there from the start,
+    with `webhook_secret`, or one of their own without it, and signatures over what `webhook_signed` says.
+    `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
+    `report` is a file that `alvys-contract --report` writes, for the console to show.
     `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
     """
 
