@@ -85,3 +85,11 @@ class Write:
         path = self.folder / name
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
+
+
+@pytest.fixture
+def mortal() -> Iterator[PostgreSQL]:
+    """A PostgreSQL of the test's own, which it may stop."""
+    server = PostgreSQL(durable=False)
+    yield server
+    server.close()
