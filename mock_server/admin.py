@@ -16,7 +16,7 @@ from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
-from mock_server.problems import InvalidRequest, SwitchedOff
+from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff
 from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.shipped import ADMIN
@@ -32,22 +32,22 @@ if TYPE_CHECKING:  # for those who use it
     from mock_server.worlds import Worlds, WorldState
 
 
-def admin_spec(spec: Spec) -> Spec:
-    """The document of the admin API, with the schemas of the API's own beside its own."""
+def admin_spec(spec: Spec, *, probes_only: bool = False) -> Spec:
+    """The document of the admin API, with the schemas of the API's own beside its own.
+
+    With `probes_only` it has nothing but what everybody may ask.
+    """
     document: Any = read_document(ADMIN)
+    if probes_only:
+        paths = document["paths"]
+        document["paths"] = {path: paths[path] for path in paths if _is_probe(paths[path])}
     public = spec.document.get("components", {}).get("schemas", {})
     components = {"schemas": {**public, **document["components"]["schemas"]}}
     return Spec({**document, "components": components}, ADMIN.name)
 
 
-class Health(NamedTuple):
-    """How a mock is. `requests` are those in the journal, None without one."""
-
-    version: str
-    now: str
-    loads: int
-    faults: int
-    requests: int | None
+def _is_probe(item: Mapping[str, Any]) -> bool:
+    return "get" in item and item["get"].get("security") == []
 
 
 class LoadList(NamedTuple):
@@ -111,15 +111,14 @@ class Admin:
             raise SwitchedOff("The journal is switched off.")
         return self._journal
 
-    async def health(self) -> Health:
-        """How the mock is."""
-        return Health(
-            self._spec.document["info"]["version"],
-            instant_text(self.clock.now()),
-            await self.ledger.count(),
-            len(self.faults.rules),
-            None if self._journal is None else len(self._journal),
-        )
+    async def health(self) -> str:
+        """That the mock runs."""
+        return "ok"
+
+    async def readiness(self) -> str:
+        """That the loads can be read; StateUnavailable."""
+        await self.ledger.check()
+        return "ok"
 
     async def reset(self, *parts: str) -> list[str]:
         """Takes the parts, or without any all of them, back to how they were; their names."""
@@ -157,7 +156,12 @@ class Admin:
 
             self._metrics = Metrics(self._journal or ())
             self._watchers.append(self._metrics.add)
-        return self._metrics.response(await self.ledger.statuses())
+        try:
+            await self.ledger.check()  # so that a state that hangs keeps nobody from the other numbers
+            loads = await self.ledger.statuses()
+        except StateUnavailable:
+            loads = None
+        return self._metrics.response(loads)
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
@@ -338,16 +342,7 @@ def _list_of(fields: Fields[T]) -> Fields[list[T]]:
     return Fields[list[T]]({"total": len, "items": many(lambda things: things, fields)})
 
 
-HEALTH = Fields[Health](
-    {
-        "status": lambda _: "ok",
-        "version": lambda health: health.version,
-        "now": lambda health: health.now,
-        "loads": lambda health: health.loads,
-        "faults": lambda health: health.faults,
-        "requests": lambda health: health.requests,
-    }
-)
+PROBE = Fields[str]({"status": lambda status: status})
 FAULT = Fields[Fault](
     {
         "id": lambda fault: fault.id,
@@ -417,8 +412,9 @@ def admin_handlers(
     async def get_settings(_request: object) -> Mapping[str, Any]:
         return settings
 
-    return {
-        "getHealth": Handler(lambda _: admin.health(), HEALTH),
+    handlers: Mapping[str, Handler[Any]] = {
+        "getHealth": Handler(lambda _: admin.health(), PROBE),
+        "getReadiness": Handler(lambda _: admin.readiness(), PROBE),
         "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
         "readMetrics": Handler(lambda _: admin.read_metrics(), None),
@@ -457,3 +453,4 @@ def admin_handlers(
         "readClock": Handler(lambda _: admin.read_clock(), CLOCK),
         "changeClock": Handler(lambda request: admin.change_clock(request.body), CLOCK),
     }
+    return {each.id: handlers[each.id] for each in document.spec.operations}

@@ -189,7 +189,7 @@ A fault says when it is injected and what it does, separated by commas:
     type=click.IntRange(0),
     help="Bytes of each body that are kept.",
 )
-@_option("--no-admin", is_flag=True, help="Switch off the admin API under /_mock/.")
+@_option("--no-admin", is_flag=True, help="Switch off the admin API under /_mock/, but for health.")
 @_option(
     "--admin-port",
     type=click.IntRange(0, 65535),

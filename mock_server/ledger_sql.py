@@ -76,6 +76,8 @@ _PATIENCE = 5
 """Seconds that a transaction waits for what another one has locked, or for a connection."""
 _LONGEST = 3 * _PATIENCE
 """Seconds after which a transaction is given up, whatever it waits for."""
+_SOON = 2
+"""Seconds within which it is known whether the state can be read."""
 _CONNECTIONS = 10
 """Connections to PostgreSQL that one mock opens."""
 _ATTEMPTS = 5
@@ -162,6 +164,8 @@ class SqlLedger:
         )
         self._payments: OrderedDict[tuple[int, int], Payments] = OrderedDict()
         """Payments that are in the database, by serial and edition of their load."""
+        self._look: asyncio.Task[str | None] | None = None
+        """The latest look whether the state can be read; it may not be over."""
         self._whole: ContextVar[_Whole | None] = ContextVar("whole", default=None)
         """The transaction that the current task is in, if it is a longer one."""
 
@@ -201,6 +205,24 @@ class SqlLedger:
             self._add(connection, self._opening)
 
     # --- reading --------------------------------------------------------------------------------------
+
+    async def check(self) -> None:
+        # One look for all who ask: while the database hangs, it has one connection, and not one for each.
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._why_unavailable())
+        done, _ = await asyncio.wait([self._look], timeout=_SOON)
+        if not done:
+            raise _unavailable(TimeoutError())
+        reason = self._look.result()
+        if reason is not None:
+            raise StateUnavailable(reason)
+
+    async def _why_unavailable(self) -> str | None:
+        try:
+            await self._read(lambda connection: connection.execute(select(STATE.c.version)).one())
+        except StateUnavailable as error:
+            return error.reason
+        return None
 
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None

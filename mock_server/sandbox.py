@@ -20,7 +20,7 @@ from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
 from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
-from mock_server.origins import KeyGate, NotAKey, OriginGate
+from mock_server.origins import KeyGate, NotAKey, OriginGate, is_probe
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
@@ -122,10 +122,10 @@ class Sandbox:
         self._spec, self._policy, self._given = spec, policy, settings
         self._loads = tuple(map(policy.opening, loads))
         self._gates = policy.gates([each for each in spec.operations if each.is_ours])
-        # Its document describes faults too; without either it is not read.
-        is_wanted = settings.admin or settings.faults
-        self._admin_api = AdminDocument(admin_spec(spec.ours)) if is_wanted else None
-        self._faults = _faults(spec, self._admin_api.spec, settings.faults) if self._admin_api else None
+        self._admin_api = AdminDocument(admin_spec(spec.ours, probes_only=not settings.admin))
+        self._faults = None
+        if settings.admin or settings.faults:
+            self._faults = _faults(spec, self._admin_api.spec, settings.faults)
         self.stateful = spec.operations
         """The operations that we implement."""
         self.exemplary: tuple[Operation, ...] = ()
@@ -220,19 +220,17 @@ class Sandbox:
             self._settings = self._told(spec, settings)
         else:
             self.admin.filler = like.admin.filler
-        self._admin_routes: Routes | None = None
-        if self._admin_api is not None and settings.admin:
-            handlers = {**admin_handlers(self.admin, self._admin_api, self._settings)}
-            gates = [self._origins, *_key_gates(settings)]
-            if like is None or like._admin_routes is None:
-                self._admin_routes = Routes(self._admin_api.spec, handlers, max_body, gates=gates)
-            else:
-                self._admin_routes = like._admin_routes.again(handlers, gates)
+        admin = admin_handlers(self.admin, self._admin_api, self._settings)
+        admin_gates = [self._origins, *_key_gates(settings)] if settings.admin else []
+        if like is None:
+            self._admin_routes = Routes(self._admin_api.spec, admin, max_body, gates=admin_gates)
+        else:
+            self._admin_routes = like._admin_routes.again(admin, admin_gates)
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
     ) -> ASGIApp:
-        """The ASGI app; `watch` sees all requests but those of the console's pages.
+        """The ASGI app; `watch` sees all requests but the probes and those of the console's pages.
 
         The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
@@ -253,7 +251,7 @@ class Sandbox:
             await worlds()(scope, receive, send)
 
         self.admin.worlds = worlds
-        return self._app(admin_port, watch, None if self._admin_routes is None else self.console, lead)
+        return self._app(admin_port, watch, self.console if self._given.admin else None, lead)
 
     def _app(
         self,
@@ -262,9 +260,9 @@ class Sandbox:
         console: Console | None = None,
         worlds: ASGIApp | None = None,
     ) -> ASGIApp:
-        for routes in (self._api, self._admin_routes):
-            if watch is not None and routes is not None:
-                routes.watchers.append(watch)
+        if watch is not None:
+            self._api.watchers.append(watch)
+            self._admin_routes.watchers.append(lambda trace: is_probe(trace.operation) or watch(trace))
         router = Router(
             self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
