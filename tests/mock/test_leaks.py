@@ -38,6 +38,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "issueToken": {"json": CREDENTIALS},
     "issueTenantToken": {"json": CREDENTIALS},
     "getHealth": {},
+    "getReadiness": {},
     "getSettings": {},
     "getAdminDocument": {"path": {"format": "json"}},
     "readMetrics": {},

@@ -224,7 +224,7 @@ def test_ended_world_begins_anew() -> None:
         one.pay()
         listed = default.client.get("/_mock/worlds").json()["items"]
         assert [(each["name"], each["requests"]) for each in listed] == [("one", 1)]
-        assert listed[0]["loads"] == default.client.get("/_mock/health").json()["loads"]
+        assert listed[0]["loads"] == default.client.get("/_mock/loads").json()["total"]
         default.client.delete("/_mock/worlds/one")
         assert one.read().json()["payments"] == []
 
@@ -413,7 +413,7 @@ def test_worlds_have_what_else_is_switched_on() -> None:
         )
         assert response.headers["access-control-allow-origin"] == "*"
         assert "x-sandbox-reason" in response.headers
-        assert one.client.get("/_mock/health").status_code == 404
+        assert one.client.get("/_mock/loads").status_code == 404
         assert one.client.get("/").status_code == 404
     lines: list[str] = []
     spec = served_spec(SPEC, Settings(worlds=1))
@@ -672,11 +672,11 @@ def test_admin_api_of_a_world_wants_the_key_on_the_port_of_its_own() -> None:
         while admin is None:
             admin = re.search(r"Admin API: (http://[0-9.:]+)", mock.line())
         named = {"X-Sandbox-World": "one"}
-        assert client.get(f"{mock.url}/_mock/health", headers=named).status_code == 404
+        assert client.get(f"{mock.url}/_mock/clock", headers=named).status_code == 404
         for url, headers in ((admin[1], named), (f"{admin[1]}/worlds/one", {})):
-            assert client.get(f"{url}/_mock/health", headers=headers).status_code == 401
+            assert client.get(f"{url}/_mock/clock", headers=headers).status_code == 401
             known = headers | {"X-Admin-Key": "k"}
-            assert client.get(f"{url}/_mock/health", headers=known).status_code == 200
+            assert client.get(f"{url}/_mock/clock", headers=known).status_code == 200
 
 
 def test_nothing_of_worlds_is_imported_before_one_is_named() -> None:
