@@ -1,9 +1,11 @@
 """Reads YAML, JSON and JSON Lines as JSON values: numbers decimal, dates strings, no field twice."""
 
+import pickle
 import re
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -21,6 +23,8 @@ _DEEPEST = 250
 _TOO_DEEP = "it is nested too deeply"
 _MOST_BY_ALIAS = 200_000
 """So many values may a short text stand for by its aliases; a long one has as many as it has bytes."""
+_LONGEST_KEPT = 2**17
+"""Bytes of a document that is kept after it was read."""
 _UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 """The marks of an encoding, which some programs write first."""
 _BYTE = re.compile(r" \(byte (\d+)\)$")
@@ -91,11 +95,22 @@ def document_in(text: bytes, path: Path) -> object:
             document = decode(text)
             _refuse_depth(document)
         else:
-            document = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
-            if b"*" in text:
-                _refuse_aliases(document, max(_MOST_BY_ALIAS, len(text)))
+            document = _yaml(text) if len(text) > _LONGEST_KEPT else pickle.loads(_pickled(text))  # noqa: S301 - by us
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise UnreadableDocument(_complaint(path, text, error)) from error
+    return document
+
+
+@lru_cache(maxsize=8)
+def _pickled(text: bytes) -> bytes:
+    # Tests that start one mock after another read the same few documents each time: half of the start.
+    return pickle.dumps(_yaml(text), pickle.HIGHEST_PROTOCOL)
+
+
+def _yaml(text: bytes) -> object:
+    document = yaml.load(text, _JsonLoader)  # noqa: S506 - a safe loader
+    if b"*" in text:
+        _refuse_aliases(document, max(_MOST_BY_ALIAS, len(text)))
     return document
 
 

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,3 +176,12 @@ def test_bad_line_is_named() -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match=r"nope\.yaml can't be read: No such file or directory"):
         read_document(tmp_path / "nope.yaml")
+
+
+@pytest.mark.parametrize("length", [0, 200_000], ids=["short", "long"])
+def test_what_is_done_with_a_document_is_not_in_the_next_one(write: Write, length: int) -> None:
+    path = write("x.yaml", f"a: [1.10]\nb: {'x' * length}\n")
+    first: Any = read_document(path)
+    first["a"].append(2)
+    second: Any = read_document(path)
+    assert second["a"] == [Decimal("1.10")]
