@@ -1,7 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -19,6 +19,7 @@ from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
+from mock_server.sharing import Sharing
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
@@ -76,11 +77,13 @@ class Admin:
         faults: Faults | None,
         journal: Journal | None,
         webhooks: Webhooks,
+        sharing: Sharing,
     ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.tokens = tokens
         self.webhooks = webhooks
+        self.sharing = sharing
         self._faults = faults
         self._limits = limits
         self._journal = journal
@@ -121,11 +124,11 @@ class Admin:
         """Takes the parts, or without any all of them, back to how they were; their names."""
         resets: dict[str, Callable[[], Awaitable[None] | None]] = {
             "loads": self.ledger.reset,
-            "tokens": self.tokens.reset,
+            "tokens": partial(self.sharing.change, self.tokens, self.tokens.reset),
             "limits": _nothing if self._limits is None else self._limits.reset,
             "faults": _nothing if self._faults is None else self._faults.reset,
             "requests": _nothing if self._journal is None else self._journal.clear,
-            "clock": self.clock.reset,
+            "clock": partial(self.sharing.change, self.clock, self.clock.reset),
             "webhooks": self.webhooks.reset,
         }
         for part in parts or resets:
@@ -279,6 +282,9 @@ class Admin:
 
     async def change_clock(self, change: Mapping[str, Any]) -> Clock:
         """Sets, moves and freezes the clock; or InvalidRequest, if that leads out of the calendar."""
+        return await self.sharing.change(self.clock, partial(self._change_clock, change))
+
+    def _change_clock(self, change: Mapping[str, Any]) -> Clock:
         clock, frozen = self.clock, change.get("frozen")
         field = "at"
         try:

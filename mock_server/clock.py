@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import Any
 
 
 class Clock:
@@ -69,6 +70,18 @@ class Clock:
         except OverflowError:
             self._stopped_at, self._ahead = before
             raise
+
+    def kept(self) -> object:
+        """What `become` takes, for another clock to show the same time."""
+        stopped_at = None if self._stopped_at is None else self._stopped_at.isoformat()
+        return {"stoppedAt": stopped_at, "microsecondsAhead": self._ahead // timedelta(microseconds=1)}
+
+    def become(self, kept: Any) -> None:
+        """Shows the time that another clock shows."""
+        stopped_at = kept["stoppedAt"]
+        self._stopped_at = None if stopped_at is None else datetime.fromisoformat(stopped_at)
+        self._ahead = timedelta(microseconds=kept["microsecondsAhead"])
+        self._tell()
 
     def reset(self) -> None:
         """Goes by the real time again."""

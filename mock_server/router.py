@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -204,13 +204,18 @@ class Router:
         self._console = console
         self.explain: Callable[[Trace, Send], Send] | None = None
         """Makes what sends the responses of the API say more."""
+        self.before: Callable[[Scope], Awaitable[None]] | None = None
+        """What is done before each request of the API and of the admin API."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
         routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
-        trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
+        started = time.perf_counter()
+        if self.before is not None and isinstance(routes, Routes):
+            await self.before(scope)
+        trace = Trace(scope, endpoint.operation, path, self._now(), started)
         faults = routes.faults
         if self.explain is not None and routes is self._api:
             send = self.explain(trace, send)

@@ -26,12 +26,15 @@ from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
+from mock_server.sharing import Alone, Sharing
 from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+if TYPE_CHECKING:
+    from mock_server.replicas import Replicas
 
 OFF = "off"
 DOCUMENTED = "documented"
@@ -113,10 +116,12 @@ class Sandbox:
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
         self.clock = Clock()
-        self.ledger = _ledger(settings.state, map(policy.opening, loads), self.clock, policy.terms)
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
+        self.ledger, replicas = self._kept(settings.state, map(policy.opening, loads), policy.terms)
+        sharing: Sharing = replicas or Alone()
         limits, max_body = None, settings.max_body
-        gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
+        state_gates: list[Gate] = [replicas] if replicas else []
+        gates = [*state_gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
@@ -169,6 +174,7 @@ class Sandbox:
             faults=faults,
             journal=journal,
             webhooks=self.webhooks,
+            sharing=sharing,
         )
         self._origins = OriginGate(settings.allow_hosts)
         # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
@@ -180,13 +186,36 @@ class Sandbox:
                 admin_api,
                 admin_handlers(self.admin, admin_api, self._settings),
                 max_body,
-                gates=[self._origins, *_key_gates(settings)],
+                gates=[self._origins, *_key_gates(settings), *state_gates],
             )
+        self._before = None if replicas is None or not replicas.are_several else replicas.before
         self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
         """The pages, which are there with the admin API."""
         self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+
+    def _kept(self, state: str, loads: Iterable[Load], terms: Terms) -> "tuple[Ledger, Replicas | None]":
+        """What keeps the loads, and what else is kept with them."""
+        if state == MEMORY:
+            return MemoryLedger(loads, self.clock.now, terms), None
+        try:
+            from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415
+            from mock_server.replicas import Replicas  # noqa: PLC0415
+            from mock_server.transactions import Database, state_url  # noqa: PLC0415 - for those who want it
+        except ModuleNotFoundError as error:
+            raise UnusableSetting(
+                "state: a database needs more: pip install 'alvys-sandbox[state]'"
+            ) from error
+        try:
+            database = Database(state_url(state))
+        except UnusableState as error:
+            raise UnusableSetting(f"state: {error}") from error
+        replicas = Replicas(database)
+        replicas.share("tokens", self.tokens)
+        if not database.is_sqlite:  # which has one mock, so that all else is as in memory
+            replicas.share("clock", self.clock)
+        return SqlLedger(database, loads, self.clock.now, terms), replicas
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
@@ -214,6 +243,7 @@ class Sandbox:
             document=self._document,
             console=console,
         )
+        router.before = self._before
         if self._explains:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
@@ -254,19 +284,6 @@ class Sandbox:
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
         return Rendering(paths, self._settings, self._document.json_at, self._reports)
-
-
-def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
-    if state == MEMORY:
-        return MemoryLedger(loads, clock.now, terms)
-    try:
-        from mock_server.ledger_sql import SqlLedger, state_url  # noqa: PLC0415 - for those who want it
-    except ModuleNotFoundError as error:
-        raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
-    try:
-        return SqlLedger(state_url(state), loads, clock.now, terms)
-    except UnusableState as error:
-        raise UnusableSetting(f"state: {error}") from error
 
 
 def _policy(settings: Settings) -> Policy:

@@ -1,4 +1,4 @@
-"""What a database keeps of loads and payments: its tables, and how exact values get in and out of them."""
+"""What a database keeps: its tables, and how exact values get in and out of them."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from sqlalchemy.engine import Dialect
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load, Money, Payment, Payments
 
-VERSION = 1
+VERSION = 2
 """The version of these tables, which one of them holds. Nothing leads from one version to another: the loads
 of a sandbox can be made again, so there is nothing worth a tool for migrations."""
 
@@ -149,6 +149,15 @@ PAYMENTS = Table(
     Column("note", _Exact),
     Column("recorded_at", _Instant),
     UniqueConstraint("load", "edition", "reference_key"),
+)
+
+
+PARTS = Table(
+    "alvys_parts",
+    TABLES,
+    Column("name", Text, primary_key=True),
+    Column("mark", Text, nullable=False, comment="another one after each change"),
+    Column("kept", Text, nullable=False, comment="the part, as JSON"),
 )
 
 

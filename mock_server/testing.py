@@ -4,9 +4,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,6 +21,7 @@ from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signatur
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
+from mock_server.sharing import Part
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 
@@ -243,11 +245,12 @@ class MockServer:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""
         tokens = self.admin.tokens
         owner = next(each for each in tokens.clients if client in (None, each.id))
-        return tokens.token_for(owner)
+        return self._soon(tokens.token_for, owner)
 
     def move_clock(self, seconds: float) -> None:
         """Lets that many seconds pass at once: tokens expire, rate limits end. Nothing sleeps."""
-        self._soon(self._sandbox.clock.move, seconds)
+        clock = self._sandbox.clock
+        self._change(clock, partial(clock.move, seconds))
 
     def freeze_clock(self, at: datetime) -> None:
         """Stops the clock at an instant, which must have a time zone, until the next reset."""
@@ -258,7 +261,10 @@ class MockServer:
                 clock.freeze()
                 clock.set(at)
 
-        self._soon(freeze)
+        self._change(clock, freeze)
+
+    def _change(self, part: Part, work: Callable[[], Result]) -> Result:
+        return self._do(self.admin.sharing.change(part, work))
 
     def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:
         async def call() -> Result:
@@ -267,8 +273,13 @@ class MockServer:
         return self._do(call())
 
     def _do(self, what: Coroutine[None, None, Result]) -> Result:
+        async def caught_up() -> Result:
+            with closing(what):
+                await self.admin.sharing.catch_up()
+                return await what
+
         # In the server's own thread, so that no request is served halfway through it.
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(caught_up(), self._loop).result()
 
     def _seen(self, load: Load) -> dict[str, Any]:
         document: Any = decode(encode(self._write(load)))

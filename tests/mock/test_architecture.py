@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instants": set(),
     "clock": set(),
     "rates": set(),
+    "sharing": set(),
     "shipped": set(),
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
@@ -38,7 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "invoices": {".domain"},
     # What keeps loads in a database: imported for those who want that.
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
-    "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
+    "transactions": {"sqlalchemy", ".ledger", ".problems", ".tables"},
+    "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
+    "replicas": {"sqlalchemy", "starlette", ".decimal_json", ".problems", ".sharing", ".spec", ".tables"}
+    | {".transactions"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -120,7 +124,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens", ".webhooks"},
+    | {".sharing", ".shipped", ".spec", ".tokens", ".webhooks"},
     "sandbox": {
         "starlette",
         ".admin",
@@ -128,6 +132,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".clock",
         ".console.rendering",
         ".console.routes",
+        ".transactions",
         ".domain",
         ".endpoint",
         ".faults",
@@ -146,8 +151,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".profiles",
         ".rates",
         ".reasons",
+        ".replicas",
         ".revisions",
         ".router",
+        ".sharing",
         ".spec",
     }
     | {".tokens", ".webhooks"},
@@ -156,7 +163,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
-    | {".receiver", ".serving", ".shipped", ".tls", ".webhooks"},
+    | {".receiver", ".serving", ".sharing", ".shipped", ".tls", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
