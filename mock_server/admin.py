@@ -126,7 +126,9 @@ class Admin:
             "loads": self.ledger.reset,
             "tokens": partial(self.sharing.change, self.tokens, self.tokens.reset),
             "limits": _nothing if self._limits is None else self._limits.reset,
-            "faults": _nothing if self._faults is None else self._faults.reset,
+            "faults": _nothing
+            if self._faults is None
+            else partial(self.sharing.change, self._faults, self._faults.reset),
             "requests": _nothing if self._journal is None else self._journal.clear,
             "clock": partial(self.sharing.change, self.clock, self.clock.reset),
             "webhooks": self.webhooks.reset,
@@ -234,16 +236,16 @@ class Admin:
 
     async def add_fault(self, document: Mapping[str, Any]) -> Fault:
         """Injects a fault; InvalidRequest."""
-        return self.faults.add(document)
+        return await self.sharing.change(self.faults, partial(self.faults.add, document))
 
     async def clear_faults(self) -> list[str]:
         """Removes all faults."""
-        self.faults.clear()
+        await self.sharing.change(self.faults, self.faults.clear)
         return ["faults"]
 
     async def remove_fault(self, id: str) -> list[str]:
         """Removes one fault; UnknownFault."""
-        self.faults.remove(id)
+        await self.sharing.change(self.faults, partial(self.faults.remove, id))
         return [id]
 
     async def list_webhooks(self) -> list[Webhook]:

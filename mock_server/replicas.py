@@ -25,10 +25,16 @@ _CHANGE = update(PARTS).where(PARTS.c.name == bindparam("of"))
 
 
 class Replicas:
-    """Shares parts, by their names. The first mock gives each what it is; the others take that."""
+    """Shares parts, by their names. The first mock gives each what it is; the others take that.
+
+    In SQLite there is one mock: it keeps parts, and looks for no changes by others.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.notes: tuple[str, ...] = ()
+        self.before = None if database.is_sqlite else self._before
+        self.gates = () if database.is_sqlite else (self,)
         self._parts: dict[str, Part] = {}
         self._marks: dict[str, str] = {}
         """Of each part, the mark that it had in the database when it was as it is here."""
@@ -37,24 +43,29 @@ class Replicas:
         self._failure = StateUnavailable("")
         database.on_open.append(self._open)
 
-    @property
-    def are_several(self) -> bool:
-        """Whether there may be others, so that each request must look for their changes."""
-        return not self._database.is_sqlite
-
-    def share(self, name: str, part: Part) -> None:
-        """Shares a part, from when the database opens on."""
+    def keep(self, name: str, part: Part) -> None:
         self._parts[name] = part
 
+    def share(self, name: str, part: Part) -> None:
+        if self.before is not None:
+            self._parts[name] = part
+
     def _open(self, connection: Connection) -> None:
-        there = {row.name: row for row in connection.execute(select(PARTS))}
+        there, as_they_are = {row.name: row for row in connection.execute(select(PARTS))}, []
         for name, part in self._parts.items():
             if name in there:
+                before = encode(part.kept()).decode()
                 self._take(there[name])
+                if before != there[name].kept and name != "tokens":  # whose key is always another
+                    as_they_are.append(name)
             else:
                 row = {"name": name, "mark": uuid4().hex, "kept": encode(part.kept()).decode()}
                 connection.execute(insert(PARTS), row)
                 self._marks[name] = row["mark"]
+
+        if as_they_are:
+            named = ", ".join(as_they_are)
+            self.notes = (f"kept as they were: {named} (a reset goes back to those of a start)",)
 
     def _take(self, row: Row[Any]) -> None:
         self._parts[row.name].become(decode(row.kept.encode()))
@@ -87,7 +98,7 @@ class Replicas:
             raise
 
     async def catch_up(self) -> None:
-        if not self.are_several:
+        if self.before is None:  # nobody else changes anything
             return
         # Who comes while another one looks waits for the next look, which is one for all who wait.
         wanted, failures = self._begun + 1, self._failures
@@ -110,12 +121,13 @@ class Replicas:
         for row in changed:
             self._take(row)
 
-    async def before(self, scope: Scope) -> None:
-        """Catches up before a request; that it can't, `check_for` says, where responses are made."""
+    async def _before(self, scope: Scope) -> bool:
         try:
             await self.catch_up()
         except StateUnavailable as error:
             scope[_FAILURE] = error
+            return False
+        return True
 
     def check_for(self, _operation: Operation | None) -> Callable[[Scope], None]:
         """The check for every operation; raises StateUnavailable."""

@@ -204,8 +204,8 @@ class Router:
         self._console = console
         self.explain: Callable[[Trace, Send], Send] | None = None
         """Makes what sends the responses of the API say more."""
-        self.before: Callable[[Scope], Awaitable[None]] | None = None
-        """What is done before each request of the API and of the admin API."""
+        self.before: Callable[[Scope], Awaitable[bool]] | None = None
+        """What is done before each request of the API and of the admin API: whether that can be served."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
@@ -213,10 +213,10 @@ class Router:
         find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
         routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
         started = time.perf_counter()
-        if self.before is not None and isinstance(routes, Routes):
-            await self.before(scope)
-        trace = Trace(scope, endpoint.operation, path, self._now(), started)
         faults = routes.faults
+        if self.before is not None and isinstance(routes, Routes) and not await self.before(scope):
+            faults = None  # nobody knows which there are
+        trace = Trace(scope, endpoint.operation, path, self._now(), started)
         if self.explain is not None and routes is self._api:
             send = self.explain(trace, send)
         try:

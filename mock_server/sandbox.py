@@ -33,8 +33,6 @@ from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
-if TYPE_CHECKING:
-    from mock_server.replicas import Replicas
 
 OFF = "off"
 DOCUMENTED = "documented"
@@ -117,11 +115,10 @@ class Sandbox:
         spec = policy.amend(spec)
         self.clock = Clock()
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
-        self.ledger, replicas = self._kept(settings.state, map(policy.opening, loads), policy.terms)
-        sharing: Sharing = replicas or Alone()
+        self.ledger, self.sharing = self._kept(settings.state, map(policy.opening, loads), policy.terms)
+        """What keeps the rest of the state."""
         limits, max_body = None, settings.max_body
-        state_gates: list[Gate] = [replicas] if replicas else []
-        gates = [*state_gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
+        gates = [*self.sharing.gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
         if settings.rate_limit != OFF:
             from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
 
@@ -129,8 +126,10 @@ class Sandbox:
             gates.append(limits)
         gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
         # Its document describes faults too; without either it is not read.
-        admin_api = admin_spec(spec.ours) if settings.admin or settings.faults else None
-        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults)
+        can_fail = settings.admin or settings.faults or self.sharing.before is not None
+        admin_api = admin_spec(spec.ours) if can_fail else None
+        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults, self.sharing)
+        self._share(faults)
         journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
@@ -146,7 +145,12 @@ class Sandbox:
             from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
 
             tokens = token_spec(spec.ours)
-            beside = Routes(tokens, {each.id: handlers[each.id] for each in tokens.operations}, max_body)
+            beside = Routes(
+                tokens,
+                {each.id: handlers[each.id] for each in tokens.operations},
+                max_body,
+                gates=self.sharing.gates,
+            )
             handlers = handlers_of(spec, handlers)
             known = tuple(each for each in spec.operations if each.is_ours)
             taken = {each.id for each in known}
@@ -174,7 +178,7 @@ class Sandbox:
             faults=faults,
             journal=journal,
             webhooks=self.webhooks,
-            sharing=sharing,
+            sharing=self.sharing,
         )
         self._origins = OriginGate(settings.allow_hosts)
         # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
@@ -186,19 +190,18 @@ class Sandbox:
                 admin_api,
                 admin_handlers(self.admin, admin_api, self._settings),
                 max_body,
-                gates=[self._origins, *_key_gates(settings), *state_gates],
+                gates=[self._origins, *_key_gates(settings), *self.sharing.gates],
             )
-        self._before = None if replicas is None or not replicas.are_several else replicas.before
         self._explains = settings.explain
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
         """The pages, which are there with the admin API."""
         self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
 
-    def _kept(self, state: str, loads: Iterable[Load], terms: Terms) -> "tuple[Ledger, Replicas | None]":
+    def _kept(self, state: str, loads: Iterable[Load], terms: Terms) -> tuple[Ledger, Sharing]:
         """What keeps the loads, and what else is kept with them."""
         if state == MEMORY:
-            return MemoryLedger(loads, self.clock.now, terms), None
+            return MemoryLedger(loads, self.clock.now, terms), Alone()
         try:
             from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415
             from mock_server.replicas import Replicas  # noqa: PLC0415
@@ -211,11 +214,13 @@ class Sandbox:
             database = Database(state_url(state))
         except UnusableState as error:
             raise UnusableSetting(f"state: {error}") from error
-        replicas = Replicas(database)
-        replicas.share("tokens", self.tokens)
-        if not database.is_sqlite:  # which has one mock, so that all else is as in memory
-            replicas.share("clock", self.clock)
-        return SqlLedger(database, loads, self.clock.now, terms), replicas
+        return SqlLedger(database, loads, self.clock.now, terms), Replicas(database)
+
+    def _share(self, faults: Faults | None) -> None:
+        self.sharing.keep("tokens", self.tokens)
+        self.sharing.share("clock", self.clock)
+        if faults is not None:
+            self.sharing.share("faults", faults)
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
@@ -243,7 +248,7 @@ class Sandbox:
             document=self._document,
             console=console,
         )
-        router.before = self._before
+        router.before = self.sharing.before
         if self._explains:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
@@ -346,9 +351,9 @@ def _webhooks(webhooks: Webhooks, settings: Settings) -> Webhooks:
     return webhooks
 
 
-def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:
+def _faults(spec: Spec, admin_api: Spec, written: Iterable[str], sharing: Sharing) -> Faults:
     schema = admin_api.schema("Fault")
-    faults = Faults(admin_api.checker(schema, "fault"), spec.operations)
+    faults = Faults(admin_api.checker(schema, "fault"), spec.operations, sharing)
     for text in written:
         try:
             faults.open_with(read_fault(text, schema["properties"]))

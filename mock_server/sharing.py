@@ -1,7 +1,11 @@
 """How parts of a mock are shared with other mocks: here, not at all."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
+
+from starlette.types import Scope
+
+from mock_server.endpoint import Gate
 
 T = TypeVar("T")
 
@@ -19,6 +23,23 @@ class Part(Protocol):
 class Sharing(Protocol):
     """What keeps parts for all that share them."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is not as it was to be, a line each, since the state was opened."""
+
+    @property
+    def before(self) -> Callable[[Scope], Awaitable[bool]] | None:
+        """Catches up before a request; if it can't, returns False, and the gates refuse the request."""
+
+    @property
+    def gates(self) -> Sequence[Gate]: ...
+
+    def keep(self, name: str, part: Part) -> None:
+        """Keeps a part over restarts, and shares it, from when the state is opened on."""
+
+    def share(self, name: str, part: Part) -> None:
+        """Keeps a part if there may be several that share it."""
+
     async def change(self, part: Part, work: Callable[[], T]) -> T:
         """What `work` returns, which changes a part as all know it, and no others at the same time.
 
@@ -30,7 +51,17 @@ class Sharing(Protocol):
 
 
 class Alone:
-    """Keeps everything to itself."""
+    """Keeps everything to itself, for as long as it is there."""
+
+    notes = ()
+    before = None
+    gates = ()
+
+    def keep(self, name: str, part: Part) -> None:
+        pass
+
+    def share(self, name: str, part: Part) -> None:
+        pass
 
     async def change(self, part: Part, work: Callable[[], T]) -> T:  # noqa: ARG002 - there is but one
         return work()

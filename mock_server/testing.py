@@ -215,7 +215,7 @@ class MockServer:
         admin.yaml describes the faults that there are, under Fault.
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
-        self._soon(self.admin.faults.add, document)
+        self._do(self.admin.add_fault(document))
 
     def add_webhook(
         self, url: str, secret: str | None = None, events: Sequence[str] = EVENTS, signed: str = WITH_ID
@@ -239,7 +239,7 @@ class MockServer:
 
         `webhook` is `lost`, `doubled`, `outOfOrder` or `wrongSignature`.
         """
-        self._soon(self.admin.faults.add, {"webhook": webhook, "next": count})
+        self._do(self.admin.add_fault({"webhook": webhook, "next": count}))
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""

@@ -22,7 +22,7 @@ from mock_server.domain import Load, Money, Payment
 from mock_server.faults import Faults
 from mock_server.instants import instant_text
 from mock_server.ledger import Ledger
-from mock_server.problems import InvalidRequest, SwitchedOff, UnknownWebhook
+from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff, UnknownWebhook
 from mock_server.responses import Fields, many
 
 if TYPE_CHECKING:  # its library is for those who have a webhook
@@ -447,7 +447,9 @@ class Webhooks:
         webhook, event = delivery.webhook, delivery.event
         fault, effect = delivery.held_by, None
         if fault is None and self._faults is not None:
-            injected = self._faults.for_event(event.load, event.reference)
+            injected = None
+            with suppress(StateUnavailable):
+                injected = await self._faults.for_event(event)
             if injected is not None:
                 fault, effect = injected.effect, injected.document["webhook"]
         self._leave(delivery)

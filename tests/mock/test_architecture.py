@@ -19,7 +19,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instants": set(),
     "clock": set(),
     "rates": set(),
-    "sharing": set(),
     "shipped": set(),
     "decimal_json": {"msgspec"},
     "documents": {"yaml", ".decimal_json"},
@@ -93,7 +92,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
-    "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
+    "sharing": {"starlette", ".endpoint"},
+    "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
+    | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
     | {".problems", ".responses"},
     # Imported with the first webhook.

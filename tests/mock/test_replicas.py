@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,17 @@ from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 Pair = tuple[MockServer, MockServer]
 
 
-@contextmanager
-def two(server: PostgreSQL, settings: Settings) -> Iterator[Pair]:
-    """Two mocks on a new database."""
-    with server.database() as state, ExitStack() as stack:
-        one, other = (stack.enter_context(MockServer(settings=settings, state=state)) for _ in range(2))
-        yield one, other
+@pytest.fixture(scope="module")
+def database(postgresql: PostgreSQL) -> Iterator[str]:
+    with postgresql.database() as state:
+        yield state
 
 
 @pytest.fixture(scope="module")
-def running(postgresql: PostgreSQL) -> Iterator[Pair]:
-    with two(postgresql, Settings(require_token=True)) as pair:
-        yield pair
+def running(database: str) -> Iterator[Pair]:
+    settings = Settings(require_token=True, state=database)
+    with MockServer(settings=settings) as one, MockServer(settings=settings) as other:
+        yield one, other
 
 
 @pytest.fixture
@@ -114,3 +112,61 @@ def test_changes_at_once_are_one_after_the_other(pair: Pair) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: change(pair[i % 2], "PATCH", "clock", move=1), range(40)))
     assert {change(mock, "GET", "clock")["now"] for mock in pair} == {"2031-01-01T00:00:40Z"}
+
+
+# --- faults -------------------------------------------------------------------------------------------
+
+
+def statuses(pair: Pair, count: int) -> list[int]:
+    """Of so many reads at once, by turns from the two."""
+    token = pair[0].token()
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda i: status_of_read(pair[i % 2], token), range(count)))
+
+
+def test_next_three_are_three_in_all(pair: Pair) -> None:
+    one, other = pair
+    change(one, "POST", "faults", operation="getLoad", load="LD-1001", next=3, status=503)
+    change(other, "POST", "faults", operation="getLoad", load="LD-1002", next=1, status=500)
+    assert sorted(statuses(pair, 30)) == [200] * 27 + [503] * 3
+    for mock in pair:
+        (left,) = change(mock, "GET", "faults")["items"]
+        assert (left["applied"], left["fault"]["load"]) == (0, "LD-1002")
+
+
+def test_every_third_is_the_third_whoever_serves_it(pair: Pair) -> None:
+    change(pair[1], "POST", "faults", operation="getLoad", every=3, status=503)
+    token = pair[0].token()
+    assert [status_of_read(pair[i % 2], token) for i in range(6)] == [200, 200, 503, 200, 200, 503]
+
+
+def test_chance_with_a_seed_is_the_same_for_several_as_for_one(pair: Pair) -> None:
+    one, other = pair
+    fault = {"operation": "getLoad", "probability": 0.5, "seed": 7, "status": 503}
+    token = one.token()
+    change(one, "POST", "faults", **fault)
+    alone = [status_of_read(one, token) for _ in range(12)]
+    change(other, "DELETE", "faults")
+    change(other, "POST", "faults", **fault)
+    assert [status_of_read(pair[i % 2], token) for i in range(12)] == alone
+
+
+def test_fault_that_one_removes_strikes_nobody(pair: Pair) -> None:
+    one, other = pair
+    fault = change(one, "POST", "faults", operation="getLoad", status=503)
+    change(other, "DELETE", f"faults/{fault['id']}")
+    assert statuses(pair, 4) == [200] * 4
+    refused = httpx2.post(f"{other.url}/_mock/faults", json={"next": 0})
+    assert refused.status_code == 400
+
+
+def test_start_leaves_all_as_others_have_it_and_says_so(pair: Pair, database: str) -> None:
+    """A reset goes back to the start of the mock that is asked."""
+    settings = Settings(require_token=True, state=database, faults=("operation=getLoad,status=503",))
+    with MockServer(settings=settings) as third:
+        assert third._sandbox.sharing.notes == (  # noqa: SLF001
+            "kept as they were: faults (a reset goes back to those of a start)",
+        )
+        assert statuses((third, pair[0]), 2) == [200] * 2
+        third.reset()
+        assert statuses(pair, 2) == [503] * 2
