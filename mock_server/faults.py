@@ -13,7 +13,7 @@ from mock_server.decimal_json import NotJson, decode, encode
 from mock_server.endpoint import OperationEndpoint, response_of, serve
 from mock_server.problems import InvalidRequest, StateUnavailable, UnknownFault, failure
 from mock_server.schemas import Checker
-from mock_server.sharing import Alone, Sharing
+from mock_server.sharing import PAST, Alone, Sharing
 from mock_server.spec import Operation
 from mock_server.trace import TRANSPORT, Response, Trace
 
@@ -178,13 +178,13 @@ class Faults:
             errors["delayMax"] = ["The delayMax field must be at least delay."]
         return errors
 
-    def kept(self) -> object:
+    def kept(self) -> Mapping[str, object]:
         """What `become` takes, for another mock to go on with these faults."""
-        return {"count": self._count, "rules": [fault.kept() for fault in self.rules]}
+        return {PAST: self._count, "rules": [fault.kept() for fault in self.rules]}
 
     def become(self, kept: Any) -> None:
         """Goes on with the faults of another mock."""
-        self._count = kept["count"]
+        self._count = kept[PAST]
         self.rules[:] = map(Fault.of, kept["rules"])
 
     def remove(self, id: str) -> None:

@@ -1,19 +1,24 @@
-"""What mocks on one database share beside the loads: parts, each a row that all of them read and change."""
+"""What a database keeps beside the loads, and what mocks on one PostgreSQL share: parts, a row for each."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import ARRAY, Connection, Row, Text, all_, bindparam, insert, select, update
 from starlette.types import Scope
 
+from mock_server.clock import Clock
 from mock_server.decimal_json import decode, encode
 from mock_server.problems import StateUnavailable
-from mock_server.sharing import Part
+from mock_server.rates import Rate
+from mock_server.sharing import PAST, Alone, Part
 from mock_server.spec import Operation
 from mock_server.tables import PARTS
 from mock_server.transactions import Database
+
+if TYPE_CHECKING:
+    from mock_server.limits import Limits
 
 T = TypeVar("T")
 
@@ -24,45 +29,31 @@ _CHANGED = select(PARTS).where(PARTS.c.mark != all_(bindparam("known", type_=ARR
 _CHANGE = update(PARTS).where(PARTS.c.name == bindparam("of"))
 
 
-class Replicas:
-    """Shares parts, by their names. The first mock gives each what it is; the others take that.
-
-    In SQLite there is one mock: it keeps parts, and looks for no changes by others.
-    """
+class Kept(Alone):
+    """Keeps parts over restarts. The first mock gives each what it is; those after it take that."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.notes: tuple[str, ...] = ()
-        self.before = None if database.is_sqlite else self._before
-        self.gates = () if database.is_sqlite else (self,)
         self._parts: dict[str, Part] = {}
         self._marks: dict[str, str] = {}
         """Of each part, the mark that it had in the database when it was as it is here."""
-        self._turn = asyncio.Lock()
-        self._begun = self._ended = self._failures = 0
-        self._failure = StateUnavailable("")
         database.on_open.append(self._open)
 
     def keep(self, name: str, part: Part) -> None:
         self._parts[name] = part
 
-    def share(self, name: str, part: Part) -> None:
-        if self.before is not None:
-            self._parts[name] = part
-
     def _open(self, connection: Connection) -> None:
         there, as_they_are = {row.name: row for row in connection.execute(select(PARTS))}, []
         for name, part in self._parts.items():
             if name in there:
-                before = encode(part.kept()).decode()
+                opening = part.kept()
                 self._take(there[name])
-                if before != there[name].kept and name != "tokens":  # whose key is always another
+                if name != "tokens" and not _is_same(part.kept(), opening):  # whose key is always another
                     as_they_are.append(name)
             else:
                 row = {"name": name, "mark": uuid4().hex, "kept": encode(part.kept()).decode()}
                 connection.execute(insert(PARTS), row)
                 self._marks[name] = row["mark"]
-
         if as_they_are:
             named = ", ".join(as_they_are)
             self.notes = (f"kept as they were: {named} (a reset goes back to those of a start)",)
@@ -72,7 +63,7 @@ class Replicas:
         self._marks[row.name] = row.mark
 
     async def change(self, part: Part, work: Callable[[], T]) -> T:
-        name = next((name for name, shared in self._parts.items() if shared is part), None)
+        name = next((name for name, kept in self._parts.items() if kept is part), None)
         if name is None:
             return work()
         before: list[Row[Any]] = []
@@ -97,9 +88,27 @@ class Replicas:
                 self._take(row)
             raise
 
+
+class Replicas(Kept):
+    """Shares parts with other mocks: before each request it looks for what they have changed."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.before = self._before
+        self.gates = (self,)
+        self._turn = asyncio.Lock()
+        self._begun = self._ended = self._failures = 0
+        self._failure = StateUnavailable("")
+
+    def share(self, name: str, part: Part) -> None:
+        self.keep(name, part)
+
+    def limits(self, clock: Clock, rate: Rate | None) -> "Limits":
+        from mock_server.limits_sql import SharedLimits  # noqa: PLC0415 - its library is for those who limit
+
+        return SharedLimits(clock, rate, self._database)
+
     async def catch_up(self) -> None:
-        if self.before is None:  # nobody else changes anything
-            return
         # Who comes while another one looks waits for the next look, which is one for all who wait.
         wanted, failures = self._begun + 1, self._failures
         async with self._turn:
@@ -132,6 +141,10 @@ class Replicas:
     def check_for(self, _operation: Operation | None) -> Callable[[Scope], None]:
         """The check for every operation; raises StateUnavailable."""
         return _check
+
+
+def _is_same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return encode({**one, PAST: 0}) == encode({**other, PAST: 0})
 
 
 def _check(scope: Scope) -> None:

@@ -120,9 +120,7 @@ class Sandbox:
         limits, max_body = None, settings.max_body
         gates = [*self.sharing.gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
         if settings.rate_limit != OFF:
-            from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
-
-            limits = Limits(self.clock, _rate(settings.rate_limit))
+            limits = self.sharing.limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
         gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
         # Its document describes faults too; without either it is not read.
@@ -204,7 +202,7 @@ class Sandbox:
             return MemoryLedger(loads, self.clock.now, terms), Alone()
         try:
             from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415
-            from mock_server.replicas import Replicas  # noqa: PLC0415
+            from mock_server.replicas import Kept, Replicas  # noqa: PLC0415
             from mock_server.transactions import Database, state_url  # noqa: PLC0415 - for those who want it
         except ModuleNotFoundError as error:
             raise UnusableSetting(
@@ -214,7 +212,9 @@ class Sandbox:
             database = Database(state_url(state))
         except UnusableState as error:
             raise UnusableSetting(f"state: {error}") from error
-        return SqlLedger(database, loads, self.clock.now, terms), Replicas(database)
+        # SQLite has one mock, so that all but its tokens is as in memory.
+        sharing = Kept(database) if database.is_sqlite else Replicas(database)
+        return SqlLedger(database, loads, self.clock.now, terms), sharing
 
     def _share(self, faults: Faults | None) -> None:
         self.sharing.keep("tokens", self.tokens)

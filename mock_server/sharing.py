@@ -1,20 +1,27 @@
 """How parts of a mock are shared with other mocks: here, not at all."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.types import Scope
 
+from mock_server.clock import Clock
 from mock_server.endpoint import Gate
+from mock_server.rates import Rate
+
+if TYPE_CHECKING:
+    from mock_server.limits import Limits
 
 T = TypeVar("T")
+
+PAST = "past"
 
 
 class Part(Protocol):
     """A part of a mock that others may share."""
 
-    def kept(self) -> object:
-        """All that there is to it, as JSON has it."""
+    def kept(self) -> Mapping[str, object]:
+        """All that there is to it, as JSON has it; under PAST, what only counts what was."""
 
     def become(self, kept: Any) -> None:
         """Goes on from what `kept` returned, here or elsewhere."""
@@ -33,6 +40,9 @@ class Sharing(Protocol):
 
     @property
     def gates(self) -> Sequence[Gate]: ...
+
+    def limits(self, clock: Clock, rate: Rate | None) -> "Limits":
+        """What counts requests."""
 
     def keep(self, name: str, part: Part) -> None:
         """Keeps a part over restarts, and shares it, from when the state is opened on."""
@@ -53,9 +63,14 @@ class Sharing(Protocol):
 class Alone:
     """Keeps everything to itself, for as long as it is there."""
 
-    notes = ()
-    before = None
-    gates = ()
+    notes: Sequence[str] = ()
+    before: Callable[[Scope], Awaitable[bool]] | None = None
+    gates: Sequence[Gate] = ()
+
+    def limits(self, clock: Clock, rate: Rate | None) -> "Limits":
+        from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
+
+        return Limits(clock, rate)
 
     def keep(self, name: str, part: Part) -> None:
         pass

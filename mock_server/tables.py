@@ -8,7 +8,9 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    func,
 )
 from sqlalchemy.engine import Dialect
 
@@ -158,6 +161,24 @@ PARTS = Table(
     Column("name", Text, primary_key=True),
     Column("mark", Text, nullable=False, comment="another one after each change"),
     Column("kept", Text, nullable=False, comment="the part, as JSON"),
+)
+
+
+REPLICA_TABLES = MetaData()
+"""What is in PostgreSQL only, and is not logged: it is lost when the database crashes, and costs no disk."""
+
+CALLERS = Table(
+    "alvys_callers",
+    REPLICA_TABLES,
+    Column("operation", Text, primary_key=True),
+    Column("who", Text, primary_key=True, comment="a digest of the token, or an address"),
+    Column("times", ARRAY(BigInteger), nullable=False, comment="requests that count, in milliseconds"),
+    Column("blocked_until", BigInteger, nullable=False),
+    Column("passed", Boolean, nullable=False, comment="whether the latest request did"),
+    Column("times_back", Integer, nullable=False, comment="how often the clock had been set back"),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("alvys_callers_since", "since"),
+    prefixes=["UNLOGGED"],
 )
 
 

@@ -87,15 +87,15 @@ class Tokens:
 
     def reset(self) -> None:
         """Makes every token so far invalid."""
-        self.become(secrets.token_hex(32))
+        self.become({"key": secrets.token_hex(32)})
 
-    def kept(self) -> object:
+    def kept(self) -> Mapping[str, object]:
         """What `become` takes, for another mock to know the same tokens: a secret."""
-        return self._key.hex()
+        return {"key": self._key.hex()}
 
     def become(self, kept: Any) -> None:
         """Knows the tokens that another knew, and no others."""
-        self._key = bytes.fromhex(kept)
+        self._key = bytes.fromhex(kept["key"])
         self._known: dict[bytes, _Known] = {}
 
     def issue(self, asked: Mapping[str, str]) -> IssuedToken:

@@ -16,7 +16,7 @@ from sqlalchemy.util import await_, greenlet_spawn
 
 from mock_server.ledger import UnusableState
 from mock_server.problems import StateUnavailable
-from mock_server.tables import SQLITE, STATE, TABLES, VERSION
+from mock_server.tables import REPLICA_TABLES, SQLITE, STATE, TABLES, VERSION
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Database:
             if self.is_sqlite
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
+        self._doing = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         # A connection for this alone: it waits for no payment, and no payment for it.
         self._looking = _engine(url, 1).execution_options(isolation_level="AUTOCOMMIT")
         self._whole: ContextVar[_Whole | None] = ContextVar("whole", default=None)
@@ -102,6 +103,8 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _OPENING_LOCK})
         if not inspect(connection).has_table(STATE.name):
             TABLES.create_all(connection)
+            if not self.is_sqlite:
+                REPLICA_TABLES.create_all(connection)
             connection.execute(insert(STATE), {"version": VERSION})
         version = connection.execute(select(STATE.c.version)).scalar_one()
         if version != VERSION:
@@ -119,6 +122,10 @@ class Database:
     async def look(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, which is one statement that waits for no lock. StateUnavailable."""
         return await self._run(self._looking, work)
+
+    async def do(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for one statement in PostgreSQL."""
+        return await self._run(self._doing, work)
 
     async def write(self, work: Callable[[Connection], T], *, is_long: bool = False) -> T:
         """What `work` returns, once that is committed; what gets in its way, it waits for and tries again.

@@ -40,8 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
     "transactions": {"sqlalchemy", ".ledger", ".problems", ".tables"},
     "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
-    "replicas": {"sqlalchemy", "starlette", ".decimal_json", ".problems", ".sharing", ".spec", ".tables"}
-    | {".transactions"},
+    "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".limits", ".limits_sql"}
+    | {".problems", ".rates", ".sharing", ".spec", ".tables", ".transactions"},
+    "limits_sql": {"sqlalchemy", ".clock", ".limits", ".rates", ".tables", ".transactions"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -92,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
-    "sharing": {"starlette", ".endpoint"},
+    "sharing": {"starlette", ".clock", ".endpoint", ".limits", ".rates"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
     | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
@@ -142,7 +143,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".journal",
         ".ledger",
         ".ledger_sql",
-        ".limits",
     }
     | {
         ".openapi",

@@ -170,3 +170,16 @@ def test_start_leaves_all_as_others_have_it_and_says_so(pair: Pair, database: st
         assert statuses((third, pair[0]), 2) == [200] * 2
         third.reset()
         assert statuses(pair, 2) == [503] * 2
+
+
+# --- rate limits --------------------------------------------------------------------------------------
+
+
+def test_requests_at_once_are_counted_together(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as state:
+        settings = Settings(require_token=True, rate_limit="10/hour", state=state)
+        with MockServer(settings=settings) as one, MockServer(settings=settings) as other:
+            assert sorted(statuses((one, other), 25)) == [200] * 10 + [429] * 15
+            assert pay(one, "P").status_code == 200
+            other.reset()
+            assert statuses((one, other), 2) == [200] * 2
