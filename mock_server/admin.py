@@ -110,6 +110,12 @@ class Admin:
             raise SwitchedOff("The journal is switched off.")
         return self._journal
 
+    async def read_journal(self) -> Journal:
+        """The journal, with what others have written; SwitchedOff, StateUnavailable."""
+        journal = self.journal
+        await journal.refresh()
+        return journal
+
     async def health(self) -> Health:
         """How the mock is."""
         return Health(
@@ -117,19 +123,19 @@ class Admin:
             instant_text(self.clock.now()),
             await self.ledger.count(),
             len(self.faults.rules),
-            None if self._journal is None else len(self._journal),
+            None if self._journal is None else len(await self.read_journal()),
         )
 
     async def reset(self, *parts: str) -> list[str]:
         """Takes the parts, or without any all of them, back to how they were; their names."""
-        resets: dict[str, Callable[[], Awaitable[None] | None]] = {
+        resets: dict[str, Callable[[], Awaitable[object] | None]] = {
             "loads": self.ledger.reset,
             "tokens": partial(self.sharing.change, self.tokens, self.tokens.reset),
             "limits": _nothing if self._limits is None else self._limits.reset,
             "faults": _nothing
             if self._faults is None
             else partial(self.sharing.change, self._faults, self._faults.reset),
-            "requests": _nothing if self._journal is None else self._journal.clear,
+            "requests": _nothing if self._journal is None else self.clear_requests,
             "clock": partial(self.sharing.change, self.clock, self.clock.reset),
             "webhooks": self.webhooks.reset,
         }
@@ -156,7 +162,8 @@ class Admin:
         if self._metrics is None:
             from mock_server.metrics import Metrics  # noqa: PLC0415 - for who asks
 
-            self._metrics = Metrics(self._journal or ())
+            journal = self._journal
+            self._metrics = Metrics(() if journal is None or journal.is_shared else journal)
             self._watchers.append(self._metrics.add)
         return self._metrics.response(await self.ledger.statuses())
 
@@ -197,7 +204,7 @@ class Admin:
         start = instant(since) if since else None
         return [
             entry
-            for entry in self.journal
+            for entry in await self.read_journal()
             if (start is None or entry.at >= start)
             and (status is None or entry.status == int(status))
             and all(getattr(entry, name) == value for name, value in wanted.items())
@@ -213,7 +220,7 @@ class Admin:
         """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
         from mock_server.events import listen  # noqa: PLC0415 - for who listens
 
-        return listen(self.journal, write, None if after is None else int(after))
+        return listen(await self.read_journal(), write, None if after is None else int(after))
 
     async def verify_requests(self, wanted: Mapping[str, Any]) -> "Verification":
         """Whether requests came as wanted; InvalidRequest, SwitchedOff."""
@@ -223,11 +230,12 @@ class Admin:
         if operation not in (None, *self._operations):
             names = ", ".join(self._operations)
             raise InvalidRequest({"operation": [f"The operation field must be one of: {names}."]})
-        return verify(self.journal, wanted)
+        return verify(await self.read_journal(), wanted)
 
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
-        self.journal.clear()
+        journal = await self.read_journal()
+        await self.sharing.change(journal, journal.clear)
         return ["requests"]
 
     async def list_faults(self) -> list[Fault]:

@@ -173,6 +173,9 @@ ENTRY = Fields[Entry](
 class Journal:
     """Keeps the latest `most` entries, and fewer if they would hold more than MOST_BYTES."""
 
+    is_shared = False
+    """Whether other mocks write it too."""
+
     def __init__(self, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT) -> None:
         self._most = most
         self._body_limit = body_limit
@@ -199,6 +202,13 @@ class Journal:
         self.cleared_at = self.count
         self.clears += 1
         self._tell()
+
+    async def refresh(self) -> None:
+        """Has the entries of all who write it. StateUnavailable."""
+
+    def watch(self, told: Callable[[], object]) -> None:
+        """Calls it when something was added, or the journal was cleared."""
+        self.watchers.append(told)
 
     def after(self, id: int, most: int) -> list[Entry]:
         """The first of the entries after one, oldest first."""

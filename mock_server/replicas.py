@@ -10,6 +10,8 @@ from starlette.types import Scope
 
 from mock_server.clock import Clock
 from mock_server.decimal_json import decode, encode
+from mock_server.journal import Journal
+from mock_server.journal_sql import NAME, SharedJournal
 from mock_server.problems import StateUnavailable
 from mock_server.rates import Rate
 from mock_server.sharing import PAST, Alone, Part
@@ -48,7 +50,8 @@ class Kept(Alone):
             if name in there:
                 opening = part.kept()
                 self._take(there[name])
-                if name != "tokens" and not _is_same(part.kept(), opening):  # whose key is always another
+                # Whoever starts has another key, and no journal.
+                if name not in {"tokens", NAME} and not _is_same(part.kept(), opening):
                     as_they_are.append(name)
             else:
                 row = {"name": name, "mark": uuid4().hex, "kept": encode(part.kept()).decode()}
@@ -59,13 +62,15 @@ class Kept(Alone):
             self.notes = (f"kept as they were: {named} (a reset goes back to those of a start)",)
 
     def _take(self, row: Row[Any]) -> None:
-        self._parts[row.name].become(decode(row.kept.encode()))
+        if row.name in self._parts:  # not what is switched off here
+            self._parts[row.name].become(decode(row.kept.encode()))
         self._marks[row.name] = row.mark
 
-    async def change(self, part: Part, work: Callable[[], T]) -> T:
-        name = next((name for name, kept in self._parts.items() if kept is part), None)
-        if name is None:
+    async def change(self, part: object, work: Callable[[], T]) -> T:
+        found = next(((name, kept) for name, kept in self._parts.items() if kept is part), None)
+        if found is None:
             return work()
+        name, mine = found
         before: list[Row[Any]] = []
 
         def run(connection: Connection) -> T:
@@ -74,7 +79,7 @@ class Kept(Alone):
             if row.mark != self._marks[name]:
                 self._take(row)
             result = work()
-            kept = encode(part.kept()).decode()
+            kept = encode(mine.kept()).decode()
             if kept != row.kept:
                 # First: while the database is busy, a look may find the part as it was before.
                 mark = self._marks[name] = uuid4().hex
@@ -107,6 +112,11 @@ class Replicas(Kept):
         from mock_server.limits_sql import SharedLimits  # noqa: PLC0415 - its library is for those who limit
 
         return SharedLimits(clock, rate, self._database)
+
+    def journal(self, most: int, body_limit: int) -> Journal:
+        journal = SharedJournal(most, body_limit, self._database, self.catch_up)
+        self.share(NAME, journal)
+        return journal
 
     async def catch_up(self) -> None:
         # Who comes while another one looks waits for the next look, which is one for all who wait.

@@ -16,7 +16,7 @@ from mock_server.console.routes import HOME, Console
 from mock_server.domain import Load, Terms
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
-from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
+from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES
 from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate
@@ -128,7 +128,7 @@ class Sandbox:
         admin_api = admin_spec(spec.ours) if can_fail else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults, self.sharing)
         self._share(faults)
-        journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        journal = self.sharing.journal(settings.journal, settings.journal_body) if settings.journal else None
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
             **token_handlers(self.tokens),

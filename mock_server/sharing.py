@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from mock_server.clock import Clock
 from mock_server.endpoint import Gate
+from mock_server.journal import Journal
 from mock_server.rates import Rate
 
 if TYPE_CHECKING:
@@ -44,13 +45,16 @@ class Sharing(Protocol):
     def limits(self, clock: Clock, rate: Rate | None) -> "Limits":
         """What counts requests."""
 
+    def journal(self, most: int, body_limit: int) -> Journal:
+        """What keeps requests."""
+
     def keep(self, name: str, part: Part) -> None:
         """Keeps a part over restarts, and shares it, from when the state is opened on."""
 
     def share(self, name: str, part: Part) -> None:
         """Keeps a part if there may be several that share it."""
 
-    async def change(self, part: Part, work: Callable[[], T]) -> T:
+    async def change(self, part: object, work: Callable[[], T]) -> T:
         """What `work` returns, which changes a part as all know it, and no others at the same time.
 
         StateUnavailable: nothing is changed.
@@ -72,13 +76,16 @@ class Alone:
 
         return Limits(clock, rate)
 
+    def journal(self, most: int, body_limit: int) -> Journal:
+        return Journal(most, body_limit)
+
     def keep(self, name: str, part: Part) -> None:
         pass
 
     def share(self, name: str, part: Part) -> None:
         pass
 
-    async def change(self, part: Part, work: Callable[[], T]) -> T:  # noqa: ARG002 - there is but one
+    async def change(self, part: object, work: Callable[[], T]) -> T:  # noqa: ARG002 - there is but one
         return work()
 
     async def catch_up(self) -> None:

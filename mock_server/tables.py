@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Row,
@@ -178,6 +179,24 @@ CALLERS = Table(
     Column("times_back", Integer, nullable=False, comment="how often the clock had been set back"),
     Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("alvys_callers_since", "since"),
+    prefixes=["UNLOGGED"],
+)
+
+JOURNAL = Table(
+    "alvys_journal",
+    REPLICA_TABLES,
+    Column("id", Integer, primary_key=True, comment="always 1"),
+    Column("count", BigInteger, nullable=False, comment="the id of the latest request"),
+    prefixes=["UNLOGGED"],
+)
+
+ENTRIES = Table(
+    "alvys_entries",
+    REPLICA_TABLES,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("clears", Integer, nullable=False, comment="how often the journal had been cleared"),
+    Column("size", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
     prefixes=["UNLOGGED"],
 )
 

@@ -21,7 +21,6 @@ from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signatur
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
-from mock_server.sharing import Part
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 
@@ -168,7 +167,7 @@ class MockServer:
 
         assert [request.status for request in mock.requests] == [200]
         """
-        return self._soon(list, self.admin.journal)
+        return self._do(self.admin.list_requests({}))
 
     def verify(  # noqa: PLR0913 - one for each condition
         self,
@@ -263,7 +262,7 @@ class MockServer:
 
         self._change(clock, freeze)
 
-    def _change(self, part: Part, work: Callable[[], Result]) -> Result:
+    def _change(self, part: object, work: Callable[[], Result]) -> Result:
         return self._do(self.admin.sharing.change(part, work))
 
     def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -67,6 +67,8 @@ class Database:
         self.is_sqlite = url.drivername == SQLITE
         self.on_open: list[Callable[[Connection], object]] = []
         """Called in the transaction that has made the tables, or has found them."""
+        self.on_close: list[Callable[[], Awaitable[None]]] = []
+        """Awaited before it closes; what raises StateUnavailable, or takes long, is given up."""
         self._engine = _engine(url)
         self.dialect = self._engine.dialect
         # What a transaction reads is all of one moment; in SQLite it always is.
@@ -94,6 +96,10 @@ class Database:
                 reason = getattr(error, "reason", error)
                 raise UnusableState(f"{self.name} can't be used: {reason}") from error
             yield
+            with suppress(StateUnavailable, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    for finish in self.on_close:
+                        await finish()
         finally:
             await self._engine.dispose()
             await self._looking.dispose()

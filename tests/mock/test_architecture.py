@@ -40,8 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
     "transactions": {"sqlalchemy", ".ledger", ".problems", ".tables"},
     "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
-    "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".limits", ".limits_sql"}
-    | {".problems", ".rates", ".sharing", ".spec", ".tables", ".transactions"},
+    "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".journal", ".journal_sql"}
+    | {".limits", ".limits_sql", ".problems", ".rates", ".sharing", ".spec", ".tables", ".transactions"},
+    "journal_sql": {"msgspec", "sqlalchemy", ".causes", ".decimal_json", ".journal", ".problems", ".trace"}
+    | {".transactions"},
     "limits_sql": {"sqlalchemy", ".clock", ".limits", ".rates", ".tables", ".transactions"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
@@ -93,7 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
-    "sharing": {"starlette", ".clock", ".endpoint", ".limits", ".rates"},
+    "sharing": {"starlette", ".clock", ".endpoint", ".journal", ".limits", ".rates"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
     | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
@@ -164,7 +166,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
-    | {".receiver", ".serving", ".sharing", ".shipped", ".tls", ".webhooks"},
+    | {".receiver", ".serving", ".shipped", ".tls", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {

@@ -12,7 +12,9 @@ import pytest
 from evaluation.durability.database import PostgreSQL
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
+from mock_server.transactions import state_url
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
+from tests.mock.team import until
 
 Pair = tuple[MockServer, MockServer]
 
@@ -183,3 +185,75 @@ def test_requests_at_once_are_counted_together(postgresql: PostgreSQL) -> None:
             assert pay(one, "P").status_code == 200
             other.reset()
             assert statuses((one, other), 2) == [200] * 2
+
+
+# --- journal ------------------------------------------------------------------------------------------
+
+
+def listed(mock: MockServer, **filters: object) -> list[Any]:
+    items: list[Any] = change(mock, "GET", "requests", **filters)["items"]
+    return items
+
+
+def settle(mock: MockServer, count: int) -> list[Any]:
+    """The requests that a mock lists, once it lists so many: what others served comes a moment later."""
+    until(lambda: len(listed(mock)) >= count)
+    return listed(mock)
+
+
+def test_journal_of_each_lists_the_requests_of_all(pair: Pair) -> None:
+    one, other = pair
+    assert pay(one, "A-1").status_code == 200
+    assert [entry["reference"] for entry in listed(one)] == ["A-1"]
+    settle(other, 1)
+    assert pay(other, "A-1").status_code == 200
+    assert httpx2.post(other.url + PAYMENTS, json=payment_of("LD-1001", "B-1")).status_code == 401
+    in_each = [settle(mock, 3) for mock in pair]
+    assert in_each[0] == in_each[1]
+    assert [entry["id"] - in_each[0][0]["id"] for entry in in_each[0]] == [0, 1, 2]
+    assert [entry["status"] for entry in in_each[0]] == [200, 200, 401]
+    assert [entry["reason"]["rule"] for entry in in_each[0]] == ["R1", "R6", "P8"]
+    one.verify(reference="A-1", exactly=2)
+    assert len(other.requests) == change(one, "GET", "health")["requests"] == 3
+
+
+def test_requests_at_once_are_listed_once_each(pair: Pair) -> None:
+    assert sorted(statuses(pair, 120)) == [200] * 120
+    entries = [settle(mock, 120) for mock in pair]
+    assert entries[0] == entries[1]
+    ids = [entry["id"] for entry in entries[0]]
+    assert ids == list(range(ids[0], ids[0] + 120))
+
+
+def test_journal_that_one_clears_is_empty_for_all(pair: Pair) -> None:
+    one, other = pair
+    for turn in range(5):
+        assert {pay(mock, f"P{turn}").status_code for mock in pair} == {200}
+        change(other, "DELETE", "requests")
+        assert [listed(mock) for mock in pair] == [[], []]
+    assert pay(one, "Q").status_code == 200
+    assert [entry["reference"] for entry in settle(other, 1)] == ["Q"]
+
+
+def test_journal_begins_again_after_a_crash_of_the_database(
+    pair: Pair, postgresql: PostgreSQL, database: str
+) -> None:
+    """What is not logged is empty then."""
+    pay(pair[0], "P")
+    settle(pair[1], 1)
+    postgresql.do("TRUNCATE alvys_journal, alvys_entries", database=str(state_url(database).database))
+    assert [listed(mock) for mock in pair] == [[], []]
+    pay(pair[0], "Q")
+    assert [[entry["reference"] for entry in settle(mock, 1)] for mock in pair] == [["Q"], ["Q"]]
+
+
+def test_who_listens_to_one_hears_of_requests_to_all(pair: Pair) -> None:
+    one, other = pair
+    with httpx2.stream("GET", f"{one.url}/_mock/requests/events", timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 1000"
+        pay(other, "P")
+        assert "event: request" in lines
+        change(other, "DELETE", "requests")
+        assert "event: cleared" in lines
+    until(lambda: not one.admin.journal.watchers)
