@@ -137,7 +137,7 @@ class Admin:
             else partial(self.sharing.change, self._faults, self._faults.reset),
             "requests": _nothing if self._journal is None else self.clear_requests,
             "clock": partial(self.sharing.change, self.clock, self.clock.reset),
-            "webhooks": self.webhooks.reset,
+            "webhooks": partial(self.sharing.change, self.webhooks, self.webhooks.reset),
         }
         for part in parts or resets:
             done = resets[part]()
@@ -262,15 +262,16 @@ class Admin:
 
     async def add_webhook(self, document: Mapping[str, Any]) -> Webhook:
         """Registers a receiver; InvalidRequest, SwitchedOff."""
-        return self.webhooks.add(**document)
+        return await self.sharing.change(self.webhooks, partial(self.webhooks.add, **document))
 
     async def change_webhook(self, id: str, change: Mapping[str, Any]) -> Webhook:
         """Switches a webhook on or off; UnknownWebhook."""
-        return self.webhooks.switch(id, on=change["enabled"])
+        switch = partial(self.webhooks.switch, id, on=change["enabled"])
+        return await self.sharing.change(self.webhooks, switch)
 
     async def remove_webhook(self, id: str) -> list[str]:
         """Removes a webhook; UnknownWebhook."""
-        self.webhooks.remove(id)
+        await self.sharing.change(self.webhooks, partial(self.webhooks.remove, id))
         return [id]
 
     async def list_deliveries(self, filters: Mapping[str, str]) -> list[Delivery]:

@@ -127,7 +127,6 @@ class Sandbox:
         can_fail = settings.admin or settings.faults or self.sharing.before is not None
         admin_api = admin_spec(spec.ours) if can_fail else None
         faults = None if admin_api is None else _faults(spec, admin_api, settings.faults, self.sharing)
-        self._share(faults)
         journal = self.sharing.journal(settings.journal, settings.journal_body) if settings.journal else None
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
@@ -164,7 +163,9 @@ class Sandbox:
             watchers=[] if journal is None else [journal.add],
             policy=policy,
         )
-        self.webhooks = _webhooks(Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings)
+        webhooks = Webhooks(self.ledger, self.clock, faults, self.sharing, settings.webhook_hosts)
+        self.webhooks = _webhooks(webhooks, settings)
+        self._share(faults)
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -219,6 +220,7 @@ class Sandbox:
     def _share(self, faults: Faults | None) -> None:
         self.sharing.keep("tokens", self.tokens)
         self.sharing.share("clock", self.clock)
+        self.sharing.share("webhooks", self.webhooks)
         if faults is not None:
             self.sharing.share("faults", faults)
 

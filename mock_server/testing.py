@@ -223,7 +223,8 @@ class MockServer:
 
         It stays until the next reset. `signed` is what the signature covers, as in the admin API.
         """
-        return self._soon(self.admin.webhooks.add, url, secret, events, signed).secret
+        wanted = {"url": url, "secret": secret, "events": events, "signed": signed}
+        return self._do(self.admin.add_webhook(wanted)).secret
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from mock_server.instants import instant_text
 from mock_server.ledger import Ledger
 from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff, UnknownWebhook
 from mock_server.responses import Fields, many
+from mock_server.sharing import PAST, Sharing
 
 if TYPE_CHECKING:  # its library is for those who have a webhook
     from mock_server.courier import Courier
@@ -63,8 +65,12 @@ _OVERHEAD = _MOST_ATTEMPTS * (MOST_OF_RESPONSE + 1000) + 1000
 def signature(secret: str, signed: str, timestamp: int, event_id: str, body: bytes) -> str:
     """The X-Alvys-Signature of an event, whose timestamp is in seconds since 1970."""
     covered = f"{timestamp}.{event_id}." if signed == WITH_ID else f"{timestamp}."
-    digest = hmac.digest(secret.encode("utf-8", "surrogatepass"), covered.encode() + body, "sha256")
+    digest = hmac.digest(_bytes_of(secret), covered.encode() + body, "sha256")
     return f"t={timestamp},v1={digest.hex()}"
+
+
+def _bytes_of(secret: str) -> bytes:
+    return secret.encode("utf-8", "surrogatepass")
 
 
 class Event(NamedTuple):
@@ -244,16 +250,20 @@ def _payment(payment: Payment) -> dict[str, object]:
 class Webhooks:
     """The receivers of one sandbox, and what is sent to them. It works within the server's event loop only.
 
-    `hosts` are those that the admin API may register beside loopback; `*` stands for all.
+    `hosts` are those that the admin API may register beside loopback; `*` stands for all. Replicas share the
+    receivers; each sends the events about what it has recorded.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, faults: Faults | None, hosts: Sequence[str] = ()
+        self, ledger: Ledger, clock: Clock, faults: Faults | None, sharing: Sharing, hosts: Sequence[str] = ()
     ) -> None:
         self.registered: dict[str, Webhook] = {}
         self._ledger = ledger
         self._clock = clock
         self._faults = faults
+        self._sharing = sharing
+        self._resets = 0
+        self._following: asyncio.Task[None] | None = None
         self._hosts = {host.lower() for host in hosts}
         self._opening: list[Webhook] = []
         self._webhook_count = self._delivery_count = 0
@@ -329,13 +339,47 @@ class Webhooks:
 
     def reset(self) -> None:
         """Ends all that waits, forgets all deliveries, and goes back to the receivers of the start."""
+        self._resets += 1
+        self._forget()
+        for webhook in self._opening:
+            webhook.enabled, webhook.failures, webhook.dropped = True, 0, 0
+            self._register(webhook)
+
+    def _forget(self) -> None:
         for webhook in tuple(self.registered.values()):
             self.remove(webhook.id)
         self._over.clear()
         self._bytes_over = 0
-        for webhook in self._opening:
-            webhook.enabled, webhook.failures, webhook.dropped = True, 0, 0
-            self._register(webhook)
+
+    def kept(self) -> Mapping[str, object]:
+        """What `become` takes, for another mock to send to the same receivers: secrets too."""
+        names = ("id", "url", "events", "signed", "enabled")
+        webhooks = [
+            {**{name: getattr(each, name) for name in names}, "secret": _bytes_of(each.secret).hex()}
+            for each in self.registered.values()
+        ]
+        return {PAST: [self._webhook_count, self._resets], "webhooks": webhooks}
+
+    def become(self, kept: Any) -> None:
+        """Has the receivers of another mock. What is on its way to one that stays goes on."""
+        self._webhook_count, resets = kept[PAST]
+        if resets != self._resets:
+            self._resets = resets
+            self._forget()
+        told = {
+            each["id"]: {**each, "secret": bytes.fromhex(each["secret"]).decode("utf-8", "surrogatepass")}
+            for each in kept["webhooks"]
+        }
+        for known in tuple(self.registered.values()):
+            if known.id not in told or told[known.id]["secret"] != known.secret:
+                self.remove(known.id)
+        for each in told.values():
+            webhook = self.registered.get(each["id"])
+            if webhook is None:
+                with suppress(SwitchedOff):  # where its library is not installed, nothing is sent
+                    self._register(Webhook(**each, courier=_courier()))
+            elif webhook.enabled != each["enabled"]:
+                self.switch(webhook.id, on=each["enabled"])
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -435,6 +479,16 @@ class Webhooks:
                 pauses.append(webhook.waiting[0].due - now)
         if pauses and not self._clock.frozen:
             self._timer = loop.call_later(min(pauses), self._look)
+        if pauses and self._sharing.before is not None and self._following is None:
+            self._following = loop.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """While something waits, hears of a clock that another mock is told to move."""
+        while any(webhook.waiting for webhook in self.registered.values()):
+            with suppress(StateUnavailable):
+                await self._sharing.catch_up()
+            await asyncio.sleep(1)
+        self._following = None
 
     async def _serve(self, webhook: Webhook) -> None:
         """Sends to one receiver, one request after the other, until nothing is due."""
@@ -480,7 +534,8 @@ class Webhooks:
             webhook.failures += 1
             self._end(delivery, "failed")
             if webhook.failures >= MOST_FAILURES:
-                self._switch_off(webhook)
+                with suppress(StateUnavailable):
+                    await self._sharing.change(self, partial(self._switch_off, webhook))
         for overtaken in [each for each in webhook.waiting if each.held_by is not None]:
             self._leave(overtaken)
             self._wait(overtaken, self._clock.seconds())

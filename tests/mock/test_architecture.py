@@ -99,7 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
     | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
-    | {".problems", ".responses"},
+    | {".problems", ".responses", ".sharing"},
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},

@@ -1,5 +1,6 @@
 """Several mocks on one PostgreSQL: what one is told, all know."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 
 from evaluation.durability.database import PostgreSQL
 from mock_server.sandbox import Settings
-from mock_server.testing import MockServer
+from mock_server.testing import MockServer, WebhookReceiver, verify_signature
 from mock_server.transactions import state_url
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.team import until
@@ -257,3 +258,58 @@ def test_who_listens_to_one_hears_of_requests_to_all(pair: Pair) -> None:
         change(other, "DELETE", "requests")
         assert "event: cleared" in lines
     until(lambda: not one.admin.journal.watchers)
+
+
+# --- webhooks -----------------------------------------------------------------------------------------
+
+
+def test_receiver_that_one_was_told_of_hears_of_payments_to_all(pair: Pair) -> None:
+    one, other = pair
+    with WebhookReceiver() as receiver:
+        webhook = change(one, "POST", "webhooks", url=receiver.url)
+        for mock, reference in ((one, "A"), (other, "B")):
+            assert pay(mock, reference).status_code == 200
+        events = receiver.wait_for(2)
+        assert {event.json["data"]["payment"]["referenceNumber"] for event in events} == {"A", "B"}
+        for event in events:
+            assert verify_signature(webhook["secret"], event.headers, event.body)
+        change(other, "PATCH", f"webhooks/{webhook['id']}", enabled=False)
+        assert [each["enabled"] for each in change(one, "GET", "webhooks")["items"]] == [False]
+        change(one, "DELETE", f"webhooks/{webhook['id']}")
+        assert change(other, "GET", "webhooks")["items"] == []
+        assert len(change(other, "GET", "webhooks/deliveries")["items"]) == 1
+        change(one, "POST", "reset/webhooks")
+        assert change(other, "GET", "webhooks/deliveries")["items"] == []
+
+
+def test_event_is_sent_again_when_the_other_is_told_that_it_is_time(pair: Pair) -> None:
+    one, other = pair
+    change(one, "PATCH", "clock", at="2031-01-01T00:00:00Z", frozen=True)
+    with WebhookReceiver(503) as receiver:
+        change(one, "POST", "webhooks", url=receiver.url)
+        pay(other, "P")
+        until(lambda: [each.state for each in other.deliveries if each.attempts] == ["waiting"])
+        change(one, "PATCH", "clock", move=10)
+        assert len(receiver.wait_for(2)) == 2
+
+
+def test_receiver_that_fails_too_often_is_switched_off_for_all(pair: Pair) -> None:
+    one, other = pair
+    change(one, "PATCH", "clock", at="2031-01-01T00:00:00Z", frozen=True)
+    with WebhookReceiver(*[503] * 40) as receiver:
+        change(one, "POST", "webhooks", url=receiver.url)
+        for turn in range(10):
+            pay(other, f"P{turn}")
+        for turn in range(1, 5):
+            until(lambda: all(len(each.attempts) == turn for each in other.deliveries))  # noqa: B023
+            change(one, "PATCH", "clock", move=60)
+        until(lambda: not change(one, "GET", "webhooks")["items"][0]["enabled"])
+
+
+def test_receiver_is_left_out_where_nothing_can_be_sent(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a mock that lacks the library."""
+    one, other = pair
+    change(one, "POST", "webhooks", url="http://127.0.0.1:9/")
+    monkeypatch.setitem(sys.modules, "mock_server.courier", None)
+    assert change(other, "GET", "webhooks")["items"] == []
+    assert len(change(one, "GET", "webhooks")["items"]) == 1
