@@ -69,7 +69,7 @@ DELETE FROM alvys_entries WHERE id <= (
 )
 """).bindparams(bindparam("most", type_=BigInteger))
 _READ = text("""
-SELECT j.count AS latest, e.id, e.content FROM alvys_journal AS j
+SELECT j.count AS latest, e.id, e.clears, e.content FROM alvys_journal AS j
 LEFT JOIN alvys_entries AS e ON e.id > :known AND e.clears = :clears ORDER BY e.id
 """).bindparams(bindparam("known", type_=BigInteger), bindparam("clears", type_=Integer))
 _ERRORS = {error.__name__: error for error in ROWS}
@@ -126,8 +126,6 @@ class SharedJournal(Journal):
     async def _write_behind(self) -> None:
         with suppress(StateUnavailable):  # then with the next entry, or when somebody reads
             await self._write()
-            if self.watchers:
-                await self._read()
 
     async def _write(self) -> None:
         """Writes all that is not written. StateUnavailable."""
@@ -161,18 +159,17 @@ class SharedJournal(Journal):
         await self._read()
 
     async def _read(self) -> None:
-        clears, known = self.clears, self.count
-        rows = await self._do(_READ, known=known, clears=clears)
+        known = self.count
+        rows = await self._do(_READ, known=known, clears=self.clears)
         count = rows[0].latest if rows else 0
-        if clears != self.clears:  # cleared meanwhile
-            return
         if count < known and known > self.cleared_at:  # the database has crashed, and begins again
             self._entries.clear()
             self._bytes, self.count = 0, self.cleared_at
             await self._read()
             return
         for row in rows:
-            if row.id is not None and row.id > self.count:
+            # Meanwhile, others may have read the same, or somebody may have cleared it.
+            if row.clears == self.clears and row.id > self.count:
                 entry = _entry_of(row.id, row.content)
                 self._entries.append(entry)
                 self._bytes += entry.size

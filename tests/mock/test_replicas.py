@@ -1,12 +1,16 @@
 """Several mocks on one PostgreSQL: what one is told, all know."""
 
+import asyncio
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import httpx2
 import pytest
 
@@ -248,6 +252,21 @@ def test_journal_begins_again_after_a_crash_of_the_database(
     assert [[entry["reference"] for entry in settle(mock, 1)] for mock in pair] == [["Q"], ["Q"]]
 
 
+def test_journal_keeps_to_its_limits(
+    pair: Pair, postgresql: PostgreSQL, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here and in the database, of entries and of bytes."""
+    monkeypatch.setattr("mock_server.journal_sql.MOST_BYTES", 20_000)
+    monkeypatch.setattr("mock_server.journal_sql._WEIGHED", 1)
+    statuses(pair, 60)
+    until(lambda: 5 < len(listed(pair[0])) < 20)
+    assert pay(pair[1], "P").status_code == 200
+    name = str(state_url(database).database)
+    ((rows, size),) = postgresql.do("SELECT count(*), sum(size) FROM alvys_entries", database=name)
+    assert 5 < rows < 40
+    assert size < 40_000
+
+
 def test_who_listens_to_one_hears_of_requests_to_all(pair: Pair) -> None:
     one, other = pair
     with httpx2.stream("GET", f"{one.url}/_mock/requests/events", timeout=60) as stream:
@@ -313,3 +332,51 @@ def test_receiver_is_left_out_where_nothing_can_be_sent(pair: Pair, monkeypatch:
     monkeypatch.setitem(sys.modules, "mock_server.courier", None)
     assert change(other, "GET", "webhooks")["items"] == []
     assert len(change(one, "GET", "webhooks")["items"]) == 1
+
+
+# --- what can go wrong --------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(postgresql: PostgreSQL, state: str, statement: str) -> Iterator[None]:
+    """Holds what a statement locks for as long as the block lasts."""
+    done, held = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        name = state_url(state).database
+        connection = await asyncpg.connect(user="postgres", database=name, host=str(postgresql.socket))
+        async with connection.transaction():
+            await connection.execute(statement)
+            held.set()
+            await asyncio.to_thread(done.wait)
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(asyncio.run, hold())
+        try:
+            assert held.wait(60)
+            yield
+        finally:
+            done.set()
+            holding.result()
+
+
+def test_what_is_locked_for_too_long_is_refused_but_the_journal_is_waited_for_by_nobody(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mock_server.transactions._PATIENCE", 1)
+    settings = Settings(journal=3, rate_limit="1000/second")
+    with postgresql.database() as state, MockServer(settings=settings, state=state) as mock:
+        mock.fail_next(operation="recordCustomerPayment", status=504)
+        with locked(postgresql, state, "SELECT 1 FROM alvys_parts WHERE name = 'faults' FOR UPDATE"):
+            assert pay(mock, "P0").status_code == 503
+            refused = httpx2.delete(f"{mock.url}/_mock/faults")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert pay(mock, "P1").status_code == 504
+        assert mock.load("LD-1001")["payments"] == []
+        with locked(postgresql, state, "LOCK TABLE alvys_callers"):
+            assert pay(mock, "P2").status_code == 503
+        with locked(postgresql, state, "LOCK TABLE alvys_entries"):
+            assert [pay(mock, f"Q{turn}").status_code for turn in range(5)] == [200] * 5
+            assert httpx2.get(f"{mock.url}/_mock/requests").status_code == 503
+        assert [entry.reference for entry in mock.requests] == ["Q2", "Q3", "Q4"]
