@@ -122,12 +122,15 @@ class Replicas(Kept):
         # Who comes while another one looks waits for the next look, which is one for all who wait.
         wanted, failures = self._begun + 1, self._failures
         async with self._turn:
-            if self._failures > failures:
-                raise self._failure.with_traceback(None)
-            if self._ended < wanted:
-                self._begun += 1
-                await self._look()
-                self._ended = self._begun
+            await self._look_for(wanted, failures)
+
+    async def _look_for(self, wanted: int, failures: int) -> None:
+        if self._failures > failures:
+            raise self._failure.with_traceback(None)
+        if self._ended < wanted:
+            self._begun += 1
+            await self._look()
+            self._ended = self._begun
 
     async def _look(self) -> None:
         known = {"known": [*self._marks.values()]}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,24 @@ def change(mock: MockServer, method: str, path: str, **document: object) -> Any:
     response = httpx2.request(method, f"{mock.url}/_mock/{path}", json=document or None)
     assert response.status_code == 200, response.text
     return json_of(response.text)
+
+
+def test_who_comes_at_once_looks_once(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, or together: each sees what was changed before."""
+    sharing: Any = pair[0].admin.sharing
+    looks: list[object] = []
+    look = sharing._look  # noqa: SLF001
+
+    async def counted() -> None:
+        looks.append(None)
+        await look()
+
+    async def come() -> None:
+        await asyncio.gather(*(sharing.catch_up() for _ in range(50)))
+
+    monkeypatch.setattr(sharing, "_look", counted)
+    pair[0]._do(come())  # noqa: SLF001
+    assert len(looks) == 3  # one of `_do` itself, one that somebody began, one for all who came meanwhile
 
 
 # --- tokens -------------------------------------------------------------------------------------------
@@ -272,11 +291,25 @@ def test_who_listens_to_one_hears_of_requests_to_all(pair: Pair) -> None:
     with httpx2.stream("GET", f"{one.url}/_mock/requests/events", timeout=60) as stream:
         lines = stream.iter_lines()
         assert next(lines) == "retry: 1000"
+        heard: list[None] = []
+        one._soon(one.admin.journal.watch, partial(heard.append, None))  # noqa: SLF001
         pay(other, "P")
         assert "event: request" in lines
+        assert heard
+        one.admin.journal.watchers.pop()
         change(other, "DELETE", "requests")
         assert "event: cleared" in lines
     until(lambda: not one.admin.journal.watchers)
+
+
+def test_mock_without_a_journal_shares_the_rest(pair: Pair, database: str) -> None:
+    one, _ = pair
+    with MockServer(settings=Settings(journal=0, require_token=True, state=database)) as third:
+        assert pay(third, "P").status_code == 200
+        change(one, "DELETE", "requests")
+        change(one, "POST", "faults", operation="recordCustomerPayment", next=1, status=503)
+        assert [pay(third, "P").status_code for _ in range(2)] == [503, 200]
+        assert listed(one) == []
 
 
 # --- webhooks -----------------------------------------------------------------------------------------
@@ -286,6 +319,7 @@ def test_receiver_that_one_was_told_of_hears_of_payments_to_all(pair: Pair) -> N
     one, other = pair
     with WebhookReceiver() as receiver:
         webhook = change(one, "POST", "webhooks", url=receiver.url)
+        silent = change(other, "POST", "webhooks", url=receiver.url, events=["load.status.changed"])
         for mock, reference in ((one, "A"), (other, "B")):
             assert pay(mock, reference).status_code == 200
         events = receiver.wait_for(2)
@@ -293,9 +327,9 @@ def test_receiver_that_one_was_told_of_hears_of_payments_to_all(pair: Pair) -> N
         for event in events:
             assert verify_signature(webhook["secret"], event.headers, event.body)
         change(other, "PATCH", f"webhooks/{webhook['id']}", enabled=False)
-        assert [each["enabled"] for each in change(one, "GET", "webhooks")["items"]] == [False]
+        assert [each["enabled"] for each in change(one, "GET", "webhooks")["items"]] == [False, True]
         change(one, "DELETE", f"webhooks/{webhook['id']}")
-        assert change(other, "GET", "webhooks")["items"] == []
+        assert [each["id"] for each in change(other, "GET", "webhooks")["items"]] == [silent["id"]]
         assert len(change(other, "GET", "webhooks/deliveries")["items"]) == 1
         change(one, "POST", "reset/webhooks")
         assert change(other, "GET", "webhooks/deliveries")["items"] == []
