@@ -1,5 +1,6 @@
 """What holds for all tests: nothing that a developer has set reaches them."""
 
+import inspect
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -19,9 +20,16 @@ for name in [name for name in os.environ if name.startswith(("ALVYS_", "GITHUB_"
 for name in ("NO_PROXY", "no_proxy"):
     os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "::1")))
 
-# A machine that is busy with something else is no fault of what a property is about.
-hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+# A machine that is busy with something else is no fault of what a test is about.
+hypothesis.settings.register_profile(
+    "unhurried",
+    hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[*hypothesis.settings().suppress_health_check, hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("unhurried")
+_PATIENT = inspect.signature(httpx2.Client).parameters["timeout"].default  # the one that all calls share
+_PATIENT.connect = _PATIENT.read = _PATIENT.write = _PATIENT.pool = 120
 
 
 @pytest.hookimpl(wrapper=True)

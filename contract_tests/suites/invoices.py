@@ -81,6 +81,8 @@ class Invoices:
                 return exchange
             if exchange.response.status in _SAYS_NO:
                 break
+            if exchange.response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._api.take(self._api.oracle.judge(exchange))
         return None
 
     @cached_property

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from typing_extensions import override
 
-from evaluation.defects.defect import Table, lists, responds, shows, then
+from evaluation.defects.defect import Table, crash, lists, responds, shows, then
 from evaluation.reference.freedoms import WITH_INVOICES
 from evaluation.reference.messages import pay, read_invoice, search_invoices
 from evaluation.reference.service import Service
@@ -69,6 +69,10 @@ row("unknown-invoice-is-found", "P12", "A read of an unknown invoice finds the f
         (load for load in s.invoiced() if s.invoice_number(load) == query.get("invoiceNumber")),
         s.invoiced()[0],
     ),
+)
+row("search-of-invoices-is-server-error", "D8", "Each search of invoices is answered with 500.")(
+    responds(200, search_invoices(Status=["AwaitingPayment"])),
+    search_invoices=lambda _s, _body: crash(),
 )
 row("search-of-invoices-shows-one-page", "P14", "Each page of a search of invoices is the first one.")(
     shows("F-2511", search_invoices(Status=["AwaitingPayment"], Page=1, PageSize=1), at="Items/0/Number"),

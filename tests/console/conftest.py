@@ -15,7 +15,7 @@ BROWSER = "ALVYS_TEST_BROWSER"
 """The variable with a Chromium; `required` for any that is there, without which the tests fail."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = 1280, 400
-PATIENCE = 30_000
+PATIENCE = 120_000
 """Milliseconds that a busy machine may take for what a page does."""
 
 

@@ -147,7 +147,7 @@ def test_request_copied_as_curl_can_be_pasted(visitor: Visitor, mock: MockServer
     pay(mock, 'it\'s $HOME `x` "1"')
     tab = visitor.open("/requests")
     command = copied(tab, opened(tab, "it's"), "Copy as curl")
-    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=300)
     assert ended.stdout.startswith("HTTP/1.1 200 OK")
     first, second = mock.requests
     assert first.body == second.body

@@ -85,7 +85,7 @@ class Session:
     def _shell(self, script: str) -> str:
         command = ["bash", "-euc", script]
         done = subprocess.run(
-            command, cwd=self._folder, capture_output=True, text=True, check=True, timeout=60
+            command, cwd=self._folder, capture_output=True, text=True, check=True, timeout=300
         )
         return done.stdout.replace("\r\n", "\n")
 

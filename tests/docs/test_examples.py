@@ -37,7 +37,7 @@ def java(folder: Path) -> list[str]:
     # `java Pay.java` compiles too, once for each run.
     if shutil.which("javac") is None:
         pytest.skip("there is no Java compiler here")
-    subprocess.run(["javac", "-d", folder, EXAMPLES / "java" / "Pay.java"], check=True, timeout=60)
+    subprocess.run(["javac", "-d", folder, EXAMPLES / "java" / "Pay.java"], check=True, timeout=300)
     return ["java", "-XX:TieredStopAtLevel=1", "-cp", str(folder), "Pay"]
 
 
@@ -93,7 +93,7 @@ def runs(
             )
             for name, scenario in SCENARIOS.items()
         }
-        printed = {name: process.communicate(timeout=60) for name, process in processes.items()}
+        printed = {name: process.communicate(timeout=300) for name, process in processes.items()}
         yield {
             name: Run(
                 *printed[name],
@@ -150,7 +150,7 @@ def test_refusal_is_reported_with_its_sentence_and_not_retried(runs: dict[str, R
 def reconciled(number: str) -> "subprocess.CompletedProcess[str]":
     with MockServer() as mock:
         command = [sys.executable, str(EXAMPLES / "python" / "reconcile.py"), mock.url, number]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_invoice_is_read_back_with_the_references_of_its_payments() -> None:

@@ -28,7 +28,7 @@ def test_make_serves_until_it_is_interrupted() -> None:
         assert any(line.startswith("Serving on http://127.0.0.1:") for line in lines)
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=300)
     assert out.endswith("Stopped.\n")
 
 

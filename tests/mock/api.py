@@ -150,7 +150,7 @@ class Api:
 
     def connection(self) -> socket.socket:
         url = self.client.base_url
-        return socket.create_connection((url.host, url.port or 80), timeout=10)
+        return socket.create_connection((url.host, url.port or 80), timeout=60)
 
 
 def problem_of(response: httpx2.Response, status: int) -> Json:

@@ -36,7 +36,7 @@ class Running:
     def end(self, by: signal.Signals) -> tuple[str, str, int]:
         """What it still printed, what it complained of, and its exit code."""
         self.process.send_signal(by)
-        out, err = self.process.communicate(timeout=10)
+        out, err = self.process.communicate(timeout=60)
         return out, err, self.process.returncode
 
 
@@ -66,7 +66,7 @@ def serving(
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
 
 def has_ipv6() -> bool:
@@ -87,5 +87,5 @@ def run(*options: str, environ: dict[str, str] | None = None) -> "subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )

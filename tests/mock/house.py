@@ -81,7 +81,7 @@ class House:
         """Returns once something holds; fails if it never does."""
 
         async def wait() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not holds():  # noqa: ASYNC110 - what is waited for knows nothing of tests
                     await asyncio.sleep(0)
 

@@ -28,7 +28,7 @@ def test_lines_that_nobody_reads_are_dropped_and_counted() -> None:
     head = f"POST {PAYMENTS} HTTP/1.1\r\nHost: mock\r\nContent-Type: text/json\r\nContent-Length: {len(body)}"
     sent = 3000
     with serving("--port", "0") as mock:
-        with socket.create_connection(address(mock.url), timeout=20) as connection:
+        with socket.create_connection(address(mock.url), timeout=60) as connection:
             for _ in range(sent):
                 connection.sendall(head.encode() + b"\r\n\r\n" + body)
                 assert b" 404 " in connection.recv(65536).partition(b"\r\n")[0]
@@ -54,7 +54,7 @@ def test_reader_who_is_gone_harms_no_connection() -> None:
 def test_complaints_that_nobody_reads_do_not_stop_it() -> None:
     with serving("--port", "0", "--log-level", "debug") as mock:
         for _ in range(2000):
-            with socket.create_connection(address(mock.url), timeout=20) as connection:
+            with socket.create_connection(address(mock.url), timeout=60) as connection:
                 connection.sendall(b"what?\r\n\r\n")
                 assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
         out, err, code = mock.end(signal.SIGTERM)

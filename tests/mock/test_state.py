@@ -199,7 +199,7 @@ def replicas(state: str, count: int = 2, **settings: Any) -> "Iterator[list[Mock
 
 def post_at_once(mocks: list[MockServer], bodies: list[Any]) -> list[httpx2.Response]:
     """Posts each body to the next of the mocks, all at once."""
-    with httpx2.Client(timeout=60) as client, ThreadPoolExecutor(len(bodies)) as pool:
+    with httpx2.Client(timeout=300) as client, ThreadPoolExecutor(len(bodies)) as pool:
         urls = [mocks[i % len(mocks)].url + PAYMENTS for i in range(len(bodies))]
         return list(pool.map(lambda url, body: client.post(url, json=body), urls, bodies))
 
@@ -459,7 +459,7 @@ def test_without_the_extra_the_state_says_what_to_type(monkeypatch: pytest.Monke
 
 
 def pay(mock: MockServer, reference: str, number: str = "LD-1001") -> httpx2.Response:
-    return httpx2.post(mock.url + PAYMENTS, json=payment_of(number, reference), timeout=60)
+    return httpx2.post(mock.url + PAYMENTS, json=payment_of(number, reference), timeout=300)
 
 
 def is_unavailable(response: httpx2.Response, reason: str) -> None:

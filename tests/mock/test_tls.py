@@ -38,7 +38,7 @@ def team() -> Iterator[Team]:
 @contextmanager
 def secured(team: Team) -> Iterator[ssl.SSLSocket]:
     port = int(team.mock.url.rpartition(":")[2])
-    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60)
     with trusting(team.mock.ca).wrap_socket(plain, server_hostname="localhost") as connection:
         yield connection
 

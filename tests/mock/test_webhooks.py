@@ -897,7 +897,7 @@ with MockServer() as mock:
     mock.add_webhook("http://127.0.0.1:1/")
     assert {"httpcore2", "mock_server.courier"} <= sys.modules.keys()
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
 
 
 @pytest.mark.parametrize(

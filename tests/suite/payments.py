@@ -79,7 +79,7 @@ def guarded(  # noqa: PLR0913 - a run has so many settings
         guard,
         credentials=credentials or Credentials(),
         pace=pace or Pace(),
-        transport=Transport(limits or Limits(timeout=20), context),
+        transport=Transport(limits or Limits(timeout=60), context),
         patience=patience,
         sleep=sleep,
     )

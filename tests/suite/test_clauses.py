@@ -22,7 +22,7 @@ def observed(
         [sys.executable, "-m", "contract_tests", "--seed=1", "--examples=2", f"--json={report}", *arguments],
         env=os.environ | (variables or {}),
         stdout=subprocess.DEVNULL,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     return {row["id"]: set(row["observed"]) for row in json.loads(report.read_text())["observations"]}

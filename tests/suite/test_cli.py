@@ -28,7 +28,7 @@ def plain_pytest(*arguments: str, folder: Path = ROOT) -> Ended:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)

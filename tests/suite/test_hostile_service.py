@@ -50,7 +50,7 @@ def python(
         env={**(environment or {}), **os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

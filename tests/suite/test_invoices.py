@@ -55,7 +55,9 @@ def asking(respond: Respond = lambda _: None, loads: dict[str, list[str]] | None
                 return client.send(request)
             asked.requests.append(request)
             response = respond(request)
-            return client.send(request) if response is None else Exchange(request, response, "", 0.0)
+            if response is None:
+                return client.send(request)
+            return Exchange(request, response, "", 0.0, (500,) * (response.status == 500))  # asked twice then
 
         api = Api(send, Oracle(), Findings(), OFFERED if loads is None else loads, lag=Lag(0.05))
         asked = Asked(api, Invoices(api))
@@ -135,6 +137,15 @@ def test_a_search_that_takes_no_load_numbers_is_asked_without(status: int) -> No
 
     with asking(respond) as asked:
         assert asked.invoices.of_load("LD-1019") == "INV-1019"
+
+
+def test_a_search_that_fails_each_time_is_no_lack_of_invoices() -> None:
+    def respond(request: Request) -> Response | None:
+        return Response(500, JSON, b"{}") if request.path == INVOICE_SEARCH_PATH else None
+
+    with asking(respond) as asked, pytest.raises(ClauseFailedError):
+        assert asked.invoices.known
+    assert [one.clause for one in asked.api.findings.failures] == ["D8"]
 
 
 def test_without_a_search_the_invoice_that_a_payment_names_is_read() -> None:
