@@ -111,8 +111,9 @@ class Admin:
         return self._journal
 
     async def read_journal(self) -> Journal:
-        """The journal, with what others have written; SwitchedOff, StateUnavailable."""
+        """The journal, with what others have responded to; SwitchedOff, StateUnavailable."""
         journal = self.journal
+        await journal.settle()
         await journal.refresh()
         return journal
 
@@ -123,7 +124,7 @@ class Admin:
             instant_text(self.clock.now()),
             await self.ledger.count(),
             len(self.faults.rules),
-            None if self._journal is None else len(await self.read_journal()),
+            None if self._journal is None else await self._journal.total(),
         )
 
     async def reset(self, *parts: str) -> list[str]:
@@ -234,7 +235,8 @@ class Admin:
 
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
-        journal = await self.read_journal()
+        journal = self.journal
+        await journal.refresh()
         await self.sharing.change(journal, journal.clear)
         return ["requests"]
 

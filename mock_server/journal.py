@@ -204,7 +204,14 @@ class Journal:
         self._tell()
 
     async def refresh(self) -> None:
-        """Has the entries of all who write it. StateUnavailable."""
+        """Has the entries that all who write it have written so far. StateUnavailable."""
+
+    async def settle(self) -> None:
+        """Lets others write what they have just responded to."""
+
+    async def total(self) -> int:
+        """How many entries there are, by whomever. StateUnavailable."""
+        return len(self._entries)
 
     def watch(self, told: Callable[[], object]) -> None:
         """Calls it when something was added, or the journal was cleared."""

@@ -33,6 +33,8 @@ NAME = "requests"
 """That of the part which says when the journal was cleared."""
 _PAUSE = 250
 """Milliseconds after which somebody who listens hears of what others have written."""
+_GRACE = 50
+"""Milliseconds in which another mock has written what it responded to before, unless it is overloaded."""
 _AT_ONCE = 100
 """Entries that one statement writes."""
 _WEIGHED = MOST_BYTES // 32
@@ -72,6 +74,9 @@ _READ = text("""
 SELECT j.count AS latest, e.id, e.clears, e.content FROM alvys_journal AS j
 LEFT JOIN alvys_entries AS e ON e.id > :known AND e.clears = :clears ORDER BY e.id
 """).bindparams(bindparam("known", type_=BigInteger), bindparam("clears", type_=Integer))
+_TOTAL = text("SELECT count(*) AS total FROM alvys_entries WHERE clears = :clears").bindparams(
+    bindparam("clears", type_=Integer)
+)
 _ERRORS = {error.__name__: error for error in ROWS}
 
 
@@ -157,6 +162,13 @@ class SharedJournal(Journal):
         """Has read what all have written so far, and this mock has had to write. StateUnavailable."""
         await self._write()
         await self._read()
+
+    async def settle(self) -> None:
+        await asyncio.sleep(_GRACE / 1000)
+
+    async def total(self) -> int:
+        (row,) = await self._do(_TOTAL, clears=self.clears)
+        return min(int(row.total), self._most)
 
     async def _read(self) -> None:
         known = self.count
