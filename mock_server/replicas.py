@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import ARRAY, Connection, Row, Text, all_, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from starlette.types import Scope
 
 from mock_server.clock import Clock
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _FAILURE = "mock.state"
 """Where a request has the reason why it can't be served."""
 _TO_CHANGE = select(PARTS).where(PARTS.c.name == bindparam("of")).with_for_update()
-_CHANGED = select(PARTS).where(PARTS.c.mark != all_(bindparam("known", type_=ARRAY(Text))))
+_CHANGED = "SELECT name, mark, kept FROM alvys_parts WHERE mark <> ALL ($1::text[])"
 _CHANGE = update(PARTS).where(PARTS.c.name == bindparam("of"))
 
 
@@ -49,7 +49,7 @@ class Kept(Alone):
         for name, part in self._parts.items():
             if name in there:
                 opening = part.kept()
-                self._take(there[name])
+                self._take(*there[name])
                 # Whoever starts has another key, and no journal.
                 if name not in {"tokens", NAME} and not _is_same(part.kept(), opening):
                     as_they_are.append(name)
@@ -61,23 +61,23 @@ class Kept(Alone):
             named = ", ".join(as_they_are)
             self.notes = (f"kept as they were: {named} (a reset goes back to those of a start)",)
 
-    def _take(self, row: Row[Any]) -> None:
-        if row.name in self._parts:  # not what is switched off here
-            self._parts[row.name].become(decode(row.kept.encode()))
-        self._marks[row.name] = row.mark
+    def _take(self, name: str, mark: str, kept: str) -> None:
+        if name in self._parts:  # not what is switched off here
+            self._parts[name].become(decode(kept.encode()))
+        self._marks[name] = mark
 
     async def change(self, part: object, work: Callable[[], T]) -> T:
         found = next(((name, kept) for name, kept in self._parts.items() if kept is part), None)
         if found is None:
             return work()
         name, mine = found
-        before: list[Row[Any]] = []
+        before: list[Any] = []
 
         def run(connection: Connection) -> T:
             row = connection.execute(_TO_CHANGE, {"of": name}).one()
             before[:] = [row]
             if row.mark != self._marks[name]:
-                self._take(row)
+                self._take(*row)
             result = work()
             kept = encode(mine.kept()).decode()
             if kept != row.kept:
@@ -90,7 +90,7 @@ class Kept(Alone):
             return await self._database.write(run)
         except BaseException:
             for row in before:  # what is not committed never was
-                self._take(row)
+                self._take(*row)
             raise
 
 
@@ -133,15 +133,14 @@ class Replicas(Kept):
             self._ended = self._begun
 
     async def _look(self) -> None:
-        known = {"known": [*self._marks.values()]}
         try:
-            changed = await self._database.look(lambda connection: connection.execute(_CHANGED, known).all())
+            changed = await self._database.look(_CHANGED, [*self._marks.values()])
         except StateUnavailable as error:
             self._failures += 1
             self._failure = error
             raise
         for row in changed:
-            self._take(row)
+            self._take(*row)
 
     async def _before(self, scope: Scope) -> bool:
         try:

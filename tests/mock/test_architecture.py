@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "invoices": {".domain"},
     # What keeps loads in a database: imported for those who want that.
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
-    "transactions": {"sqlalchemy", ".ledger", ".problems", ".tables"},
+    "transactions": {"asyncpg", "sqlalchemy", ".ledger", ".problems", ".tables"},
     "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
     "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".journal", ".journal_sql"}
     | {".limits", ".limits_sql", ".problems", ".rates", ".sharing", ".spec", ".tables", ".transactions"},
