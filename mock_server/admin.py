@@ -1,7 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -16,7 +16,7 @@ from mock_server.instants import instant, instant_text
 from mock_server.journal import ENTRY, Entry, Journal
 from mock_server.ledger import Ledger, LoadFilter
 from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
-from mock_server.problems import InvalidRequest, SwitchedOff
+from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff
 from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
 from mock_server.sharing import Sharing
@@ -30,24 +30,25 @@ if TYPE_CHECKING:  # for those who use it
     from mock_server.limits import Limits
     from mock_server.metrics import Metrics
     from mock_server.verification import Verification
+    from mock_server.worlds import Worlds, WorldState
 
 
-def admin_spec(spec: Spec) -> Spec:
-    """The document of the admin API, with the schemas of the API's own beside its own."""
+def admin_spec(spec: Spec, *, probes_only: bool = False) -> Spec:
+    """The document of the admin API, with the schemas of the API's own beside its own.
+
+    With `probes_only` it has nothing but what everybody may ask.
+    """
     document: Any = read_document(ADMIN)
+    if probes_only:
+        paths = document["paths"]
+        document["paths"] = {path: paths[path] for path in paths if _is_probe(paths[path])}
     public = spec.document.get("components", {}).get("schemas", {})
     components = {"schemas": {**public, **document["components"]["schemas"]}}
     return Spec({**document, "components": components}, ADMIN.name)
 
 
-class Health(NamedTuple):
-    """How a mock is. `requests` are those in the journal, None without one."""
-
-    version: str
-    now: str
-    loads: int
-    faults: int
-    requests: int | None
+def _is_probe(item: Mapping[str, Any]) -> bool:
+    return "get" in item and item["get"].get("security") == []
 
 
 class LoadList(NamedTuple):
@@ -91,9 +92,12 @@ class Admin:
         self._operations = operations
         self._watchers = watchers
         self._metrics: Metrics | None = None
+        self.worlds: Callable[[], Worlds] | None = None
+        """What has the worlds beside this one, if it is the default one."""
 
     @cached_property
-    def _filler(self) -> Filler:
+    def filler(self) -> Filler:
+        """What makes loads of fixtures."""
         return Filler(self._spec)
 
     @property
@@ -117,15 +121,14 @@ class Admin:
         await journal.refresh()
         return journal
 
-    async def health(self) -> Health:
-        """How the mock is."""
-        return Health(
-            self._spec.document["info"]["version"],
-            instant_text(self.clock.now()),
-            await self.ledger.count(),
-            len(self.faults.rules),
-            None if self._journal is None else await self._journal.total(),
-        )
+    async def health(self) -> str:
+        """That the mock runs."""
+        return "ok"
+
+    async def readiness(self) -> str:
+        """That the loads can be read; StateUnavailable."""
+        await self.ledger.check()
+        return "ok"
 
     async def reset(self, *parts: str) -> list[str]:
         """Takes the parts, or without any all of them, back to how they were; their names."""
@@ -166,12 +169,17 @@ class Admin:
             journal = self._journal
             self._metrics = Metrics(() if journal is None or journal.is_shared else journal)
             self._watchers.append(self._metrics.add)
-        return self._metrics.response(await self.ledger.statuses())
+        try:
+            await self.ledger.check()  # so that a state that hangs keeps nobody from the other numbers
+            loads = await self.ledger.statuses()
+        except StateUnavailable:
+            loads = None
+        return self._metrics.response(loads)
 
     async def put_load(self, number: str, fields: Mapping[str, Any]) -> Load:
         """Adds a load, in place of the one that has the number; InvalidRequest, LoadIdTaken."""
         try:
-            load = self._filler.load_numbered(number, fields)
+            load = self.filler.load_numbered(number, fields)
         except FixtureError as error:
             name, colon, sentence = str(error).partition(": ")
             raise InvalidRequest({name: [sentence]} if colon else {WHOLE_BODY: [name]}) from error
@@ -186,7 +194,7 @@ class Admin:
     async def restore(self, snapshot: Mapping[str, object]) -> list[str]:
         """Puts the loads of a fixtures file in the place of all that there are; InvalidRequest."""
         try:
-            loads = loads_in(self._filler, snapshot, "snapshot")
+            loads = loads_in(self.filler, snapshot, "snapshot")
         except FixtureError as error:
             raise InvalidRequest({WHOLE_BODY: [str(error)]}) from error
         await self.ledger.restore(loads)
@@ -289,6 +297,30 @@ class Admin:
         """Sends an event again; UnknownWebhook, SwitchedOff."""
         return self.webhooks.resend(id)
 
+    @property
+    def other_worlds(self) -> "Worlds":
+        """The worlds beside this one; SwitchedOff."""
+        if self.worlds is None:
+            raise SwitchedOff("A world knows of no others. Ask without naming one.")
+        return self.worlds()
+
+    async def list_worlds(self) -> "list[WorldState]":
+        """The worlds, by their names; SwitchedOff."""
+        return await self.other_worlds.states()
+
+    async def end_world(self, name: str) -> list[str]:
+        """Ends a world; SwitchedOff, UnknownWorld."""
+        self.other_worlds.end(name)
+        return [name]
+
+    def end(self) -> None:
+        """Ends what goes on without a request: deliveries of events, streams of requests, other worlds."""
+        self.webhooks.end()
+        if self._journal is not None:
+            self._journal.end()
+        if self.worlds is not None:
+            self.worlds().end_all()
+
     async def read_clock(self) -> Clock:
         """The clock."""
         return self.clock
@@ -329,16 +361,7 @@ def _list_of(fields: Fields[T]) -> Fields[list[T]]:
     return Fields[list[T]]({"total": len, "items": many(lambda things: things, fields)})
 
 
-HEALTH = Fields[Health](
-    {
-        "status": lambda _: "ok",
-        "version": lambda health: health.version,
-        "now": lambda health: health.now,
-        "loads": lambda health: health.loads,
-        "faults": lambda health: health.faults,
-        "requests": lambda health: health.requests,
-    }
-)
+PROBE = Fields[str]({"status": lambda status: status})
 FAULT = Fields[Fault](
     {
         "id": lambda fault: fault.id,
@@ -362,29 +385,55 @@ LOADS = Fields[LoadList](
         "items": many(lambda found: found.loads, LOAD),
     }
 )
+WORLDS = _list_of(
+    Fields["WorldState"](
+        {
+            "name": lambda world: world.name,
+            "loads": lambda world: world.loads,
+            "requests": lambda world: world.requests,
+            "silentseconds": lambda world: round(world.silent, 3),
+        }
+    )
+)
 FAULTS, ENTRIES = _list_of(FAULT), _list_of(ENTRY)
 WEBHOOKS, DELIVERIES = _list_of(WEBHOOK), _list_of(DELIVERY)
 
 
-def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Mapping[str, Handler[Any]]:
-    """The handlers of the admin API, by operationId; `spec` is its document, as `admin_spec` made it.
+class AdminDocument:
+    """The document of the admin API, as `admin_spec` made it, and what it makes, for all worlds."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def text(self) -> Raw:
+        """What is sent of it."""
+        return Raw(encode(self.spec.document))
+
+    @cached_property
+    def entry(self) -> Writer[Entry]:
+        """What writes a request of the journal."""
+        return compile_response(self.spec, self.spec.schema("Request"), ENTRY, "Request")
+
+
+def admin_handlers(
+    admin: Admin, document: AdminDocument, settings: Mapping[str, Any]
+) -> Mapping[str, Handler[Any]]:
+    """The handlers of the admin API, by operationId.
 
     `settings` are what it says of how the mock was started.
     """
-    ledger, document = admin.ledger, Raw(encode(spec.document))
-
-    @cache
-    def entry_writer() -> Writer[Entry]:
-        return compile_response(spec, spec.schema("Request"), ENTRY, "Request")
+    ledger = admin.ledger
 
     async def get_document(_request: object) -> Raw:
-        return document
+        return document.text
 
     async def get_settings(_request: object) -> Mapping[str, Any]:
         return settings
 
-    return {
-        "getHealth": Handler(lambda _: admin.health(), HEALTH),
+    handlers: Mapping[str, Handler[Any]] = {
+        "getHealth": Handler(lambda _: admin.health(), PROBE),
+        "getReadiness": Handler(lambda _: admin.readiness(), PROBE),
         "getSettings": Handler(get_settings, None),
         "getAdminDocument": Handler(get_document, None),
         "readMetrics": Handler(lambda _: admin.read_metrics(), None),
@@ -402,7 +451,7 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "listRequests": Handler(lambda request: admin.list_requests(request.query), ENTRIES),
         "archiveRequests": Handler(lambda request: admin.archive_requests(request.query), None),
         "watchRequests": Handler(
-            lambda request: admin.watch_requests(request.query.get("after"), entry_writer()), None
+            lambda request: admin.watch_requests(request.query.get("after"), document.entry), None
         ),
         "verifyRequests": Handler(lambda request: admin.verify_requests(request.body), VERIFICATION),
         "clearRequests": Handler(lambda _: admin.clear_requests(), RESET),
@@ -418,6 +467,9 @@ def admin_handlers(admin: Admin, spec: Spec, settings: Mapping[str, Any]) -> Map
         "removeWebhook": Handler(lambda request: admin.remove_webhook(request.path["id"]), RESET),
         "listDeliveries": Handler(lambda request: admin.list_deliveries(request.query), DELIVERIES),
         "resendDelivery": Handler(lambda request: admin.resend_delivery(request.path["id"]), DELIVERY),
+        "listWorlds": Handler(lambda _: admin.list_worlds(), WORLDS),
+        "endWorld": Handler(lambda request: admin.end_world(request.path["name"]), RESET),
         "readClock": Handler(lambda _: admin.read_clock(), CLOCK),
         "changeClock": Handler(lambda request: admin.change_clock(request.body), CLOCK),
     }
+    return {each.id: handlers[each.id] for each in document.spec.operations}

@@ -29,7 +29,15 @@ from mock_server.problems import ADMIN_KEY
 from mock_server.profiles import DEFAULT
 from mock_server.revisions import NAMES, PAGE
 from mock_server.router import ADMIN_PREFIX
-from mock_server.sandbox import OFF, Sandbox, Settings, UnusableSetting, revision_of, served_spec
+from mock_server.sandbox import (
+    MOST_WORLDS,
+    OFF,
+    Sandbox,
+    Settings,
+    UnusableSetting,
+    revision_of,
+    served_spec,
+)
 from mock_server.serving import GRACE, PortTaken, Server, is_loopback, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.spec import Operation, Spec, SpecError
@@ -181,7 +189,7 @@ A fault says when it is injected and what it does, separated by commas:
     type=click.IntRange(0),
     help="Bytes of each body that are kept.",
 )
-@_option("--no-admin", is_flag=True, help="Switch off the admin API under /_mock/.")
+@_option("--no-admin", is_flag=True, help="Switch off the admin API under /_mock/, but for health.")
 @_option(
     "--admin-port",
     type=click.IntRange(0, 65535),
@@ -273,6 +281,13 @@ A fault says when it is injected and what it does, separated by commas:
     metavar="FILE.html",
     help="The file that alvys-contract --report writes; the console shows the latest.",
 )
+@_option(
+    "--worlds",
+    type=click.IntRange(0),
+    show_default=f"{MOST_WORLDS}, or 0 with a database",
+    help="How many worlds there may be beside the default one, each with a state of its own: a request names "
+    "one in the header X-Sandbox-World or by the prefix /worlds/NAME.",
+)
 @_option("--quiet", is_flag=True, help="Don't print a line for each request.")
 @click.version_option(package_name="alvys-sandbox")
 def main(  # noqa: PLR0913 - one for each option
@@ -309,6 +324,7 @@ def main(  # noqa: PLR0913 - one for each option
     webhook_signed: str,
     webhook_hosts: tuple[str, ...],
     report: Path | None,
+    worlds: int | None,
     quiet: bool,
 ) -> None:
     """Serve a mock of the Alvys customer payments API.
@@ -340,6 +356,7 @@ def main(  # noqa: PLR0913 - one for each option
         webhook_signed=webhook_signed,
         webhook_hosts=webhook_hosts,
         report=report,
+        worlds=worlds,
     )
     _check_apart(settings, admin_port, reload=reload)
     if reload and STDIN in fixtures:
@@ -370,7 +387,10 @@ def main(  # noqa: PLR0913 - one for each option
         return sandbox.app(other, None if quiet else CallLog(say), port=port)
 
     def reopen() -> None:
-        server.serve_instead(app_of(opened()[1]))
+        nonlocal sandbox
+        before, (_, sandbox) = sandbox, opened()
+        server.serve_instead(app_of(sandbox))
+        before.admin.end()
         gc.unfreeze()  # what was open before can go
         gc.collect()
         gc.freeze()

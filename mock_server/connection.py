@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from mock_server.problems import HeadTooLarge, InvalidRequest, RequestTimedOut, problem
 from mock_server.schemas import WHOLE_BODY
-from mock_server.trace import TRANSPORT, Headers
+from mock_server.trace import TRANSPORT, WORLD_HEADER, Headers
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
 _CLOSE = b"connection: close\r\n"
+_WORLD_KEY = WORLD_HEADER.lower().encode()
 
 
 class Shared:
@@ -388,11 +389,15 @@ class Connection(asyncio.Protocol):
             return
         raw_path, query = _target(self._url)
         path = raw_path.decode("latin-1")
+        path = unquote(path) if "%" in path else path
+        if _WORLD_KEY in known:
+            # Where the router looks anyway: requests that name no world pay nothing for those that do.
+            path = WORLD_HEADER + path
         scope = {
             **self._scope,
             "http_version": version,
             "method": method.decode(),
-            "path": unquote(path) if "%" in path else path,
+            "path": path,
             "raw_path": raw_path,
             "query_string": query,
             "headers": headers,

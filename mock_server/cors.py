@@ -39,7 +39,9 @@ def open_to(origins: Sequence[str], methods: Iterable[str], router: Router) -> A
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        is_admin = router.is_admin(scope["path"], scope["server"])
-        await (router if is_admin else cors)(scope, receive, send)
+        path = scope["path"]
+        # A world has a CORS of its own.
+        is_apart = router.names_world(path) or router.is_admin(path, scope["server"])
+        await (router if is_apart else cors)(scope, receive, send)
 
     return app

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
@@ -118,6 +119,12 @@ class NoOperation:
         self._media_types = _other_types(operations)
         self._why = why
 
+    def again(self, gates: Sequence[Gate]) -> Self:
+        """The same behind other gates."""
+        other = copy(self)
+        other.checks = checks_of(gates, None)
+        return other
+
     def refuse(self, error: Exception) -> Response:
         """The response to what was raised."""
         return _in_type(self._refuse(error), self._media_types)
@@ -165,6 +172,13 @@ class OperationEndpoint:
         self._status_of_body_first = policy.status_of_body_first
         self._instead = handler.instead
         self._max_body = max_body
+
+    def again(self, handler: Handler[Any], gates: Sequence[Gate]) -> Self:
+        """The same with a handler that differs in nothing but its state, behind other gates."""
+        other = copy(self)
+        other.checks = checks_of(gates, self.operation)
+        other._handle, other._instead = handler.handle, handler.instead
+        return other
 
     async def succeed(self, trace: Trace, receive: Receive) -> Response:
         """A 200, or what is wrong with the request is raised."""

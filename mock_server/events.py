@@ -70,7 +70,7 @@ async def _events(
     journal.watch(news.set)
     try:
         yield b"retry: 1000\n\n"
-        while True:
+        while not journal.has_ended:
             news.clear()
             if clears != journal.clears:
                 clears, known = journal.clears, journal.cleared_at

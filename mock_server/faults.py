@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from copy import copy
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -127,6 +128,13 @@ class Faults:
         self._operations = [operation.id for operation in operations]
         self._opening: list[Mapping[str, Any]] = []
         self._count = 0
+
+    def again(self) -> "Faults":
+        """Those of the start, with counters of their own."""
+        other = copy(self)
+        other.rules, other._count = [], 0
+        other.reset()
+        return other
 
     def open_with(self, document: Mapping[str, Any]) -> None:
         """Adds a fault that is there from the start; InvalidRequest."""

@@ -185,7 +185,8 @@ class Journal:
         """The `count` when it was cleared last."""
         self.clears = 0
         self.watchers: list[Callable[[], object]] = []
-        """Called when something was added, or it was cleared."""
+        """Called when something was added, or it was cleared, or has ended."""
+        self.has_ended = False
         self._entries: deque[Entry] = deque()
         self._bytes = 0
 
@@ -209,13 +210,14 @@ class Journal:
     async def settle(self) -> None:
         """Lets others write what they have just responded to."""
 
-    async def total(self) -> int:
-        """How many entries there are, by whomever. StateUnavailable."""
-        return len(self._entries)
-
     def watch(self, told: Callable[[], object]) -> None:
         """Calls it when something was added, or the journal was cleared."""
         self.watchers.append(told)
+
+    def end(self) -> None:
+        """Tells who watches that nothing more is of interest."""
+        self.has_ended = True
+        self._tell()
 
     def after(self, id: int, most: int) -> list[Entry]:
         """The first of the entries after one, oldest first."""

@@ -74,9 +74,6 @@ _READ = text("""
 SELECT j.count AS latest, e.id, e.clears, e.content FROM alvys_journal AS j
 LEFT JOIN alvys_entries AS e ON e.id > :known AND e.clears = :clears ORDER BY e.id
 """).bindparams(bindparam("known", type_=BigInteger), bindparam("clears", type_=Integer))
-_TOTAL = text("SELECT count(*) AS total FROM alvys_entries WHERE clears = :clears").bindparams(
-    bindparam("clears", type_=Integer)
-)
 _ERRORS = {error.__name__: error for error in ROWS}
 
 
@@ -165,10 +162,6 @@ class SharedJournal(Journal):
 
     async def settle(self) -> None:
         await asyncio.sleep(_GRACE / 1000)
-
-    async def total(self) -> int:
-        (row,) = await self._do(_TOTAL, clears=self.clears)
-        return min(int(row.total), self._most)
 
     async def _read(self) -> None:
         known = self.count

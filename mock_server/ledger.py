@@ -76,6 +76,9 @@ class Ledger(Protocol):
     def opened(self) -> AbstractAsyncContextManager[None]:
         """Has the loads there for as long as the block lasts; nothing works outside it. UnusableState."""
 
+    async def check(self) -> None:
+        """Nothing, within two seconds, if loads can be read now; StateUnavailable."""
+
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
     ) -> Load:
@@ -201,6 +204,9 @@ class MemoryLedger:
 
     def opened(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
+
+    async def check(self) -> None:
+        pass
 
     async def undivided(self, work: Callable[[], Awaitable[T]]) -> T:
         return await work()

@@ -119,6 +119,9 @@ class SqlLedger:
 
     # --- reading --------------------------------------------------------------------------------------
 
+    async def check(self) -> None:
+        await self.database.check()
+
     async def load(
         self, *, id: str | None = None, number: str | None = None, order_number: str | None = None
     ) -> Load:

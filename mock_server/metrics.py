@@ -46,8 +46,8 @@ class Metrics:
             self._recorded += cause.at is None
             self._replays += cause.at is not None
 
-    def response(self, loads: Mapping[str, int]) -> Response:
-        """All of it, and how many loads there are in each status."""
+    def response(self, loads: Mapping[str, int] | None) -> Response:
+        """All of it, and how many loads there are in each status; None if that can't be read now."""
         total = self._requests.total()
         lines = [
             *_of("requests_total", "counter", "Requests by operation and status.", self._by_status()),
@@ -62,7 +62,8 @@ class Metrics:
             f'alvys_mock_request_seconds_bucket{{le="+Inf"}} {total}',
             f"alvys_mock_request_seconds_sum {self._seconds}",
             f"alvys_mock_request_seconds_count {total}",
-            *_of("loads", "gauge", "Loads by status.", _labelled(loads)),
+            *_of("state_up", "gauge", "Whether the state can be read.", {"": int(loads is not None)}),
+            *_of("loads", "gauge", "Loads by status.", _labelled(loads or {})),
         ]
         return Response(OK, _HEADERS, "\n".join([*lines, ""]).encode())
 

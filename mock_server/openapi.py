@@ -105,15 +105,18 @@ def _issued_at(token_url: str, scheme: Mapping[str, Any]) -> Mapping[str, Any]:
 def address_of(scope: Scope, port: int | None = None) -> str:
     """The base URL of this server: as the request names it, if that is a name, else by its address.
 
+    Behind a proxy that ends https, X-Forwarded-Proto says so; who makes it up fools nobody else.
     `port` is another of its ports than the one that the request reached.
     """
-    host = dict(scope["headers"]).get(b"host", b"")
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"")
     if not _HOST.fullmatch(host):
         address, reached = scope["server"]
         host = (f"[{address}]:{reached}" if ":" in address else f"{address}:{reached}").encode()
     if port is not None:
         host = b"%b:%d" % (_PORT.sub(b"", host), port)
-    return f"{scope['scheme']}://{host.decode('ascii')}"
+    scheme = "https" if headers.get(b"x-forwarded-proto") == b"https" else scope["scheme"]
+    return f"{scheme}://{host.decode('ascii')}{scope.get('root_path', '')}"
 
 
 class _YamlDumper(yaml.CSafeDumper):

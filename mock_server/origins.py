@@ -17,6 +17,11 @@ _JSON = "application/json"
 _KEY = re.compile(r"[!-~]+")
 
 
+def is_probe(operation: Operation | None) -> bool:
+    """Whether an operation of the admin API is for everybody: it shows and changes nothing."""
+    return operation is not None and operation.scopes is None
+
+
 class NotAKey(ValueError):
     """A key could not be sent in a header; the message says why."""
 
@@ -32,9 +37,9 @@ class OriginGate:
     def __init__(self, hosts: Iterable[str] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
 
-    def check_for(self, _operation: Operation | None) -> Check:
-        """The check, which is the same for every operation; ForeignRequest, UnsupportedMediaType."""
-        return self._check
+    def check_for(self, operation: Operation | None) -> Check | None:
+        """The check of every operation but a probe; ForeignRequest, UnsupportedMediaType."""
+        return None if is_probe(operation) else self._check
 
     def check_host(self, scope: Scope) -> None:
         """The check of the name alone, for pages that others may link to; ForeignRequest."""
@@ -72,9 +77,9 @@ class KeyGate:
             raise NotAKey("a key is one or more visible characters of ASCII, without spaces")
         self._key = key.encode()
 
-    def check_for(self, _operation: Operation | None) -> Check:
-        """The check, which is the same for every operation; AdminKeyMissing."""
-        return self._check
+    def check_for(self, operation: Operation | None) -> Check | None:
+        """The check of every operation but a probe; AdminKeyMissing."""
+        return None if is_probe(operation) else self._check
 
     def _check(self, scope: Scope) -> None:
         name = ADMIN_KEY.lower().encode()

@@ -122,6 +122,20 @@ class TooManyListeners(Exception):
         super().__init__(f"There are {most} listeners, which is the most. End one first.")
 
 
+class TooManyWorlds(Exception):
+    """There are as many worlds as there may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most} worlds, which is the most. End one first.")
+
+
+class UnknownWorld(Exception):
+    """No world has the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no world with the name {name}.")
+
+
 class ForeignRequest(Exception):
     """A web page that is not ours may have sent it; the message says what makes it look so."""
 
@@ -202,6 +216,8 @@ ROWS: Mapping[type[Exception], Row] = {
     KeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     NoExample: Row(HTTPStatus.NOT_IMPLEMENTED),
     TooManyListeners: Row(HTTPStatus.SERVICE_UNAVAILABLE),
+    TooManyWorlds: Row(HTTPStatus.SERVICE_UNAVAILABLE),
+    UnknownWorld: Row(HTTPStatus.NOT_FOUND),
     ForeignRequest: Row(HTTPStatus.FORBIDDEN),
     AdminKeyMissing: Row(HTTPStatus.UNAUTHORIZED),
     RateLimitExceeded: Row(HTTPStatus.TOO_MANY_REQUESTS),

@@ -7,7 +7,7 @@ import pytest
 
 if TYPE_CHECKING:  # imported when a test wants it: pytest loads this file for every run
     from mock_server.sandbox import Settings
-    from mock_server.testing import MockServer
+    from mock_server.testing import MockServer, MockWorld
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +37,10 @@ def alvys_mock(alvys_mock_server: "MockServer") -> "MockServer":
     """A running mock with its opening loads, and nothing left of any test before."""
     alvys_mock_server.reset()
     return alvys_mock_server
+
+
+@pytest.fixture
+def alvys_mock_world(alvys_mock_server: "MockServer") -> Iterator["MockWorld"]:
+    """A world of its own for each test, ended with it."""
+    with alvys_mock_server.world() as world:
+        yield world

@@ -12,6 +12,7 @@ from mock_server.clock import Clock
 from mock_server.decimal_json import decode, encode
 from mock_server.journal import Journal
 from mock_server.journal_sql import NAME, SharedJournal
+from mock_server.origins import is_probe
 from mock_server.problems import StateUnavailable
 from mock_server.rates import Rate
 from mock_server.sharing import PAST, Alone, Part
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 _FAILURE = "mock.state"
 """Where a request has the reason why it can't be served."""
+_METRICS = "readMetrics"
+"""The operation that tells of a state that can't be used, as the probes do."""
 _TO_CHANGE = select(PARTS).where(PARTS.c.name == bindparam("of")).with_for_update()
 _CHANGED = "SELECT name, mark, kept FROM alvys_parts WHERE mark <> ALL ($1::text[])"
 _CHANGE = update(PARTS).where(PARTS.c.name == bindparam("of"))
@@ -142,17 +145,22 @@ class Replicas(Kept):
         for row in changed:
             self._take(*row)
 
-    async def _before(self, scope: Scope) -> bool:
+    async def _before(self, scope: Scope, operation: Operation | None) -> bool:
         try:
-            await self.catch_up()
+            if _needs_state(operation):
+                await self.catch_up()
         except StateUnavailable as error:
             scope[_FAILURE] = error
             return False
         return True
 
-    def check_for(self, _operation: Operation | None) -> Callable[[Scope], None]:
-        """The check for every operation; raises StateUnavailable."""
-        return _check
+    def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
+        """The check for what needs the state; raises StateUnavailable."""
+        return _check if _needs_state(operation) else None
+
+
+def _needs_state(operation: Operation | None) -> bool:
+    return operation is None or not (is_probe(operation) or operation.id == _METRICS)
 
 
 def _is_same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:

@@ -3,10 +3,11 @@
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mock_server.clock import Clock
 from mock_server.console.routes import Console, Shown
@@ -17,7 +18,7 @@ from mock_server.openapi import DocumentRoutes
 from mock_server.policy import DEFAULT_POLICY, Policy
 from mock_server.problems import MethodNotAllowed, UnknownPath, check_rows
 from mock_server.spec import Operation, Spec, SpecError
-from mock_server.trace import ClientGone, Trace
+from mock_server.trace import WORLD_HEADER, WORLD_PREFIX, ClientGone, Trace
 
 ADMIN_PREFIX = "/_mock/"
 _LONGEST_KEPT = 256
@@ -75,6 +76,22 @@ class Routes:
                 for path, those in sorted(operations.items(), key=_rank if spec.origin else lambda _: 0)
             ]
         self._no_path = NoOperation(_unknown_path, gates, policy.refuse, spec.operations)
+
+    def again(
+        self,
+        handlers: Mapping[str, Handler[Any]],
+        gates: Sequence[Gate] = (),
+        *,
+        faults: Faults | None = None,
+        watchers: Sequence[Watcher] = (),
+        beside: "Routes | None" = None,
+    ) -> Self:
+        """The same paths with a state of their own: all that was compiled is shared."""
+        other = copy(self)
+        other.faults, other.watchers, other._beside = faults, list(watchers), beside
+        other._paths = [each.again(handlers, gates) for each in self._paths]
+        other._no_path = self._no_path.again(gates)
+        return other
 
     def has_path(self, path: str) -> bool:
         """Whether an operation has this path, with whatever method."""
@@ -138,13 +155,13 @@ class _Path:
         takes_rest: bool,
     ) -> None:
         """`takes_rest`: whether a parameter at the end may have slashes, as a load number may."""
-        self.endpoints: Mapping[str, Endpoint] = endpoints
+        self.endpoints = endpoints
         operations = [endpoint.operation for endpoint in endpoints.values()]
         # Without a token one may not even learn the methods of a path whose operations need one.
-        secured = any(operation.scopes is not None for operation in operations)
+        self._secured = any(operation.scopes is not None for operation in operations)
         self.no_method = NoOperation(
             lambda trace: MethodNotAllowed(trace.scope["method"], endpoints),
-            gates if secured else (),
+            gates if self._secured else (),
             policy.refuse,
             operations,
         )
@@ -154,6 +171,15 @@ class _Path:
         # With two parameters in a segment, where one ends is tried out.
         self._longest = None if takes_rest else _LONGEST_TRIED
         self._takes = _anything if policy.any_version else operations[0].path_parameters.accepts
+
+    def again(self, handlers: Mapping[str, Handler[Any]], gates: Sequence[Gate]) -> Self:
+        other = copy(self)
+        other.endpoints = {
+            method: endpoint.again(handlers[endpoint.operation.id], gates)
+            for method, endpoint in self.endpoints.items()
+        }
+        other.no_method = self.no_method.again(gates if self._secured else ())
+        return other
 
     def parameters_in(self, path: str) -> dict[str, str] | None:
         """The parameters in the path; None if it is another."""
@@ -177,6 +203,13 @@ def _pattern_of(path: str, *, takes_rest: bool) -> str:
 def _rank(of_path: tuple[str, object]) -> tuple[bool, ...]:
     """Which of two paths that both match counts: the one that says more, from left to right."""
     return tuple("{" in segment for segment in of_path[0].split("/"))
+
+
+class _NamesWorld(Exception):
+    """A request is for another world than this one. Raised, for what is returned is kept for the next one."""
+
+    def __init__(self, worlds: ASGIApp) -> None:
+        self.worlds = worlds
 
 
 class Router:
@@ -204,17 +237,27 @@ class Router:
         self._console = console
         self.explain: Callable[[Trace, Send], Send] | None = None
         """Makes what sends the responses of the API say more."""
-        self.before: Callable[[Scope], Awaitable[bool]] | None = None
+        self.before: Callable[[Scope, Operation | None], Awaitable[bool]] | None = None
         """What is done before each request of the API and of the admin API: whether that can be served."""
+        self.worlds: ASGIApp | None = None
+        """What serves the requests that name a world."""
         # The same few paths come again and again; what is long is not kept.
         self._found = lru_cache(maxsize=64)(self._find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         find = self._found if len(scope["path"]) <= _LONGEST_KEPT else self._find
-        routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
+        try:
+            routes, endpoint, path = find(scope["method"], scope["path"], scope["server"])
+        except _NamesWorld as named:
+            await named.worlds(scope, receive, send)
+            return
         started = time.perf_counter()
         faults = routes.faults
-        if self.before is not None and isinstance(routes, Routes) and not await self.before(scope):
+        if (
+            self.before is not None
+            and isinstance(routes, Routes)
+            and not await self.before(scope, endpoint.operation)
+        ):
             faults = None  # nobody knows which there are
         trace = Trace(scope, endpoint.operation, path, self._now(), started)
         if self.explain is not None and routes is self._api:
@@ -234,6 +277,8 @@ class Router:
     def _find(
         self, method: str, path: str, server: tuple[str, int]
     ) -> tuple[Routes | DocumentRoutes | Shown, Endpoint, Mapping[str, str]]:
+        if self.worlds is not None and self.names_world(path):
+            raise _NamesWorld(self.worlds)
         routes: Routes | DocumentRoutes = self._api
         if self._admin is not None and self.is_admin(path, server):
             routes = self._admin
@@ -244,6 +289,12 @@ class Router:
             if shown is not None:
                 return shown, shown, {}
         return routes, *routes.find(method, path)
+
+    def names_world(self, path: str) -> bool:
+        """Whether a request with this `path` in its scope names a world; a path that the API has does not."""
+        return path.startswith(WORLD_HEADER) or (
+            path.startswith(WORLD_PREFIX) and not self._api.has_path(path)
+        )
 
     def is_admin(self, path: str, server: tuple[str, int]) -> bool:
         """Whether a request to an address is one to the admin API, if there is one."""

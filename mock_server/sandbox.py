@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mock_server.admin import Admin, admin_handlers, admin_spec
+from mock_server.admin import Admin, AdminDocument, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
-from mock_server.domain import Load, Terms
+from mock_server.domain import Load
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
 from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES
 from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
-from mock_server.origins import KeyGate, NotAKey, OriginGate
+from mock_server.origins import KeyGate, NotAKey, OriginGate, is_probe
 from mock_server.policy import Policy, policy_named
 from mock_server.problems import InvalidRequest, SwitchedOff
 from mock_server.profiles import DEFAULT, ProfileError, read_profile
@@ -33,9 +34,13 @@ from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+    from mock_server.transactions import Database
+    from mock_server.worlds import Worlds
 
 OFF = "off"
 DOCUMENTED = "documented"
+MOST_WORLDS = 1000
+"""How many worlds there may be by default."""
 
 
 class UnusableSetting(ValueError):
@@ -60,6 +65,8 @@ class Settings:
     `webhook_hosts` are those that the admin API may register beside these and loopback, or `*` for all.
     `report` is a file that `alvys-contract --report` writes, for the console to show.
     `state` is what keeps the loads: `memory`, `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+    `worlds` is how many worlds there may be beside the default one: MOST_WORLDS by default, and none with a
+    database, for their loads are in memory.
     """
 
     max_body: int = DEFAULT_MAX_BODY
@@ -83,6 +90,7 @@ class Settings:
     webhook_signed: str = WITH_ID
     webhook_hosts: tuple[str, ...] = ()
     report: Path | None = None
+    worlds: int | None = None
 
 
 _DEFAULT = Settings()
@@ -113,59 +121,93 @@ class Sandbox:
         self.notes = policy.notes
         """What of the profile can't be played, a line each."""
         spec = policy.amend(spec)
-        self.clock = Clock()
-        self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
-        self.ledger, self.sharing = self._kept(settings.state, map(policy.opening, loads), policy.terms)
-        """What keeps the rest of the state."""
-        limits, max_body = None, settings.max_body
-        gates = [*self.sharing.gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
-        if settings.rate_limit != OFF:
-            limits = self.sharing.limits(self.clock, _rate(settings.rate_limit))
-            gates.append(limits)
-        gates.extend(policy.gates([each for each in spec.operations if each.is_ours]))
-        # Its document describes faults too; without either it is not read.
-        can_fail = settings.admin or settings.faults or self.sharing.before is not None
-        admin_api = admin_spec(spec.ours) if can_fail else None
-        faults = None if admin_api is None else _faults(spec, admin_api, settings.faults, self.sharing)
-        journal = self.sharing.journal(settings.journal, settings.journal_body) if settings.journal else None
-        handlers = {
-            **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
-            **token_handlers(self.tokens),
-        }
-        beside = None
+        self._spec, self._policy, self._given = spec, policy, settings
+        self._loads = tuple(map(policy.opening, loads))
+        self._gates = policy.gates([each for each in spec.operations if each.is_ours])
+        self._admin_api = AdminDocument(admin_spec(spec.ours, probes_only=not settings.admin))
+        self._database, self.sharing = _kept(settings.state)
+        """What keeps the state; `sharing` does with all but the loads."""
+        self._faults = None
+        if settings.admin or settings.faults or self.sharing.before is not None:
+            self._faults = _faults(spec, self._admin_api.spec, settings.faults, self.sharing)
         self.stateful = spec.operations
         """The operations that we implement."""
         self.exemplary: tuple[Operation, ...] = ()
         """Those that respond with examples: of a document that is not ours."""
+        self._token_spec: Spec | None = None
+        self._beside: Routes | None = None
         if spec.origin is not None:
             from mock_server.foreign.operations import token_spec  # noqa: PLC0415 - for documents of others
-            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415
 
-            tokens = token_spec(spec.ours)
-            beside = Routes(
-                tokens,
-                {each.id: handlers[each.id] for each in tokens.operations},
-                max_body,
-                gates=self.sharing.gates,
-            )
-            handlers = handlers_of(spec, handlers)
+            self._token_spec = token_spec(spec.ours)
             known = tuple(each for each in spec.operations if each.is_ours)
             taken = {each.id for each in known}
-            self.stateful = (*known, *(each for each in tokens.operations if each.id not in taken))
+            issuing = (each for each in self._token_spec.operations if each.id not in taken)
+            self.stateful = (*known, *issuing)
             self.exemplary = tuple(each for each in spec.operations if not each.is_ours)
-        self._api = Routes(
-            spec,
-            handlers,
-            max_body,
-            beside=beside,
-            gates=gates,
-            faults=faults,
-            watchers=[] if journal is None else [journal.add],
-            policy=policy,
-        )
-        webhooks = Webhooks(self.ledger, self.clock, faults, self.sharing, settings.webhook_hosts)
-        self.webhooks = _webhooks(webhooks, settings)
-        self._share(faults)
+        self._origins = OriginGate(settings.allow_hosts)
+        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
+        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
+        self._most_worlds = _most_worlds(settings)
+        self._begin()
+        self._document = DocumentRoutes(spec, self._api.has_path)
+        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
+        """The pages, which are there with the admin API."""
+        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+
+    def another(self, name: str) -> "Sandbox":
+        """A world as this one was at the start. It shares what was compiled, and nothing that changes."""
+        other = copy(self)
+        other._faults = None if self._faults is None else self._faults.again()
+        other._begin(self, name)
+        return other
+
+    def _begin(self, like: "Sandbox | None" = None, world: str = "") -> None:
+        """Makes what has a state: the rest is shared with the one that it is like."""
+        spec, policy, settings = self._spec, self._policy, self._given
+        self.clock = Clock()
+        self.ledger = self._ledger()
+        self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
+        limits, max_body, faults = None, settings.max_body, self._faults
+        gates = [*self.sharing.gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
+        if settings.rate_limit != OFF:
+            limits = self.sharing.limits(self.clock, _rate(settings.rate_limit))
+            gates.append(limits)
+        gates.extend(self._gates)
+        journal = self.sharing.journal(settings.journal, settings.journal_body) if settings.journal else None
+        watchers = [] if journal is None else [journal.add]
+        handlers = {
+            **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
+            **token_handlers(self.tokens),
+        }
+        if self._token_spec is not None:
+            from mock_server.foreign.standins import handlers_of  # noqa: PLC0415 - for documents of others
+
+            issuing = {each.id: handlers[each.id] for each in self._token_spec.operations}
+            beside, apart = self._beside, self.sharing.gates
+            self._beside = (
+                beside.again(issuing) if beside else Routes(self._token_spec, issuing, max_body, gates=apart)
+            )
+            handlers = handlers_of(spec, handlers)
+        if like is None:
+            webhooks = Webhooks(self.ledger, self.clock, faults, self.sharing, hosts=settings.webhook_hosts)
+            self.webhooks = _webhooks(webhooks, settings)
+            self._share(faults)
+            self._api = Routes(
+                spec,
+                handlers,
+                max_body,
+                beside=self._beside,
+                gates=gates,
+                faults=faults,
+                watchers=watchers,
+                policy=policy,
+            )
+        else:
+            self.webhooks = like.webhooks.again(self.ledger, self.clock, faults, world)
+            self._api = like._api.again(
+                handlers, gates, faults=faults, watchers=watchers, beside=self._beside
+            )
         self.admin = Admin(
             spec.ours,
             [each.id for each in (*self.stateful, *self.exemplary)],
@@ -179,43 +221,24 @@ class Sandbox:
             webhooks=self.webhooks,
             sharing=self.sharing,
         )
-        self._origins = OriginGate(settings.allow_hosts)
-        # Who has it knows the admin key, if there is one: a page can't send the key for a frame.
-        self._reports = {f"report-{token_urlsafe(12)}.html": path for path in [settings.report] if path}
-        self._settings = self._told(spec, settings)
-        self._admin_routes = None
-        if admin_api is not None and settings.admin:
-            self._admin_routes = Routes(
-                admin_api,
-                admin_handlers(self.admin, admin_api, self._settings),
-                max_body,
-                gates=[self._origins, *_key_gates(settings), *self.sharing.gates],
-            )
-        self._explains = settings.explain
-        self._document = DocumentRoutes(spec, self._api.has_path)
-        self.console = Console(self._has_path, self._origins.check_host, self._rendering)
-        """The pages, which are there with the admin API."""
-        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+        if like is None:
+            self._settings = self._told(spec, settings)
+        else:
+            self.admin.filler = like.admin.filler
+        admin = admin_handlers(self.admin, self._admin_api, self._settings)
+        admin_gates = [self._origins, *_key_gates(settings), *self.sharing.gates] if settings.admin else []
+        if like is None:
+            self._admin_routes = Routes(self._admin_api.spec, admin, max_body, gates=admin_gates)
+        else:
+            self._admin_routes = like._admin_routes.again(admin, admin_gates)
 
-    def _kept(self, state: str, loads: Iterable[Load], terms: Terms) -> tuple[Ledger, Sharing]:
-        """What keeps the loads, and what else is kept with them."""
-        if state == MEMORY:
-            return MemoryLedger(loads, self.clock.now, terms), Alone()
-        try:
-            from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415
-            from mock_server.replicas import Kept, Replicas  # noqa: PLC0415
-            from mock_server.transactions import Database, state_url  # noqa: PLC0415 - for those who want it
-        except ModuleNotFoundError as error:
-            raise UnusableSetting(
-                "state: a database needs more: pip install 'alvys-sandbox[state]'"
-            ) from error
-        try:
-            database = Database(state_url(state))
-        except UnusableState as error:
-            raise UnusableSetting(f"state: {error}") from error
-        # SQLite has one mock, so that all but its tokens is as in memory.
-        sharing = Kept(database) if database.is_sqlite else Replicas(database)
-        return SqlLedger(database, loads, self.clock.now, terms), sharing
+    def _ledger(self) -> Ledger:
+        terms = self._policy.terms
+        if self._database is None:
+            return MemoryLedger(self._loads, self.clock.now, terms)
+        from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415 - for those who want a database
+
+        return SqlLedger(self._database, self._loads, self.clock.now, terms)
 
     def _share(self, faults: Faults | None) -> None:
         self.sharing.keep("tokens", self.tokens)
@@ -227,31 +250,45 @@ class Sandbox:
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
     ) -> ASGIApp:
-        """The ASGI app; `watch` sees all requests but those of the console's pages.
+        """The ASGI app; `watch` sees all requests but the probes and those of the console's pages.
 
         The admin API and the console are on the same port, or on one of their own; `port` is the other.
         """
-        if watch is not None:
-            watched: tuple[Routes | DocumentRoutes | None, ...] = (
-                self._api,
-                self._document,
-                self._admin_routes,
-            )
-            for routes in watched:
-                if routes is not None:
-                    routes.watchers.append(watch)
-        console = None if self._admin_routes is None else self.console
+        self._document.watchers += [] if watch is None else [watch]
         self.console.api_port = None if admin_port is None else port
+
+        @cache
+        def worlds() -> "Worlds":
+            from mock_server.worlds import Worlds  # noqa: PLC0415 - for who names one
+
+            return Worlds(self._most_worlds, make, self._api, self.clock)
+
+        def make(name: str) -> tuple[Sandbox, ASGIApp]:
+            world = self.another(name)
+            return world, world._app(admin_port, watch)
+
+        async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+            await worlds()(scope, receive, send)
+
+        self.admin.worlds = worlds
+        return self._app(admin_port, watch, self.console if self._given.admin else None, lead)
+
+    def _app(
+        self,
+        admin_port: int | None,
+        watch: Watcher | None,
+        console: Console | None = None,
+        worlds: ASGIApp | None = None,
+    ) -> ASGIApp:
+        if watch is not None:
+            self._api.watchers.append(watch)
+            self._admin_routes.watchers.append(lambda trace: is_probe(trace.operation) or watch(trace))
         router = Router(
-            self.clock,
-            self._api,
-            self._admin_routes,
-            admin_port,
-            document=self._document,
-            console=console,
+            self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
         router.before = self.sharing.before
-        if self._explains:
+        router.worlds = worlds
+        if self._given.explain:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
             router.explain = Explainer()
@@ -291,6 +328,33 @@ class Sandbox:
         from mock_server.console.rendering import Rendering  # noqa: PLC0415 - for those who have a browser
 
         return Rendering(paths, self._settings, self._document.json_at, self._reports)
+
+
+def _kept(state: str) -> "tuple[Database | None, Sharing]":
+    """What keeps the state, and what else it keeps than loads."""
+    if state == MEMORY:
+        return None, Alone()
+    try:
+        from mock_server.replicas import Kept, Replicas  # noqa: PLC0415 - for those who want a database
+        from mock_server.transactions import Database, state_url  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
+    try:
+        database = Database(state_url(state))
+    except UnusableState as error:
+        raise UnusableSetting(f"state: {error}") from error
+    # SQLite has one mock, so that all but its tokens is as in memory.
+    return database, Kept(database) if database.is_sqlite else Replicas(database)
+
+
+def _most_worlds(settings: Settings) -> int:
+    if settings.state == MEMORY:
+        return MOST_WORLDS if settings.worlds is None else settings.worlds
+    if settings.worlds:
+        raise UnusableSetting(
+            "worlds: they are kept in memory, and can't be combined with a state in a database"
+        )
+    return 0
 
 
 def _policy(settings: Settings) -> Policy:

@@ -45,6 +45,31 @@ _TYPES = {"array": "an array", "boolean": "true or false", "integer": "an intege
 }
 
 
+_FINITE = {
+    "type": [*_TYPES, "null"],
+    "items": {"$ref": "#/components/finite"},
+    "additionalProperties": {"$ref": "#/components/finite"},
+}
+"""Accepts everything but a number beyond the range of a double, however deep that is."""
+_VALUES = ("const", "default", "enum", "examples")
+
+
+def with_finite_fields(
+    schema: Mapping[str, Any], components: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The same, but in fields that an object ignores, no number may be beyond the range of a double (A20)."""
+    return _with_finite_fields(schema), {**_with_finite_fields(components), "finite": _FINITE}
+
+
+def _with_finite_fields(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_with_finite_fields(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    fields = {name: each if name in _VALUES else _with_finite_fields(each) for name, each in node.items()}
+    return {"additionalProperties": _FINITE, **fields} if "properties" in fields else fields
+
+
 class Checker:
     """A compiled schema.
 

@@ -9,6 +9,7 @@ from mock_server.clock import Clock
 from mock_server.endpoint import Gate
 from mock_server.journal import Journal
 from mock_server.rates import Rate
+from mock_server.spec import Operation
 
 if TYPE_CHECKING:
     from mock_server.limits import Limits
@@ -36,7 +37,7 @@ class Sharing(Protocol):
         """What is not as it was to be, a line each, since the state was opened."""
 
     @property
-    def before(self) -> Callable[[Scope], Awaitable[bool]] | None:
+    def before(self) -> Callable[[Scope, Operation | None], Awaitable[bool]] | None:
         """Catches up before a request; if it can't, returns False, and the gates refuse the request."""
 
     @property
@@ -68,7 +69,7 @@ class Alone:
     """Keeps everything to itself, for as long as it is there."""
 
     notes: Sequence[str] = ()
-    before: Callable[[Scope], Awaitable[bool]] | None = None
+    before: Callable[[Scope, Operation | None], Awaitable[bool]] | None = None
     gates: Sequence[Gate] = ()
 
     def limits(self, clock: Clock, rate: Rate | None) -> "Limits":

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from mock_server.documents import read_document
-from mock_server.schemas import FORMATS, KEYWORDS, Checker
+from mock_server.schemas import FORMATS, KEYWORDS, Checker, with_finite_fields
 
 if TYPE_CHECKING:  # for documents that are not ours
     from mock_server.foreign.examples import Examples
@@ -249,7 +249,10 @@ class Spec:
 
     def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
         """Compiles a schema of this document."""
-        return Checker(schema, {"schemas": self._reachable(schema)}, whole)
+        components: Mapping[str, Any] = {"schemas": self._reachable(schema)}
+        if self.origin is None:  # others may have keywords that count the fields which nobody looked at
+            schema, components = with_finite_fields(schema, components)
+        return Checker(schema, components, whole)
 
     def _reachable(self, node: object) -> dict[str, Any]:
         # A validator keeps a copy of all that it is given: of the whole document, megabytes.

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,11 +17,13 @@ from mock_server.domain import Load
 from mock_server.journal import Entry
 from mock_server.ledger import UnusableState
 from mock_server.opening import opening_loads
+from mock_server.problems import UnknownWorld
 from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signature
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
 from mock_server.shipped import FIXTURES, SPEC
+from mock_server.trace import WORLD_HEADER, WORLD_PREFIX
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ Result = TypeVar("Result")
 _GRACE = 2
 """Seconds that the end of a test waits for requests that its end left behind."""
 
-__all__ = ["MockServer", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
+__all__ = ["MockServer", "MockWorld", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
 
 
 def _certified() -> "AbstractContextManager[Tls]":
@@ -118,6 +120,17 @@ class MockServer:
         self._thread.join()
         self._listener.close()
         self._exits.close()
+
+    def world(self, name: str | None = None) -> "MockWorld":
+        """A world of this server, a new one without a name; SwitchedOff, InvalidRequest, TooManyWorlds.
+
+            with mock.world() as world:
+                httpx2.get(f"{world.url}/api/p/v1.0/loads?loadNumber=LD-1001")
+
+        Its `url` is the prefix form of the address; `headers` name it at the server's own. The end of the
+        block ends it.
+        """
+        return MockWorld(self, name)
 
     def reset(self) -> None:
         """Takes loads, tokens, limits, faults, requests, webhooks and the clock back to the start."""
@@ -284,3 +297,25 @@ class MockServer:
     def _seen(self, load: Load) -> dict[str, Any]:
         document: Any = decode(encode(self._write(load)))
         return document  # type: ignore[no-any-return]
+
+
+class MockWorld(MockServer):
+    """A world of a server, with all that a server has; made by its `world`."""
+
+    def __init__(self, server: MockServer, name: str | None) -> None:
+        self._loop, self._write = server._loop, server._write
+        self._worlds = server._soon(lambda: server.admin.other_worlds)
+        self.name, self._sandbox = server._soon(self._worlds.sandbox, name)
+        self.admin = self._sandbox.admin
+        self.url = f"{server.url}{WORLD_PREFIX}{self.name}"
+        self.headers = {WORLD_HEADER: self.name}
+        """What names it to the server's own address."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(UnknownWorld):  # somebody ended it before
+            self._soon(self._worlds.end, self.name)

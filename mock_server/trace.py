@@ -12,6 +12,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 TRANSPORT = "mock.transport"
 """Where the server puts the connection into the scope: ASGI itself has no way to drop one."""
+WORLD_HEADER, WORLD_PREFIX = "X-Sandbox-World", "/worlds/"
+"""The two ways in which a request names the world that it is for."""
 
 
 class Response(NamedTuple):

@@ -27,6 +27,8 @@ _PATIENCE = 5
 """Seconds that a transaction waits for what another one has locked, or for a connection."""
 _LONGEST = 3 * _PATIENCE
 """Seconds after which a transaction is given up, whatever it waits for."""
+_SOON = 2
+"""Seconds within which it is known whether the state can be read."""
 _CONNECTIONS = 10
 """Connections to PostgreSQL that one mock opens for what it reads and writes."""
 _ATTEMPTS = 5
@@ -78,6 +80,8 @@ class Database:
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._doing = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._check: asyncio.Task[str | None] | None = None
+        """The latest check whether the state can be read; it may not be over."""
         self._looking: Any = None
         """A connection of the bare driver for `look` alone: it waits for no payment, and none for it."""
         self._whole: ContextVar[_Whole | None] = ContextVar("whole", default=None)
@@ -120,6 +124,25 @@ class Database:
             )
         for add in self.on_open:
             add(connection)
+
+    async def check(self) -> None:
+        """Nothing, within two seconds, if it can be read now; StateUnavailable."""
+        # One check for all who ask: while the database hangs, it has one connection, and not one for each.
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._why_unavailable())
+        done, _ = await asyncio.wait([self._check], timeout=_SOON)
+        if not done:
+            raise _unavailable(TimeoutError())
+        reason = self._check.result()
+        if reason is not None:
+            raise StateUnavailable(reason)
+
+    async def _why_unavailable(self) -> str | None:
+        try:
+            await self.read(lambda connection: connection.execute(select(STATE.c.version)).one())
+        except StateUnavailable as error:
+            return error.reason
+        return None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns; all that it reads is of one moment. StateUnavailable."""

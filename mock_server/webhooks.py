@@ -6,7 +6,7 @@ import re
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from mock_server.ledger import Ledger
 from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff, UnknownWebhook
 from mock_server.responses import Fields, many
 from mock_server.sharing import PAST, Sharing
+from mock_server.trace import WORLD_HEADER
 
 if TYPE_CHECKING:  # its library is for those who have a webhook
     from mock_server.courier import Courier
@@ -250,12 +251,20 @@ def _payment(payment: Payment) -> dict[str, object]:
 class Webhooks:
     """The receivers of one sandbox, and what is sent to them. It works within the server's event loop only.
 
-    `hosts` are those that the admin API may register beside loopback; `*` stands for all. Replicas share the
-    receivers; each sends the events about what it has recorded.
+    `hosts` are those that the admin API may register beside loopback; `*` stands for all. `world` is the name
+    of theirs, unless it is the default one. Replicas share the receivers; each sends the events about what it
+    has recorded.
     """
 
-    def __init__(
-        self, ledger: Ledger, clock: Clock, faults: Faults | None, sharing: Sharing, hosts: Sequence[str] = ()
+    def __init__(  # noqa: PLR0913 - one for each thing that decides what is sent
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        faults: Faults | None,
+        sharing: Sharing,
+        *,
+        hosts: Iterable[str] = (),
+        world: str | None = None,
     ) -> None:
         self.registered: dict[str, Webhook] = {}
         self._ledger = ledger
@@ -265,11 +274,19 @@ class Webhooks:
         self._resets = 0
         self._following: asyncio.Task[None] | None = None
         self._hosts = {host.lower() for host in hosts}
+        self._world: Mapping[str, str] = {} if world is None else {WORLD_HEADER: world}
         self._opening: list[Webhook] = []
         self._webhook_count = self._delivery_count = 0
         self._over: deque[Delivery] = deque()
         self._bytes_over = self._bytes_waiting = self._number_waiting = 0
         self._timer: asyncio.TimerHandle | None = None
+
+    def again(self, ledger: Ledger, clock: Clock, faults: Faults | None, world: str) -> "Webhooks":
+        """Those of the start, with their secrets, in a world of its own."""
+        other = Webhooks(ledger, clock, faults, self._sharing, hosts=self._hosts, world=world)
+        for webhook in self._opening:
+            other.open_with(webhook.url, webhook.secret, webhook.signed)
+        return other
 
     def open_with(self, url: str, secret: str | None, signed: str) -> Webhook:
         """Registers a receiver that is there from the start, wherever it is; InvalidRequest, SwitchedOff."""
@@ -337,6 +354,14 @@ class Webhooks:
         for delivery in tuple(webhook.waiting):
             self._end(delivery, "cancelled")
 
+    def end(self) -> None:
+        """Ends all webhooks, and all that waits for them."""
+        for webhook in tuple(self.registered.values()):
+            self.remove(webhook.id)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def reset(self) -> None:
         """Ends all that waits, forgets all deliveries, and goes back to the receivers of the start."""
         self._resets += 1
@@ -346,8 +371,7 @@ class Webhooks:
             self._register(webhook)
 
     def _forget(self) -> None:
-        for webhook in tuple(self.registered.values()):
-            self.remove(webhook.id)
+        self.end()
         self._over.clear()
         self._bytes_over = 0
 
@@ -554,6 +578,7 @@ class Webhooks:
             "X-Alvys-Timestamp": str(timestamp),
             "X-Alvys-Attempt": str(delivery.tries),
             "X-Alvys-Signature": signature(secret, webhook.signed, timestamp, event.id, event.body),
+            **self._world,
         }
         started = time.perf_counter()
         answer = (

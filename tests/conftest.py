@@ -2,9 +2,12 @@
 
 import inspect
 import os
+import ssl
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import httpx2
 import hypothesis
 import pytest
@@ -28,6 +31,18 @@ hypothesis.settings.register_profile(
     suppress_health_check=[*hypothesis.settings().suppress_health_check, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("unhurried")
+_read_certificates = httpcore2.default_ssl_context
+
+
+@cache
+def _certificates(trust_env: bool, *_places: str | None) -> ssl.SSLContext:  # noqa: FBT001
+    return _read_certificates(_trust_env=trust_env)
+
+
+# For each client anew, to read the certificates of the system takes as long as to start a mock.
+httpcore2.default_ssl_context = lambda *, _trust_env=True: _certificates(
+    _trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+)
 _PATIENT = inspect.signature(httpx2.Client).parameters["timeout"].default  # the one that all calls share
 _PATIENT.connect = _PATIENT.read = _PATIENT.write = _PATIENT.pool = 120
 
@@ -85,3 +100,11 @@ class Write:
         path = self.folder / name
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
+
+
+@pytest.fixture
+def mortal() -> Iterator[PostgreSQL]:
+    """A PostgreSQL of the test's own, which it may stop."""
+    server = PostgreSQL(durable=False)
+    yield server
+    server.close()

@@ -10,6 +10,7 @@ from itertools import dropwhile
 from typing import Any
 
 import click
+import yaml
 
 from benchmarks.__main__ import main as benchmarks
 from contract_tests.run.cli import main as contract
@@ -143,6 +144,20 @@ def _schemathesis(arguments: list[str]) -> None:
     _file(arguments[1:])
 
 
+def _compose(arguments: list[str]) -> None:
+    """A command for services of a compose file; what runs in one of them is not looked at."""
+    assert arguments[:2] == ["compose", "-f"]
+    services = yaml.safe_load((ROOT / arguments[2]).read_text("utf-8"))["services"]
+    command, *others = arguments[3:]
+    assert command in {"build", "exec", "start", "stop", "up"}
+    named = [word for word in others if not word.startswith("-")]
+    assert set(named[:1] if command == "exec" else named) <= services.keys()
+
+
+def _anything(_arguments: list[str]) -> None:
+    """A program of the system; test_deploy looks at what it is told."""
+
+
 CHECKS: Mapping[str, Callable[[list[str]], None]] = {
     **{name: partial(_script, name) for name in SCRIPTS},
     "make": _make,
@@ -154,4 +169,8 @@ CHECKS: Mapping[str, Callable[[list[str]], None]] = {
     "java": _file,
     "pytest": _file,
     "st": _schemathesis,
+    "cp": _file,
+    "docker": _compose,
+    "/opt/alvys-mock/bin/pip": _pip,
+    **dict.fromkeys(("python3", "sqlite3", "systemctl"), _anything),
 }

@@ -41,7 +41,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transactions": {"asyncpg", "sqlalchemy", ".ledger", ".problems", ".tables"},
     "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
     "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".journal", ".journal_sql"}
-    | {".limits", ".limits_sql", ".problems", ".rates", ".sharing", ".spec", ".tables", ".transactions"},
+    | {
+        ".limits",
+        ".limits_sql",
+        ".origins",
+        ".problems",
+        ".rates",
+        ".sharing",
+        ".spec",
+        ".tables",
+        ".transactions",
+    },
     "journal_sql": {"msgspec", "sqlalchemy", ".causes", ".decimal_json", ".journal", ".problems", ".trace"}
     | {".transactions"},
     "limits_sql": {"sqlalchemy", ".clock", ".limits", ".rates", ".tables", ".transactions"},
@@ -95,11 +105,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
-    "sharing": {"starlette", ".clock", ".endpoint", ".journal", ".limits", ".rates"},
+    "sharing": {"starlette", ".clock", ".endpoint", ".journal", ".limits", ".rates", ".spec"},
     "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
     | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
-    | {".problems", ".responses", ".sharing"},
+    | {".problems", ".responses", ".sharing", ".trace"},
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
@@ -128,7 +138,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".sharing", ".shipped", ".spec", ".tokens", ".webhooks"},
+    | {".sharing", ".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
+    "worlds": {"starlette", ".clock", ".endpoint", ".problems", ".router", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
         ".admin",
@@ -160,13 +171,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".sharing",
         ".spec",
     }
-    | {".tokens", ".webhooks"},
+    | {".tokens", ".webhooks", ".worlds"},
     "connection": {"httptools", "starlette", ".problems", ".schemas", ".trace"},
     "serving": {"starlette", "uvloop", ".connection"},
     # Imported for those who want https.
     "tls": {"trustme"},
-    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".responses", ".sandbox"}
-    | {".receiver", ".serving", ".shipped", ".tls", ".webhooks"},
+    "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".problems", ".responses"}
+    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".trace", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {

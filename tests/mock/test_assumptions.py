@@ -453,6 +453,28 @@ def test_number_beyond_a_double_is_refused(api: Api, number: str, field: str) ->
     assert problem["errors"] == {f"Amount.{field}": [f"The {field} field is beyond the range of a double."]}
 
 
+@pytest.mark.clause("A18", "A20")
+@pytest.mark.parametrize(
+    ("unknown", "place"),
+    [
+        ('"Xtra": 1e999', "Xtra"),
+        ('"Xtra": {"In": [1, {"It": -1e400}]}', "Xtra.In[1].It"),
+        (f'"Xtra": [{"9" * 400}]', "Xtra[0]"),
+        ('"Amount": {"Amount": 1, "Currency": 840, "Xtra": 1e999}', "Amount.Xtra"),
+    ],
+    ids=["field", "below one", "integer", "beside a known one"],
+)
+def test_number_beyond_a_double_is_refused_in_an_ignored_field_too(
+    api: Api, unknown: str, place: str
+) -> None:
+    body = api.payment("Invoiced 0")
+    if "Amount" in unknown:
+        del body["Amount"]
+    problem = problem_of(api.post(f"{json.dumps(body)[:-1]}, {unknown}}}".encode()), 400)
+    assert list(problem["errors"]) == [place]
+    assert problem["detail"].endswith(" is beyond the range of a double.")
+
+
 @pytest.mark.clause("A20")
 def test_integer_of_thousands_of_digits_is_refused(api: Api) -> None:
     text = json.dumps(api.payment("Invoiced 0", 70001)).replace("70001", "1" + "0" * 5000)

@@ -85,6 +85,16 @@ def test_server_has_the_name_that_the_request_has_for_it(host: str, url: str | N
             assert yaml.safe_load(text)["servers"][0]["url"] == (url or team.mock.url)
 
 
+@pytest.mark.parametrize(("said", "scheme"), [("https", "https"), ("http", "http"), ("javascript", "http")])
+def test_server_behind_a_proxy_that_ends_https_speaks_https(said: str, scheme: str) -> None:
+    with running() as team:
+        headers = {"Host": "sandbox.example", "X-Forwarded-Proto": said}
+        document = team.client.get("/openapi.json", headers=headers).json()
+    assert document["servers"][0]["url"] == f"{scheme}://sandbox.example"
+    flows = document["components"]["securitySchemes"]["oauth2"]["flows"]
+    assert flows["clientCredentials"]["tokenUrl"] == f"{scheme}://sandbox.example/oauth/token"
+
+
 def test_server_without_a_name_has_its_address() -> None:
     if not has_ipv6():
         pytest.skip("this machine has no IPv6 address")

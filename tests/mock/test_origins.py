@@ -43,7 +43,7 @@ def team() -> Iterator[Team]:
     ],
 )
 def test_own_names_are_taken(host: str, team: Team) -> None:
-    assert team.client.get("/_mock/health", headers={"Host": host}).status_code == 200
+    assert team.client.get("/_mock/clock", headers={"Host": host}).status_code == 200
     assert reset(team, {"Host": host}).status_code == 200
 
 
@@ -62,7 +62,7 @@ def test_own_names_are_taken(host: str, team: Team) -> None:
 )
 def test_name_of_somebody_else_is_refused(host: str, team: Team) -> None:
     team.pay("R-1")
-    for path in ("health", "nowhere"):
+    for path in ("clock", "nowhere"):
         problem = problem_of(team.client.get(f"/_mock/{path}", headers={"Host": host}), 403)
     assert "--allow-host" in problem["detail"]
     problem_of(reset(team, {"Host": host}), 403)
@@ -81,7 +81,7 @@ def test_name_of_somebody_else_is_refused(host: str, team: Team) -> None:
 )
 def test_request_with_two_names_or_none_is_refused(version: str, hosts: str, status: int, team: Team) -> None:
     with Wire(int(team.mock.url.rpartition(":")[2])) as wire:
-        wire.send(f"GET /_mock/health HTTP/{version}\r\n{hosts}\r\n".encode())
+        wire.send(f"GET /_mock/clock HTTP/{version}\r\n{hosts}\r\n".encode())
         assert wire.reply().status == status
 
 
@@ -96,7 +96,7 @@ def test_request_with_two_names_or_none_is_refused(version: str, hosts: str, sta
 )
 def test_page_of_another_origin_neither_reads_nor_writes(headers: dict[str, str], team: Team) -> None:
     team.pay("R-1")
-    problem_of(team.client.get("/_mock/health", headers=headers), 403)
+    problem_of(team.client.get("/_mock/clock", headers=headers), 403)
     problem_of(reset(team, headers), 403)
     problem_of(reset(team, headers | JSON, b"{}"), 403)
     assert "R-1" in team.references()
@@ -104,13 +104,13 @@ def test_page_of_another_origin_neither_reads_nor_writes(headers: dict[str, str]
 
 def test_page_of_the_same_site_may_link_but_not_write(team: Team) -> None:
     headers = {"Sec-Fetch-Site": "same-site"}
-    assert team.client.get("/_mock/health", headers=headers).status_code == 200
+    assert team.client.get("/_mock/clock", headers=headers).status_code == 200
     problem_of(reset(team, headers), 403)
 
 
 def test_own_page_reads_and_writes(team: Team) -> None:
     headers = {"Host": "localhost:8080", "Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-origin"}
-    assert team.client.get("/_mock/health", headers=headers).status_code == 200
+    assert team.client.get("/_mock/clock", headers=headers).status_code == 200
     assert reset(team, headers).status_code == 200
     assert (
         reset(team, headers | {"Content-Type": "Application/JSON; charset=utf-8"}, b"{}").status_code == 200
@@ -145,7 +145,7 @@ def test_address_it_is_bound_to_and_allowed_names_are_options_too() -> None:
         port = mock.url.rpartition(":")[2]
         statuses = [
             httpx2.get(
-                f"http://127.0.0.1:{port}/_mock/health", headers={"Host": host, "X-Admin-Key": "secret"}
+                f"http://127.0.0.1:{port}/_mock/clock", headers={"Host": host, "X-Admin-Key": "secret"}
             ).status_code
             for host in (EVERYWHERE, "one.example", "two.example", "three.example")
         ]
@@ -162,13 +162,13 @@ def test_address_that_was_reached_is_taken() -> None:
         own = probe.getsockname()[0]
     with serving("--host", EVERYWHERE, "--port", "0") as mock:
         port, key = mock.url.rpartition(":")[2], {"X-Admin-Key": key_in(mock.greeting)}
-        assert httpx2.get(f"http://{own}:{port}/_mock/health", headers=key).status_code == 200
+        assert httpx2.get(f"http://{own}:{port}/_mock/clock", headers=key).status_code == 200
 
 
 # --- the key ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["health", "openapi.json", "nowhere", "loads/LD-1001"])
+@pytest.mark.parametrize("path", ["clock", "openapi.json", "nowhere", "loads/LD-1001"])
 def test_without_the_key_nothing_is_said_or_done(path: str) -> None:
     with running(Settings(admin_key="open-sesame")) as team:
         for headers in ({}, {"X-Admin-Key": ""}, {"X-Admin-Key": "open"}, {"Authorization": "open-sesame"}):
@@ -176,18 +176,18 @@ def test_without_the_key_nothing_is_said_or_done(path: str) -> None:
             assert "X-Admin-Key" in problem_of(response, 401)["detail"]
             assert response.headers["www-authenticate"] == "X-Admin-Key"
             problem_of(team.client.delete("/_mock/loads/LD-1001", headers=headers), 401)
-            problem_of(team.client.post("/_mock/health", headers=headers), 401)
+            problem_of(team.client.post("/_mock/clock", headers=headers), 401)
         twice = [("X-Admin-Key", "open-sesame"), ("X-Admin-Key", "open-sesame")]
-        problem_of(team.client.get("/_mock/health", headers=twice), 401)
+        problem_of(team.client.get("/_mock/clock", headers=twice), 401)
         assert team.read().status_code == 200
 
 
 def test_with_the_key_everything_is_as_without_one() -> None:
     with running(Settings(admin_key="open-sesame")) as team:
         team.client.headers["X-Admin-Key"] = "open-sesame"
-        assert team.client.get("/_mock/health").status_code == 200
+        assert team.client.get("/_mock/clock").status_code == 200
         problem_of(team.client.get("/_mock/nowhere"), 404)
-        problem_of(team.client.get("/_mock/health", headers={"Origin": "https://evil.example"}), 403)
+        problem_of(team.client.get("/_mock/clock", headers={"Origin": "https://evil.example"}), 403)
         assert team.client.delete("/_mock/loads/LD-1001").status_code == 200
         problem_of(team.read(), 404)
         team.mock.reset()
@@ -204,9 +204,9 @@ def test_key_that_no_header_can_have_stops_the_start(key: str) -> None:
 
 def test_address_that_others_reach_warns_and_makes_a_key() -> None:
     with serving("--host", EVERYWHERE, "--port", "0") as mock:
-        health = f"http://127.0.0.1:{mock.url.rpartition(':')[2]}/_mock/health"
-        assert httpx2.get(health).status_code == 401
-        assert httpx2.get(health, headers={"X-Admin-Key": key_in(mock.greeting)}).status_code == 200
+        clock = f"http://127.0.0.1:{mock.url.rpartition(':')[2]}/_mock/clock"
+        assert httpx2.get(clock).status_code == 401
+        assert httpx2.get(clock, headers={"X-Admin-Key": key_in(mock.greeting)}).status_code == 200
         out, err, _ = mock.end(signal.SIGTERM)
     assert err == (
         f"Warning: {EVERYWHERE} is not loopback: other machines can reach this mock, and its admin API wants "
@@ -226,7 +226,7 @@ def test_address_that_others_reach_makes_no_key_for_no_admin_api() -> None:
 def test_loopback_neither_warns_nor_makes_a_key(host: str) -> None:
     with serving("--host", host, "--port", "0") as mock:
         assert "Admin key" not in mock.greeting
-        assert httpx2.get(f"{mock.url}/_mock/health").status_code == 200
+        assert httpx2.get(f"{mock.url}/_mock/clock").status_code == 200
         assert mock.end(signal.SIGTERM)[1] == ""
 
 
@@ -234,5 +234,6 @@ def test_key_on_a_port_of_its_own_is_wanted_there() -> None:
     with serving("--port", "0", "--admin-port", "0", "--admin-key", "open-sesame") as mock:
         assert "\nAdmin key: open-sesame, in the header X-Admin-Key\n" in mock.greeting
         (health,) = re.findall(r"^Admin API: (\S+),", mock.greeting, re.MULTILINE)
-        assert httpx2.get(health).status_code == 401
-        assert httpx2.get(health, headers={"X-Admin-Key": "open-sesame"}).status_code == 200
+        clock = health.replace("health", "clock")
+        assert httpx2.get(clock).status_code == 401
+        assert httpx2.get(clock, headers={"X-Admin-Key": "open-sesame"}).status_code == 200

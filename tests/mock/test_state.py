@@ -478,14 +478,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_LONGEST", 3)
 
 
-@pytest.fixture
-def mortal() -> Iterator[PostgreSQL]:
-    """A PostgreSQL of the test's own, which it may stop."""
-    server = PostgreSQL(durable=False)
-    yield server
-    server.close()
-
-
 def references(mock: MockServer, number: str = "LD-1001") -> list[str]:
     return [payment["ReferenceNumber"] for payment in mock.load(number)["payments"]]
 
