@@ -103,11 +103,11 @@ class SharedJournal(Journal):
         return {"clears": self.clears, "clearedAt": self.cleared_at}
 
     def become(self, kept: Any) -> None:
-        """Forgets what somebody has cleared."""
+        """Forgets what somebody has cleared; what is there is read again."""
         if kept["clears"] != self.clears:
             self.clear()
-        self.clears, self.cleared_at = kept["clears"], kept["clearedAt"]
-        self.count = max(self.count, self.cleared_at)
+            self.clears, self.cleared_at = kept["clears"], kept["clearedAt"]
+            self.count = self.cleared_at
 
     def add(self, trace: Trace) -> None:
         """Keeps a request that is over, and sees to it that it is written."""

@@ -402,10 +402,13 @@ def test_what_is_locked_for_too_long_is_refused_but_the_journal_is_waited_for_by
     settings = Settings(journal=3, rate_limit="1000/second")
     with postgresql.database() as state, MockServer(settings=settings, state=state) as mock:
         mock.fail_next(operation="recordCustomerPayment", status=504)
-        with locked(postgresql, state, "SELECT 1 FROM alvys_parts WHERE name = 'faults' FOR UPDATE"):
+        with locked(postgresql, state, "LOCK TABLE alvys_parts IN SHARE MODE"):  # to change, not to read
             assert pay(mock, "P0").status_code == 503
-            refused = httpx2.delete(f"{mock.url}/_mock/faults")
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert [entry.reference for entry in mock.requests] == ["P0"]
+            for part in ("faults", "requests"):
+                refused = httpx2.delete(f"{mock.url}/_mock/{part}")
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert [entry.reference for entry in mock.requests] == ["P0"]
         assert pay(mock, "P1").status_code == 504
         assert mock.load("LD-1001")["payments"] == []
         with locked(postgresql, state, "LOCK TABLE alvys_callers"):
