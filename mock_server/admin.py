@@ -1,7 +1,7 @@
 """The admin API: what a test or a person can do to a running mock, under /_mock/."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Raw
@@ -19,6 +19,7 @@ from mock_server.opening import Filler, FixtureError, fixture_of, loads_in
 from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff
 from mock_server.responses import LOAD, Fields, T, Writer, compile_response, many
 from mock_server.schemas import WHOLE_BODY
+from mock_server.sharing import Sharing
 from mock_server.shipped import ADMIN
 from mock_server.spec import Spec
 from mock_server.tokens import Tokens
@@ -77,11 +78,13 @@ class Admin:
         faults: Faults | None,
         journal: Journal | None,
         webhooks: Webhooks,
+        sharing: Sharing,
     ) -> None:
         self.ledger = ledger
         self.clock = clock
         self.tokens = tokens
         self.webhooks = webhooks
+        self.sharing = sharing
         self._faults = faults
         self._limits = limits
         self._journal = journal
@@ -111,6 +114,13 @@ class Admin:
             raise SwitchedOff("The journal is switched off.")
         return self._journal
 
+    async def read_journal(self) -> Journal:
+        """The journal, with what others have responded to; SwitchedOff, StateUnavailable."""
+        journal = self.journal
+        await journal.settle()
+        await journal.refresh()
+        return journal
+
     async def health(self) -> str:
         """That the mock runs."""
         return "ok"
@@ -122,14 +132,16 @@ class Admin:
 
     async def reset(self, *parts: str) -> list[str]:
         """Takes the parts, or without any all of them, back to how they were; their names."""
-        resets: dict[str, Callable[[], Awaitable[None] | None]] = {
+        resets: dict[str, Callable[[], Awaitable[object] | None]] = {
             "loads": self.ledger.reset,
-            "tokens": self.tokens.reset,
+            "tokens": partial(self.sharing.change, self.tokens, self.tokens.reset),
             "limits": _nothing if self._limits is None else self._limits.reset,
-            "faults": _nothing if self._faults is None else self._faults.reset,
-            "requests": _nothing if self._journal is None else self._journal.clear,
-            "clock": self.clock.reset,
-            "webhooks": self.webhooks.reset,
+            "faults": _nothing
+            if self._faults is None
+            else partial(self.sharing.change, self._faults, self._faults.reset),
+            "requests": _nothing if self._journal is None else self.clear_requests,
+            "clock": partial(self.sharing.change, self.clock, self.clock.reset),
+            "webhooks": partial(self.sharing.change, self.webhooks, self.webhooks.reset),
         }
         for part in parts or resets:
             done = resets[part]()
@@ -154,7 +166,8 @@ class Admin:
         if self._metrics is None:
             from mock_server.metrics import Metrics  # noqa: PLC0415 - for who asks
 
-            self._metrics = Metrics(self._journal or ())
+            journal = self._journal
+            self._metrics = Metrics(() if journal is None or journal.is_shared else journal)
             self._watchers.append(self._metrics.add)
         try:
             await self.ledger.check()  # so that a state that hangs keeps nobody from the other numbers
@@ -200,7 +213,7 @@ class Admin:
         start = instant(since) if since else None
         return [
             entry
-            for entry in self.journal
+            for entry in await self.read_journal()
             if (start is None or entry.at >= start)
             and (status is None or entry.status == int(status))
             and all(getattr(entry, name) == value for name, value in wanted.items())
@@ -216,7 +229,7 @@ class Admin:
         """The requests as they end, after the one with this id; SwitchedOff, TooManyListeners."""
         from mock_server.events import listen  # noqa: PLC0415 - for who listens
 
-        return listen(self.journal, write, None if after is None else int(after))
+        return listen(await self.read_journal(), write, None if after is None else int(after))
 
     async def verify_requests(self, wanted: Mapping[str, Any]) -> "Verification":
         """Whether requests came as wanted; InvalidRequest, SwitchedOff."""
@@ -226,11 +239,13 @@ class Admin:
         if operation not in (None, *self._operations):
             names = ", ".join(self._operations)
             raise InvalidRequest({"operation": [f"The operation field must be one of: {names}."]})
-        return verify(self.journal, wanted)
+        return verify(await self.read_journal(), wanted)
 
     async def clear_requests(self) -> list[str]:
         """Forgets all requests; SwitchedOff."""
-        self.journal.clear()
+        journal = self.journal
+        await journal.refresh()
+        await self.sharing.change(journal, journal.clear)
         return ["requests"]
 
     async def list_faults(self) -> list[Fault]:
@@ -239,16 +254,16 @@ class Admin:
 
     async def add_fault(self, document: Mapping[str, Any]) -> Fault:
         """Injects a fault; InvalidRequest."""
-        return self.faults.add(document)
+        return await self.sharing.change(self.faults, partial(self.faults.add, document))
 
     async def clear_faults(self) -> list[str]:
         """Removes all faults."""
-        self.faults.clear()
+        await self.sharing.change(self.faults, self.faults.clear)
         return ["faults"]
 
     async def remove_fault(self, id: str) -> list[str]:
         """Removes one fault; UnknownFault."""
-        self.faults.remove(id)
+        await self.sharing.change(self.faults, partial(self.faults.remove, id))
         return [id]
 
     async def list_webhooks(self) -> list[Webhook]:
@@ -257,15 +272,16 @@ class Admin:
 
     async def add_webhook(self, document: Mapping[str, Any]) -> Webhook:
         """Registers a receiver; InvalidRequest, SwitchedOff."""
-        return self.webhooks.add(**document)
+        return await self.sharing.change(self.webhooks, partial(self.webhooks.add, **document))
 
     async def change_webhook(self, id: str, change: Mapping[str, Any]) -> Webhook:
         """Switches a webhook on or off; UnknownWebhook."""
-        return self.webhooks.switch(id, on=change["enabled"])
+        switch = partial(self.webhooks.switch, id, on=change["enabled"])
+        return await self.sharing.change(self.webhooks, switch)
 
     async def remove_webhook(self, id: str) -> list[str]:
         """Removes a webhook; UnknownWebhook."""
-        self.webhooks.remove(id)
+        await self.sharing.change(self.webhooks, partial(self.webhooks.remove, id))
         return [id]
 
     async def list_deliveries(self, filters: Mapping[str, str]) -> list[Delivery]:
@@ -311,6 +327,9 @@ class Admin:
 
     async def change_clock(self, change: Mapping[str, Any]) -> Clock:
         """Sets, moves and freezes the clock; or InvalidRequest, if that leads out of the calendar."""
+        return await self.sharing.change(self.clock, partial(self._change_clock, change))
+
+    def _change_clock(self, change: Mapping[str, Any]) -> Clock:
         clock, frozen = self.clock, change.get("frozen")
         field = "at"
         try:

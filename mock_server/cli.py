@@ -535,7 +535,10 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
     if settings.cors:
         lines.append(f"CORS: {', '.join(settings.cors)}")
     if settings.state != MEMORY:
-        lines += [f"State: {sandbox.ledger.name}", *(f"  {note}" for note in sandbox.ledger.notes)]
+        lines += [
+            f"State: {sandbox.ledger.name}",
+            *(f"  {note}" for note in (*sandbox.ledger.notes, *sandbox.sharing.notes)),
+        ]
     if settings.rate_limit != OFF:
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]

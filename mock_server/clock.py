@@ -1,9 +1,12 @@
 """The time that the mock goes by: the real one, until somebody moves or freezes it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import Any
+
+_INSTANT = timedelta(seconds=1)
 
 
 class Clock:
@@ -12,6 +15,8 @@ class Clock:
     def __init__(self) -> None:
         self._stopped_at: datetime | None = None
         self._ahead = timedelta()
+        self.times_back = 0
+        """How often it was set back, by more than time passes while it is set."""
         self.on_change: list[Callable[[], object]] = []
         """Called when it is set, moved, stopped or let go; a change may be taken back at once."""
 
@@ -39,11 +44,16 @@ class Clock:
         at = at.astimezone(UTC)
         if at.year == MAXYEAR:  # so close to the end of the calendar, the next tick may be beyond it
             raise OverflowError(at)
+        self._note_if_back(at)
         if self.frozen:
             self._stopped_at = at
         else:
             self._ahead = at - datetime.now(UTC)
         self._tell()
+
+    def _note_if_back(self, at: datetime) -> None:
+        if at < self.now() - _INSTANT:
+            self.times_back += 1
 
     def _tell(self) -> None:
         for told in self.on_change:
@@ -70,8 +80,23 @@ class Clock:
             self._stopped_at, self._ahead = before
             raise
 
+    def kept(self) -> Mapping[str, object]:
+        """What `become` takes, for another clock to show the same time."""
+        stopped_at = None if self._stopped_at is None else self._stopped_at.isoformat()
+        ahead = self._ahead // timedelta(microseconds=1)
+        return {"stoppedAt": stopped_at, "microsecondsAhead": ahead, "past": self.times_back}
+
+    def become(self, kept: Any) -> None:
+        """Shows the time that another clock shows."""
+        stopped_at = kept["stoppedAt"]
+        self._stopped_at = None if stopped_at is None else datetime.fromisoformat(stopped_at)
+        self._ahead = timedelta(microseconds=kept["microsecondsAhead"])
+        self.times_back = kept["past"]
+        self._tell()
+
     def reset(self) -> None:
         """Goes by the real time again."""
+        self._note_if_back(datetime.now(UTC))
         self._stopped_at = None
         self._ahead = timedelta()
         self._tell()

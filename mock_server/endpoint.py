@@ -36,8 +36,8 @@ _MOST_IN_FORM = 100
 OK = HTTPStatus.OK.value
 _OF_A_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
-Check = Callable[[Scope], None]
-"""Looks at a request before its body is read; raises what `problems` has a row for."""
+Check = Callable[[Scope], Awaitable[None] | None]
+"""Looks at a request before its body is read; `problems` has a row for what it raises, also when awaited."""
 
 
 class Gate(Protocol):
@@ -86,7 +86,9 @@ async def response_of(endpoint: Endpoint, trace: Trace, receive: Receive) -> Res
     """The response to a request; whatever is raised on the way becomes a problem. ClientGone."""
     try:
         for check in endpoint.checks:
-            check(trace.scope)
+            waits = check(trace.scope)
+            if waits is not None:
+                await waits
         return await endpoint.succeed(trace, receive)
     except ClientGone:
         raise

@@ -67,7 +67,7 @@ async def _events(
         clears -= 1
     known = max(known, journal.cleared_at)
     news = asyncio.Event()
-    journal.watchers.append(news.set)
+    journal.watch(news.set)
     try:
         yield b"retry: 1000\n\n"
         while not journal.has_ended:

@@ -2,18 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Receive, Send
 
 from mock_server.decimal_json import NotJson, decode, encode
 from mock_server.endpoint import OperationEndpoint, response_of, serve
-from mock_server.problems import InvalidRequest, UnknownFault, failure
+from mock_server.problems import InvalidRequest, StateUnavailable, UnknownFault, failure
 from mock_server.schemas import Checker
+from mock_server.sharing import PAST, Alone, Sharing
 from mock_server.spec import Operation
 from mock_server.trace import TRANSPORT, Response, Trace
 
@@ -21,6 +22,16 @@ CONDITIONS = ("operation", "load", "reference", "next", "every", "probability", 
 """The fields of a fault that say when it is injected; all others say what it does."""
 _OFTEN = ("next", "every", "probability")
 _PIECES_A_SECOND = 20
+
+
+class Subject(Protocol):
+    """What a request or an event is about."""
+
+    @property
+    def load(self) -> object: ...
+
+    @property
+    def reference(self) -> object: ...
 
 
 class Fault:
@@ -34,6 +45,25 @@ class Fault:
         self._considered = 0
         seed = document.get("seed")
         self._random = Random(None if seed is None else int(seed))  # noqa: S311 - chance, not secrets
+
+    def kept(self) -> Mapping[str, object]:
+        """What `of` takes: the document, and how far it has come."""
+        told = {"id": self.id, "document": self.document, "applied": self.applied}
+        if "every" in self.document:
+            told["considered"] = self._considered
+        if "seed" in self.document:
+            told["random"] = self._random.getstate()
+        return told
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Fault":
+        """The fault that was kept so."""
+        fault = cls(kept["id"], kept["document"])
+        fault.applied, fault._considered = kept["applied"], kept.get("considered", 0)
+        if "random" in kept:
+            version, numbers, spare = kept["random"]
+            fault._random.setstate((version, tuple(numbers), spare))
+        return fault
 
     @property
     def effect(self) -> str:
@@ -50,10 +80,15 @@ class Fault:
         named: str = self.document.get("operation", operation)
         return named == operation and "webhook" not in self.document
 
+    def is_about(self, load: object, reference: object) -> bool:
+        """Whether it is meant for a request or an event about these."""
+        wanted = self.document
+        return bool(wanted.get("load", load) == load and wanted.get("reference", reference) == reference)
+
     def applies(self, load: object, reference: object) -> bool:
         """Whether it is injected into a request, which is counted if the fault is meant for it."""
         wanted = self.document
-        if wanted.get("load", load) != load or wanted.get("reference", reference) != reference:
+        if not self.is_about(load, reference):
             return False
         self._considered += 1
         due: bool
@@ -74,10 +109,20 @@ class Fault:
         return shortest
 
 
-class Faults:
-    """The faults of one mock. Those of its start come back with every reset."""
+class _Due(NamedTuple):
+    """A fault that is injected; `delay` is in seconds."""
 
-    def __init__(self, check: Checker, operations: Iterable[Operation]) -> None:
+    fault: Fault
+    delay: float
+
+
+class Faults:
+    """The faults of one mock, or of all that share them. Those of its start come back with every reset."""
+
+    def __init__(
+        self, check: Checker, operations: Iterable[Operation], sharing: Sharing | None = None
+    ) -> None:
+        self._sharing = sharing or Alone()
         self.rules: list[Fault] = []
         self._check = check
         self._operations = [operation.id for operation in operations]
@@ -141,6 +186,15 @@ class Faults:
             errors["delayMax"] = ["The delayMax field must be at least delay."]
         return errors
 
+    def kept(self) -> Mapping[str, object]:
+        """What `become` takes, for another mock to go on with these faults."""
+        return {PAST: self._count, "rules": [fault.kept() for fault in self.rules]}
+
+    def become(self, kept: Any) -> None:
+        """Goes on with the faults of another mock."""
+        self._count = kept[PAST]
+        self.rules[:] = map(Fault.of, kept["rules"])
+
     def remove(self, id: str) -> None:
         """Removes a fault; UnknownFault."""
         left = [fault for fault in self.rules if fault.id != id]
@@ -165,27 +219,38 @@ class Faults:
         body = await endpoint.read(trace, receive)
         with suppress(InvalidRequest):  # which the response will say
             endpoint.parse(trace, body)
-        fault = self._fault_for(endpoint.operation, trace)
-        if fault is None:
+        try:
+            due = await self._due(lambda fault: fault.concerns(endpoint.operation.id), trace)
+        except StateUnavailable as error:
+            trace.error = error.with_traceback(None)
+            await _send({}, endpoint.refuse(error), trace, send)
+            return
+        if due is None:
             await serve(endpoint, trace, receive, send)
         else:
-            trace.fault, trace.fault_id = fault.effect, fault.id
-            await _inject(fault, endpoint, trace, receive, send)
+            trace.fault, trace.fault_id = due.fault.effect, due.fault.id
+            await _inject(due, endpoint, trace, receive, send)
 
-    def _fault_for(self, operation: Operation, trace: Trace) -> Fault | None:
-        candidates = [fault for fault in self.rules if fault.concerns(operation.id)]
-        return self._first(candidates, trace.load, trace.reference)
+    async def for_event(self, event: Subject) -> Fault | None:
+        """The fault that is injected into an attempt to deliver an event, if one is. StateUnavailable."""
+        due = await self._due(lambda fault: "webhook" in fault.document, event)
+        return None if due is None else due.fault
 
-    def for_event(self, load: str, reference: str | None) -> Fault | None:
-        """The fault that is injected into an attempt to deliver an event, if one is."""
-        candidates = [fault for fault in self.rules if "webhook" in fault.document]
-        return self._first(candidates, load, reference)
+    async def _due(self, concerns: Callable[[Fault], bool], subject: Subject) -> _Due | None:
+        """The first fault that is due, which is counted. StateUnavailable."""
+        load, reference = subject.load, subject.reference
 
-    def _first(self, candidates: Iterable[Fault], load: object, reference: object) -> Fault | None:
-        fault = next((fault for fault in candidates if fault.applies(load, reference)), None)
-        if fault is not None and fault.used_up:
-            self.rules.remove(fault)
-        return fault
+        def first() -> _Due | None:
+            for fault in self.rules:
+                if concerns(fault) and fault.applies(load, reference):
+                    if fault.used_up:
+                        self.rules.remove(fault)
+                    return _Due(fault, fault.delay())
+            return None
+
+        if not any(concerns(fault) and fault.is_about(load, reference) for fault in self.rules):
+            return None
+        return await self._sharing.change(self, first)
 
 
 def read_fault(text: str, properties: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
@@ -213,19 +278,21 @@ def _written(document: Mapping[str, object]) -> str:
     )
 
 
-async def _inject(
-    fault: Fault, endpoint: OperationEndpoint, trace: Trace, receive: Receive, send: Send
-) -> None:
-    wanted = fault.document
+async def _inject(due: _Due, endpoint: OperationEndpoint, trace: Trace, receive: Receive, send: Send) -> None:
+    wanted = due.fault.document
     response = _failure(wanted, endpoint)
     if wanted.get("drop") != "before" and (response is None or wanted.get("processed")):
         processed = await response_of(endpoint, trace, receive)
         response = response or processed
     # After the request was processed: a client that gives up waiting finds its payment recorded.
-    await asyncio.sleep(fault.delay())
+    await asyncio.sleep(due.delay)
     if response is None or "drop" in wanted:
         trace.scope[TRANSPORT].abort()
         return
+    await _send(wanted, response, trace, send)
+
+
+async def _send(wanted: Mapping[str, Any], response: Response, trace: Trace, send: Send) -> None:
     trace.status = response.status
     headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -173,6 +173,9 @@ ENTRY = Fields[Entry](
 class Journal:
     """Keeps the latest `most` entries, and fewer if they would hold more than MOST_BYTES."""
 
+    is_shared = False
+    """Whether other mocks write it too."""
+
     def __init__(self, most: int = DEFAULT_ENTRIES, body_limit: int = DEFAULT_BODY_LIMIT) -> None:
         self._most = most
         self._body_limit = body_limit
@@ -200,6 +203,16 @@ class Journal:
         self.cleared_at = self.count
         self.clears += 1
         self._tell()
+
+    async def refresh(self) -> None:
+        """Has the entries that all who write it have written so far. StateUnavailable."""
+
+    async def settle(self) -> None:
+        """Lets others write what they have just responded to."""
+
+    def watch(self, told: Callable[[], object]) -> None:
+        """Calls it when something was added, or the journal was cleared."""
+        self.watchers.append(told)
 
     def end(self) -> None:
         """Tells who watches that nothing more is of interest."""

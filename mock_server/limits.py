@@ -1,7 +1,7 @@
 """Rate limits: how many requests of one token an operation takes in a span of time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 
 from pyrate_limiter import InMemoryBucket, RateItem
@@ -14,7 +14,7 @@ from mock_server.rates import Rate
 from mock_server.spec import Operation
 from mock_server.tokens import authorization_of, token_of
 
-_MOST_CALLERS = 10_000
+MOST_CALLERS = 10_000
 
 
 class Limits:
@@ -26,13 +26,14 @@ class Limits:
     def __init__(self, clock: Clock, rate: Rate | None) -> None:
         self._clock = clock
         self._rate = rate
-        self.reset()
+        self._callers: dict[tuple[str, str], _Caller] = {}
 
-    def reset(self) -> None:
+    def reset(self) -> Awaitable[None] | None:
         """Forgets every request so far."""
-        self._callers: dict[tuple[str, object], _Caller] = {}
+        self._callers.clear()
+        return None
 
-    def check_for(self, operation: Operation | None) -> Callable[[Scope], None] | None:
+    def check_for(self, operation: Operation | None) -> Callable[[Scope], Awaitable[None] | None] | None:
         """The check for one operation; raises RateLimitExceeded."""
         if operation is None:
             return None
@@ -40,18 +41,22 @@ class Limits:
         if limit is None:
             return None
 
-        def check(scope: Scope) -> None:
+        def check(scope: Scope) -> Awaitable[None] | None:
             authorization = authorization_of(scope)
-            who = _digest(token_of(authorization)) if authorization else (scope["client"] or (None,))[0]
-            key = name, who
-            caller = self._callers.get(key)
-            if caller is None:
-                while len(self._callers) >= _MOST_CALLERS:
-                    del self._callers[next(iter(self._callers))]
-                caller = self._callers[key] = _Caller(*limit)
-            caller.pass_at(math.floor(self._clock.seconds() * 1000))
+            who = _digest(token_of(authorization)) if authorization else (scope["client"] or ("",))[0]
+            return self._count(name, who, *limit)
 
         return check
+
+    def _count(self, operation: str, who: str, rate: Rate, blocked_seconds: int) -> Awaitable[None] | None:
+        """Counts a request; RateLimitExceeded, at once or when awaited."""
+        caller = self._callers.get((operation, who))
+        if caller is None:
+            while len(self._callers) >= MOST_CALLERS:
+                del self._callers[next(iter(self._callers))]
+            caller = self._callers[operation, who] = _Caller(rate, blocked_seconds)
+        caller.pass_at(math.floor(self._clock.seconds() * 1000))
+        return None
 
     def _limit_of(self, operation: Operation) -> tuple[Rate, int] | None:
         """The rate, and for how many seconds one request too many blocks a caller."""
@@ -63,9 +68,9 @@ class Limits:
         return Rate(published["requests"], published["seconds"]), published["blockedSeconds"]
 
 
-def _digest(token: bytes) -> bytes:
+def _digest(token: bytes) -> str:
     # A header may have 64 KiB, and there are thousands of callers.
-    return blake2b(token, digest_size=16).digest()
+    return blake2b(token, digest_size=16).hexdigest()
 
 
 class _Caller:
@@ -95,4 +100,9 @@ class _Caller:
             else:
                 wait = self._bucket.waiting(item)
                 self._blocked_until = now + (wait if isinstance(wait, int) else 0)
-        raise RateLimitExceeded(max(1, math.ceil((self._blocked_until - now) / 1000)))
+        raise exceeded(self._blocked_until - now)
+
+
+def exceeded(milliseconds: int) -> RateLimitExceeded:
+    """The refusal of a request that came so long before the next one is taken."""
+    return RateLimitExceeded(max(1, math.ceil(milliseconds / 1000)))

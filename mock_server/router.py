@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from typing import Any, Self
@@ -237,6 +237,8 @@ class Router:
         self._console = console
         self.explain: Callable[[Trace, Send], Send] | None = None
         """Makes what sends the responses of the API say more."""
+        self.before: Callable[[Scope, Operation | None], Awaitable[bool]] | None = None
+        """What is done before each request of the API and of the admin API: whether that can be served."""
         self.worlds: ASGIApp | None = None
         """What serves the requests that name a world."""
         # The same few paths come again and again; what is long is not kept.
@@ -249,8 +251,15 @@ class Router:
         except _NamesWorld as named:
             await named.worlds(scope, receive, send)
             return
-        trace = Trace(scope, endpoint.operation, path, self._now(), time.perf_counter())
+        started = time.perf_counter()
         faults = routes.faults
+        if (
+            self.before is not None
+            and isinstance(routes, Routes)
+            and not await self.before(scope, endpoint.operation)
+        ):
+            faults = None  # nobody knows which there are
+        trace = Trace(scope, endpoint.operation, path, self._now(), started)
         if self.explain is not None and routes is self._api:
             send = self.explain(trace, send)
         try:

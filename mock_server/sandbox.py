@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mock_server.admin import Admin, AdminDocument, admin_handlers, admin_spec
 from mock_server.clock import Clock
 from mock_server.console.routes import HOME, Console
-from mock_server.domain import Load, Terms
+from mock_server.domain import Load
 from mock_server.endpoint import DEFAULT_MAX_BODY, Gate
 from mock_server.faults import Faults, read_fault
-from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES, Journal
+from mock_server.journal import DEFAULT_BODY_LIMIT, DEFAULT_ENTRIES
 from mock_server.ledger import MEMORY, Ledger, MemoryLedger, UnusableState
 from mock_server.openapi import DocumentRoutes
 from mock_server.origins import KeyGate, NotAKey, OriginGate, is_probe
@@ -27,12 +27,14 @@ from mock_server.profiles import DEFAULT, ProfileError, read_profile
 from mock_server.rates import NotARate, Rate
 from mock_server.revisions import NAMES, PAGE, read_spec
 from mock_server.router import Router, Routes, Watcher
+from mock_server.sharing import Alone, Sharing
 from mock_server.spec import Operation, Spec
 from mock_server.tokens import DEFAULT_LIFETIME, OAuthClient, TokenGate, Tokens, token_handlers
 from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+    from mock_server.transactions import Database
     from mock_server.worlds import Worlds
 
 OFF = "off"
@@ -123,9 +125,11 @@ class Sandbox:
         self._loads = tuple(map(policy.opening, loads))
         self._gates = policy.gates([each for each in spec.operations if each.is_ours])
         self._admin_api = AdminDocument(admin_spec(spec.ours, probes_only=not settings.admin))
+        self._database, self.sharing = _kept(settings.state)
+        """What keeps the state; `sharing` does with all but the loads."""
         self._faults = None
-        if settings.admin or settings.faults:
-            self._faults = _faults(spec, self._admin_api.spec, settings.faults)
+        if settings.admin or settings.faults or self.sharing.before is not None:
+            self._faults = _faults(spec, self._admin_api.spec, settings.faults, self.sharing)
         self.stateful = spec.operations
         """The operations that we implement."""
         self.exemplary: tuple[Operation, ...] = ()
@@ -162,17 +166,15 @@ class Sandbox:
         """Makes what has a state: the rest is shared with the one that it is like."""
         spec, policy, settings = self._spec, self._policy, self._given
         self.clock = Clock()
-        self.ledger = _ledger(settings.state, self._loads, self.clock, policy.terms)
+        self.ledger = self._ledger()
         self.tokens = Tokens(self.clock, spec.token_terms(), settings.clients, settings.token_lifetime)
         limits, max_body, faults = None, settings.max_body, self._faults
-        gates: list[Gate] = [TokenGate(self.tokens)] if settings.require_token else []
+        gates = [*self.sharing.gates, *([TokenGate(self.tokens)] if settings.require_token else [])]
         if settings.rate_limit != OFF:
-            from mock_server.limits import Limits  # noqa: PLC0415 - its library is for those who limit
-
-            limits = Limits(self.clock, _rate(settings.rate_limit))
+            limits = self.sharing.limits(self.clock, _rate(settings.rate_limit))
             gates.append(limits)
         gates.extend(self._gates)
-        journal = Journal(settings.journal, settings.journal_body) if settings.journal else None
+        journal = self.sharing.journal(settings.journal, settings.journal_body) if settings.journal else None
         watchers = [] if journal is None else [journal.add]
         handlers = {
             **policy.handlers(self.ledger, spec.ours, self.clock.seconds),
@@ -182,13 +184,15 @@ class Sandbox:
             from mock_server.foreign.standins import handlers_of  # noqa: PLC0415 - for documents of others
 
             issuing = {each.id: handlers[each.id] for each in self._token_spec.operations}
-            beside = self._beside
-            self._beside = beside.again(issuing) if beside else Routes(self._token_spec, issuing, max_body)
+            beside, apart = self._beside, self.sharing.gates
+            self._beside = (
+                beside.again(issuing) if beside else Routes(self._token_spec, issuing, max_body, gates=apart)
+            )
             handlers = handlers_of(spec, handlers)
         if like is None:
-            self.webhooks = _webhooks(
-                Webhooks(self.ledger, self.clock, faults, settings.webhook_hosts), settings
-            )
+            webhooks = Webhooks(self.ledger, self.clock, faults, self.sharing, hosts=settings.webhook_hosts)
+            self.webhooks = _webhooks(webhooks, settings)
+            self._share(faults)
             self._api = Routes(
                 spec,
                 handlers,
@@ -215,17 +219,33 @@ class Sandbox:
             faults=faults,
             journal=journal,
             webhooks=self.webhooks,
+            sharing=self.sharing,
         )
         if like is None:
             self._settings = self._told(spec, settings)
         else:
             self.admin.filler = like.admin.filler
         admin = admin_handlers(self.admin, self._admin_api, self._settings)
-        admin_gates = [self._origins, *_key_gates(settings)] if settings.admin else []
+        admin_gates = [self._origins, *_key_gates(settings), *self.sharing.gates] if settings.admin else []
         if like is None:
             self._admin_routes = Routes(self._admin_api.spec, admin, max_body, gates=admin_gates)
         else:
             self._admin_routes = like._admin_routes.again(admin, admin_gates)
+
+    def _ledger(self) -> Ledger:
+        terms = self._policy.terms
+        if self._database is None:
+            return MemoryLedger(self._loads, self.clock.now, terms)
+        from mock_server.ledger_sql import SqlLedger  # noqa: PLC0415 - for those who want a database
+
+        return SqlLedger(self._database, self._loads, self.clock.now, terms)
+
+    def _share(self, faults: Faults | None) -> None:
+        self.sharing.keep("tokens", self.tokens)
+        self.sharing.share("clock", self.clock)
+        self.sharing.share("webhooks", self.webhooks)
+        if faults is not None:
+            self.sharing.share("faults", faults)
 
     def app(
         self, admin_port: int | None = None, watch: Watcher | None = None, *, port: int | None = None
@@ -266,6 +286,7 @@ class Sandbox:
         router = Router(
             self.clock, self._api, self._admin_routes, admin_port, document=self._document, console=console
         )
+        router.before = self.sharing.before
         router.worlds = worlds
         if self._given.explain:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
@@ -309,17 +330,21 @@ class Sandbox:
         return Rendering(paths, self._settings, self._document.json_at, self._reports)
 
 
-def _ledger(state: str, loads: Iterable[Load], clock: Clock, terms: Terms) -> Ledger:
+def _kept(state: str) -> "tuple[Database | None, Sharing]":
+    """What keeps the state, and what else it keeps than loads."""
     if state == MEMORY:
-        return MemoryLedger(loads, clock.now, terms)
+        return None, Alone()
     try:
-        from mock_server.ledger_sql import SqlLedger, state_url  # noqa: PLC0415 - for those who want it
+        from mock_server.replicas import Kept, Replicas  # noqa: PLC0415 - for those who want a database
+        from mock_server.transactions import Database, state_url  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UnusableSetting("state: a database needs more: pip install 'alvys-sandbox[state]'") from error
     try:
-        return SqlLedger(state_url(state), loads, clock.now, terms)
+        database = Database(state_url(state))
     except UnusableState as error:
         raise UnusableSetting(f"state: {error}") from error
+    # SQLite has one mock, so that all but its tokens is as in memory.
+    return database, Kept(database) if database.is_sqlite else Replicas(database)
 
 
 def _most_worlds(settings: Settings) -> int:
@@ -392,9 +417,9 @@ def _webhooks(webhooks: Webhooks, settings: Settings) -> Webhooks:
     return webhooks
 
 
-def _faults(spec: Spec, admin_api: Spec, written: Iterable[str]) -> Faults:
+def _faults(spec: Spec, admin_api: Spec, written: Iterable[str], sharing: Sharing) -> Faults:
     schema = admin_api.schema("Fault")
-    faults = Faults(admin_api.checker(schema, "fault"), spec.operations)
+    faults = Faults(admin_api.checker(schema, "fault"), spec.operations, sharing)
     for text in written:
         try:
             faults.open_with(read_fault(text, schema["properties"]))

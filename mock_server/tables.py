@@ -1,4 +1,4 @@
-"""What a database keeps of loads and payments: its tables, and how exact values get in and out of them."""
+"""What a database keeps: its tables, and how exact values get in and out of them."""
 
 import re
 from collections.abc import Mapping
@@ -8,11 +8,14 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Row,
@@ -20,13 +23,14 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    func,
 )
 from sqlalchemy.engine import Dialect
 
 from mock_server.decimal_json import decode, encode
 from mock_server.domain import Load, Money, Payment, Payments
 
-VERSION = 1
+VERSION = 2
 """The version of these tables, which one of them holds. Nothing leads from one version to another: the loads
 of a sandbox can be made again, so there is nothing worth a tool for migrations."""
 
@@ -149,6 +153,51 @@ PAYMENTS = Table(
     Column("note", _Exact),
     Column("recorded_at", _Instant),
     UniqueConstraint("load", "edition", "reference_key"),
+)
+
+
+PARTS = Table(
+    "alvys_parts",
+    TABLES,
+    Column("name", Text, primary_key=True),
+    Column("mark", Text, nullable=False, comment="another one after each change"),
+    Column("kept", Text, nullable=False, comment="the part, as JSON"),
+)
+
+
+REPLICA_TABLES = MetaData()
+"""What is in PostgreSQL only, and is not logged: it is lost when the database crashes, and costs no disk."""
+
+CALLERS = Table(
+    "alvys_callers",
+    REPLICA_TABLES,
+    Column("operation", Text, primary_key=True),
+    Column("who", Text, primary_key=True, comment="a digest of the token, or an address"),
+    Column("times", ARRAY(BigInteger), nullable=False, comment="requests that count, in milliseconds"),
+    Column("blocked_until", BigInteger, nullable=False),
+    Column("passed", Boolean, nullable=False, comment="whether the latest request did"),
+    Column("times_back", Integer, nullable=False, comment="how often the clock had been set back"),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("alvys_callers_since", "since"),
+    prefixes=["UNLOGGED"],
+)
+
+JOURNAL = Table(
+    "alvys_journal",
+    REPLICA_TABLES,
+    Column("id", Integer, primary_key=True, comment="always 1"),
+    Column("count", BigInteger, nullable=False, comment="the id of the latest request"),
+    prefixes=["UNLOGGED"],
+)
+
+ENTRIES = Table(
+    "alvys_entries",
+    REPLICA_TABLES,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("clears", Integer, nullable=False, comment="how often the journal had been cleared"),
+    Column("size", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    prefixes=["UNLOGGED"],
 )
 
 

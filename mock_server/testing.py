@@ -4,9 +4,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -179,7 +180,7 @@ class MockServer:
 
         assert [request.status for request in mock.requests] == [200]
         """
-        return self._soon(list, self.admin.journal)
+        return self._do(self.admin.list_requests({}))
 
     def verify(  # noqa: PLR0913 - one for each condition
         self,
@@ -226,7 +227,7 @@ class MockServer:
         admin.yaml describes the faults that there are, under Fault.
         """
         document: Any = decode(encode({"operation": operation, "next": count, **what}))
-        self._soon(self.admin.faults.add, document)
+        self._do(self.admin.add_fault(document))
 
     def add_webhook(
         self, url: str, secret: str | None = None, events: Sequence[str] = EVENTS, signed: str = WITH_ID
@@ -235,7 +236,8 @@ class MockServer:
 
         It stays until the next reset. `signed` is what the signature covers, as in the admin API.
         """
-        return self._soon(self.admin.webhooks.add, url, secret, events, signed).secret
+        wanted = {"url": url, "secret": secret, "events": events, "signed": signed}
+        return self._do(self.admin.add_webhook(wanted)).secret
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -250,17 +252,18 @@ class MockServer:
 
         `webhook` is `lost`, `doubled`, `outOfOrder` or `wrongSignature`.
         """
-        self._soon(self.admin.faults.add, {"webhook": webhook, "next": count})
+        self._do(self.admin.add_fault({"webhook": webhook, "next": count}))
 
     def token(self, client: str | None = None) -> str:
         """An access token of a client, of the first if none is named; StopIteration if it is unknown."""
         tokens = self.admin.tokens
         owner = next(each for each in tokens.clients if client in (None, each.id))
-        return tokens.token_for(owner)
+        return self._soon(tokens.token_for, owner)
 
     def move_clock(self, seconds: float) -> None:
         """Lets that many seconds pass at once: tokens expire, rate limits end. Nothing sleeps."""
-        self._soon(self._sandbox.clock.move, seconds)
+        clock = self._sandbox.clock
+        self._change(clock, partial(clock.move, seconds))
 
     def freeze_clock(self, at: datetime) -> None:
         """Stops the clock at an instant, which must have a time zone, until the next reset."""
@@ -271,7 +274,10 @@ class MockServer:
                 clock.freeze()
                 clock.set(at)
 
-        self._soon(freeze)
+        self._change(clock, freeze)
+
+    def _change(self, part: object, work: Callable[[], Result]) -> Result:
+        return self._do(self.admin.sharing.change(part, work))
 
     def _soon(self, what: Callable[..., Result], *arguments: object) -> Result:
         async def call() -> Result:
@@ -280,8 +286,13 @@ class MockServer:
         return self._do(call())
 
     def _do(self, what: Coroutine[None, None, Result]) -> Result:
+        async def caught_up() -> Result:
+            with closing(what):
+                await self.admin.sharing.catch_up()
+                return await what
+
         # In the server's own thread, so that no request is served halfway through it.
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(caught_up(), self._loop).result()
 
     def _seen(self, load: Load) -> dict[str, Any]:
         document: Any = decode(encode(self._write(load)))
@@ -293,8 +304,8 @@ class MockWorld(MockServer):
 
     def __init__(self, server: MockServer, name: str | None) -> None:
         self._loop, self._write = server._loop, server._write
-        self._worlds = self._soon(lambda: server.admin.other_worlds)
-        self.name, self._sandbox = self._soon(self._worlds.sandbox, name)
+        self._worlds = server._soon(lambda: server.admin.other_worlds)
+        self.name, self._sandbox = server._soon(self._worlds.sandbox, name)
         self.admin = self._sandbox.admin
         self.url = f"{server.url}{WORLD_PREFIX}{self.name}"
         self.headers = {WORLD_HEADER: self.name}

@@ -69,7 +69,7 @@ class _Known(NamedTuple):
 
 
 class Tokens:
-    """Issues signed tokens to its clients, and recognises them. The key is this object's own."""
+    """Issues signed tokens to its clients, and recognises them by its key."""
 
     def __init__(
         self,
@@ -87,7 +87,15 @@ class Tokens:
 
     def reset(self) -> None:
         """Makes every token so far invalid."""
-        self._key = secrets.token_bytes(32)
+        self.become({"key": secrets.token_hex(32)})
+
+    def kept(self) -> Mapping[str, object]:
+        """What `become` takes, for another mock to know the same tokens: a secret."""
+        return {"key": self._key.hex()}
+
+    def become(self, kept: Any) -> None:
+        """Knows the tokens that another knew, and no others."""
+        self._key = bytes.fromhex(kept["key"])
         self._known: dict[bytes, _Known] = {}
 
     def issue(self, asked: Mapping[str, str]) -> IssuedToken:

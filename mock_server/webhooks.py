@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -22,8 +23,9 @@ from mock_server.domain import Load, Money, Payment
 from mock_server.faults import Faults
 from mock_server.instants import instant_text
 from mock_server.ledger import Ledger
-from mock_server.problems import InvalidRequest, SwitchedOff, UnknownWebhook
+from mock_server.problems import InvalidRequest, StateUnavailable, SwitchedOff, UnknownWebhook
 from mock_server.responses import Fields, many
+from mock_server.sharing import PAST, Sharing
 from mock_server.trace import WORLD_HEADER
 
 if TYPE_CHECKING:  # its library is for those who have a webhook
@@ -64,8 +66,12 @@ _OVERHEAD = _MOST_ATTEMPTS * (MOST_OF_RESPONSE + 1000) + 1000
 def signature(secret: str, signed: str, timestamp: int, event_id: str, body: bytes) -> str:
     """The X-Alvys-Signature of an event, whose timestamp is in seconds since 1970."""
     covered = f"{timestamp}.{event_id}." if signed == WITH_ID else f"{timestamp}."
-    digest = hmac.digest(secret.encode("utf-8", "surrogatepass"), covered.encode() + body, "sha256")
+    digest = hmac.digest(_bytes_of(secret), covered.encode() + body, "sha256")
     return f"t={timestamp},v1={digest.hex()}"
+
+
+def _bytes_of(secret: str) -> bytes:
+    return secret.encode("utf-8", "surrogatepass")
 
 
 class Event(NamedTuple):
@@ -246,14 +252,17 @@ class Webhooks:
     """The receivers of one sandbox, and what is sent to them. It works within the server's event loop only.
 
     `hosts` are those that the admin API may register beside loopback; `*` stands for all. `world` is the name
-    of theirs, unless it is the default one.
+    of theirs, unless it is the default one. Replicas share the receivers; each sends the events about what it
+    has recorded.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that decides what is sent
         self,
         ledger: Ledger,
         clock: Clock,
         faults: Faults | None,
+        sharing: Sharing,
+        *,
         hosts: Iterable[str] = (),
         world: str | None = None,
     ) -> None:
@@ -261,6 +270,9 @@ class Webhooks:
         self._ledger = ledger
         self._clock = clock
         self._faults = faults
+        self._sharing = sharing
+        self._resets = 0
+        self._following: asyncio.Task[None] | None = None
         self._hosts = {host.lower() for host in hosts}
         self._world: Mapping[str, str] = {} if world is None else {WORLD_HEADER: world}
         self._opening: list[Webhook] = []
@@ -271,7 +283,7 @@ class Webhooks:
 
     def again(self, ledger: Ledger, clock: Clock, faults: Faults | None, world: str) -> "Webhooks":
         """Those of the start, with their secrets, in a world of its own."""
-        other = Webhooks(ledger, clock, faults, self._hosts, world)
+        other = Webhooks(ledger, clock, faults, self._sharing, hosts=self._hosts, world=world)
         for webhook in self._opening:
             other.open_with(webhook.url, webhook.secret, webhook.signed)
         return other
@@ -352,12 +364,46 @@ class Webhooks:
 
     def reset(self) -> None:
         """Ends all that waits, forgets all deliveries, and goes back to the receivers of the start."""
-        self.end()
-        self._over.clear()
-        self._bytes_over = 0
+        self._resets += 1
+        self._forget()
         for webhook in self._opening:
             webhook.enabled, webhook.failures, webhook.dropped = True, 0, 0
             self._register(webhook)
+
+    def _forget(self) -> None:
+        self.end()
+        self._over.clear()
+        self._bytes_over = 0
+
+    def kept(self) -> Mapping[str, object]:
+        """What `become` takes, for another mock to send to the same receivers: secrets too."""
+        names = ("id", "url", "events", "signed", "enabled")
+        webhooks = [
+            {**{name: getattr(each, name) for name in names}, "secret": _bytes_of(each.secret).hex()}
+            for each in self.registered.values()
+        ]
+        return {PAST: [self._webhook_count, self._resets], "webhooks": webhooks}
+
+    def become(self, kept: Any) -> None:
+        """Has the receivers of another mock. What is on its way to one that stays goes on."""
+        self._webhook_count, resets = kept[PAST]
+        if resets != self._resets:
+            self._resets = resets
+            self._forget()
+        told = {
+            each["id"]: {**each, "secret": bytes.fromhex(each["secret"]).decode("utf-8", "surrogatepass")}
+            for each in kept["webhooks"]
+        }
+        for known in tuple(self.registered.values()):
+            if known.id not in told or told[known.id]["secret"] != known.secret:
+                self.remove(known.id)
+        for each in told.values():
+            webhook = self.registered.get(each["id"])
+            if webhook is None:
+                with suppress(SwitchedOff):  # where its library is not installed, nothing is sent
+                    self._register(Webhook(**each, courier=_courier()))
+            elif webhook.enabled != each["enabled"]:
+                self.switch(webhook.id, on=each["enabled"])
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -457,6 +503,16 @@ class Webhooks:
                 pauses.append(webhook.waiting[0].due - now)
         if pauses and not self._clock.frozen:
             self._timer = loop.call_later(min(pauses), self._look)
+        if pauses and self._sharing.before is not None and self._following is None:
+            self._following = loop.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """While something waits, hears of a clock that another mock is told to move."""
+        while any(webhook.waiting for webhook in self.registered.values()):
+            with suppress(StateUnavailable):
+                await self._sharing.catch_up()
+            await asyncio.sleep(1)
+        self._following = None
 
     async def _serve(self, webhook: Webhook) -> None:
         """Sends to one receiver, one request after the other, until nothing is due."""
@@ -469,7 +525,9 @@ class Webhooks:
         webhook, event = delivery.webhook, delivery.event
         fault, effect = delivery.held_by, None
         if fault is None and self._faults is not None:
-            injected = self._faults.for_event(event.load, event.reference)
+            injected = None
+            with suppress(StateUnavailable):
+                injected = await self._faults.for_event(event)
             if injected is not None:
                 fault, effect = injected.effect, injected.document["webhook"]
         self._leave(delivery)
@@ -500,7 +558,8 @@ class Webhooks:
             webhook.failures += 1
             self._end(delivery, "failed")
             if webhook.failures >= MOST_FAILURES:
-                self._switch_off(webhook)
+                with suppress(StateUnavailable):
+                    await self._sharing.change(self, partial(self._switch_off, webhook))
         for overtaken in [each for each in webhook.waiting if each.held_by is not None]:
             self._leave(overtaken)
             self._wait(overtaken, self._clock.seconds())

@@ -38,7 +38,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "invoices": {".domain"},
     # What keeps loads in a database: imported for those who want that.
     "tables": {"sqlalchemy", ".decimal_json", ".domain"},
-    "ledger_sql": {"sqlalchemy", ".decimal_json", ".domain", ".ledger", ".problems", ".tables"},
+    "transactions": {"asyncpg", "sqlalchemy", ".ledger", ".problems", ".tables"},
+    "ledger_sql": {"sqlalchemy", ".transactions", ".decimal_json", ".domain", ".ledger", ".tables"},
+    "replicas": {"sqlalchemy", "starlette", ".clock", ".decimal_json", ".journal", ".journal_sql"}
+    | {
+        ".limits",
+        ".limits_sql",
+        ".origins",
+        ".problems",
+        ".rates",
+        ".sharing",
+        ".spec",
+        ".tables",
+        ".transactions",
+    },
+    "journal_sql": {"msgspec", "sqlalchemy", ".causes", ".decimal_json", ".journal", ".problems", ".trace"}
+    | {".transactions"},
+    "limits_sql": {"sqlalchemy", ".clock", ".limits", ".rates", ".tables", ".transactions"},
     "profiles": {".documents", ".shipped"},
     "revisions": {"jsonpath", ".decimal_json", ".documents", ".foreign.operations", ".shipped", ".spec"},
     "policy": {
@@ -89,9 +105,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": {"starlette", ".causes", ".domain", ".journal", ".problems", ".trace"},
     "endpoint": {"starlette", ".decimal_json", ".handlers", ".policy", ".problems", ".responses"}
     | {".schemas", ".spec", ".trace"},
-    "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".spec", ".trace"},
+    "sharing": {"starlette", ".clock", ".endpoint", ".journal", ".limits", ".rates", ".spec"},
+    "faults": {"starlette", ".decimal_json", ".endpoint", ".problems", ".schemas", ".sharing", ".spec"}
+    | {".trace"},
     "webhooks": {".clock", ".courier", ".decimal_json", ".domain", ".faults", ".instants", ".ledger"}
-    | {".problems", ".responses", ".trace"},
+    | {".problems", ".responses", ".sharing", ".trace"},
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
@@ -120,7 +138,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": {"msgspec", ".clock", ".decimal_json", ".documents", ".domain", ".events", ".faults"}
     | {".handlers", ".har", ".metrics", ".trace", ".verification"}
     | {".instants", ".journal", ".ledger", ".limits", ".opening", ".problems", ".responses", ".schemas"}
-    | {".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
+    | {".sharing", ".shipped", ".spec", ".tokens", ".webhooks", ".worlds"},
     "worlds": {"starlette", ".clock", ".endpoint", ".problems", ".router", ".sandbox", ".trace"},
     "sandbox": {
         "starlette",
@@ -129,6 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".clock",
         ".console.rendering",
         ".console.routes",
+        ".transactions",
         ".domain",
         ".endpoint",
         ".faults",
@@ -137,7 +156,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".journal",
         ".ledger",
         ".ledger_sql",
-        ".limits",
     }
     | {
         ".openapi",
@@ -147,8 +165,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         ".profiles",
         ".rates",
         ".reasons",
+        ".replicas",
         ".revisions",
         ".router",
+        ".sharing",
         ".spec",
     }
     | {".tokens", ".webhooks", ".worlds"},

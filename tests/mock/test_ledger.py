@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mock_server.domain import Load, LoadIdTaken, LoadNotFound, Money, Payment
 from mock_server.ledger import MEMORY, Ledger, LoadFilter, MemoryLedger, Page
-from mock_server.ledger_sql import SqlLedger, state_url
+from mock_server.ledger_sql import SqlLedger
+from mock_server.transactions import Database, state_url
 from tests.mock.api import SEARCH, Api, json_of
 from tests.mock.states import on_every_database, on_every_state
 
@@ -31,7 +32,7 @@ PAYMENT = Payment("first", Money(Decimal(1), 840), "2026-07-01T00:00:00Z")
 
 def on(state: str, loads: Iterable[Load], work: Callable[[Ledger], Awaitable[None]]) -> None:
     """Does something with a ledger on a state."""
-    ledger = MemoryLedger(loads) if state == MEMORY else SqlLedger(state_url(state), loads)
+    ledger = MemoryLedger(loads) if state == MEMORY else SqlLedger(Database(state_url(state)), loads)
 
     async def run() -> None:
         async with ledger.opened():

@@ -9,15 +9,23 @@ import pytest
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.testing import MockServer
 from tests.mock.api import LOADS, PAYMENTS, problem_of
+from tests.mock.states import opened
 from tests.mock.team import CREDENTIALS, OAUTH, Team, running
 
 FIRST = f"{LOADS}?loadNumber=LD-1001"
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def documented_mock() -> Iterator[Team]:
-    with running(Settings(rate_limit="documented")) as team:
+@pytest.fixture(scope="module", params=["memory", "postgresql"])
+def documented_mock(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Team]:
+    """A mock that counts by itself, and one that counts where others could too."""
+    server = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    with (
+        opened(request.param, tmp_path_factory.getbasetemp(), server) as state,
+        running(Settings(rate_limit="documented", state=state)) as team,
+    ):
         yield team
 
 
@@ -140,7 +148,9 @@ def test_nothing_is_limited_by_default() -> None:
 def test_oldest_caller_is_forgotten_when_there_are_too_many(
     documented: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mock_server.limits._MOST_CALLERS", 2)
+    for module in ("limits", "limits_sql"):
+        monkeypatch.setattr(f"mock_server.{module}.MOST_CALLERS", 2)
+    monkeypatch.setattr("mock_server.limits_sql._NEW_AT_ONCE", 1)
     assert [documented.read(access="a").status_code for _ in range(6)][-1] == 429
     documented.read(access="b")
     documented.read(access="c")

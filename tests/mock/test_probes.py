@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from evaluation.durability.database import PostgreSQL
-from mock_server import ledger_sql
+from mock_server import transactions
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.mock.api import LOADS, problem_of
@@ -64,7 +64,7 @@ def test_mock_is_ready_while_its_database_responds_and_healthy_all_the_time(
     mortal: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_PATIENCE", "_LONGEST"):  # nothing but the probe itself ends the wait
-        monkeypatch.setattr(ledger_sql, name, 3600)
+        monkeypatch.setattr(transactions, name, 3600)
     with MockServer(state=mortal.url("postgres")) as mock, httpx2.Client(base_url=mock.url) as client:
 
         def says(status: int, reason: str = "") -> None:

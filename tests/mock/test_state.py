@@ -22,15 +22,16 @@ import pytest
 from sqlalchemy import Connection, text
 
 from evaluation.durability.database import PostgreSQL
-from mock_server import ledger_sql
+from mock_server import ledger_sql, transactions
 from mock_server.answers.terms import terms_of
 from mock_server.domain import TERMS, Load, LoadIdTaken, LoadNotFound, Money, Payment, Payments, Recording
 from mock_server.ledger import Ledger, LoadFilter, MemoryLedger, UnusableState
-from mock_server.ledger_sql import TO_CHANGE, SqlLedger, state_url
+from mock_server.ledger_sql import TO_CHANGE, SqlLedger
 from mock_server.problems import StateUnavailable
 from mock_server.sandbox import Settings, UnusableSetting
 from mock_server.tables import key_of
 from mock_server.testing import MockServer
+from mock_server.transactions import Database, state_url
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
 from tests.mock.command import run, serving
 from tests.mock.states import on_every_database, on_every_state
@@ -46,7 +47,7 @@ def on(
     """Does something with a ledger on a state, which stays."""
 
     async def run() -> None:
-        ledger = SqlLedger(state_url(state), loads, **more)
+        ledger = SqlLedger(Database(state_url(state)), loads, **more)
         async with ledger.opened():
             await work(ledger)
 
@@ -149,7 +150,7 @@ def test_state_of_another_version_is_refused(state: str, postgresql: PostgreSQL)
             connection.execute(change)
     else:
         postgresql.do(change, database=str(state_url(state).database))
-    with pytest.raises(UnusableState, match="has tables of version 99, and this program those of version 1"):
+    with pytest.raises(UnusableState, match="has tables of version 99, and this program those of version 2"):
         on(state, nothing)
 
 
@@ -158,7 +159,7 @@ def test_several_first_starts_at_once_open_one_state(state: str) -> None:
     loads = [replace(INVOICED, id=f"i{i}", number=f"L{i}") for i in range(20)]
 
     async def start() -> int:
-        ledger = SqlLedger(state_url(state), loads)
+        ledger = SqlLedger(Database(state_url(state)), loads)
         async with ledger.opened():
             return await ledger.count()
 
@@ -325,7 +326,7 @@ def test_database_itself_refuses_what_must_be_unique(state: str) -> None:
             f"INSERT INTO alvys_payments (load, edition, place, reference_key, id, reference, date) {copied}",
         ):
             with pytest.raises(StateUnavailable, match=r"(?i)unique"):
-                await ledger._write(partial(Connection.execute, statement=text(statement)))  # noqa: SLF001
+                await ledger.database.write(partial(Connection.execute, statement=text(statement)))
 
     on(state, check)
 
@@ -335,7 +336,7 @@ def test_ledger_sees_what_another_one_changed(state: str) -> None:
     """Though it keeps the payments that it has read."""
 
     async def check(ours: SqlLedger) -> None:
-        theirs = SqlLedger(state_url(state), [])
+        theirs = SqlLedger(Database(state_url(state)), [])
         async with theirs.opened():
             for turn in range(3):
                 for one, other in ((ours, theirs), (theirs, ours)):
@@ -356,11 +357,11 @@ def test_ledger_sees_what_another_one_changed(state: str) -> None:
 def test_what_was_read_a_moment_ago_is_a_load_of_that_moment(state: str) -> None:
     async def check(ledger: SqlLedger) -> None:
         await ledger.record("L1", PAYMENT)
-        row = await ledger._write(  # noqa: SLF001
+        row = await ledger.database.write(
             lambda connection: connection.execute(TO_CHANGE, {"key": key_of("L1")}).one()
         )
         await ledger.record("L1", PAYMENT._replace(reference="later"))
-        before = await ledger._read(lambda connection: ledger._payments_of(connection, row))  # noqa: SLF001
+        before = await ledger.database.read(lambda connection: ledger._payments_of(connection, row))  # noqa: SLF001
         assert list(before) == ["R"]
 
     on(state, check)
@@ -452,7 +453,7 @@ def test_state_that_cannot_be_opened_is_refused(
 
 
 def test_without_the_extra_the_state_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mock_server.ledger_sql", None)
+    monkeypatch.setitem(sys.modules, "mock_server.transactions", None)
     with pytest.raises(UnusableSetting, match=r"pip install 'alvys-sandbox\[state\]'"):
         MockServer(state="sqlite:///x.db")
 
@@ -473,8 +474,8 @@ def is_unavailable(response: httpx2.Response, reason: str) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_sql, "_PATIENCE", 1)
-    monkeypatch.setattr(ledger_sql, "_LONGEST", 3)
+    monkeypatch.setattr(transactions, "_PATIENCE", 1)
+    monkeypatch.setattr(transactions, "_LONGEST", 3)
 
 
 def references(mock: MockServer, number: str = "LD-1001") -> list[str]:
@@ -557,11 +558,11 @@ def test_transaction_that_another_one_keeps_from_ending_is_tried_again(postgresq
                 return len(turns)
 
             limit = 3
-            assert await ledger._write(deadlocked) == 3  # noqa: SLF001
+            assert await ledger.database.write(deadlocked) == 3
             limit = 100
             turns.clear()
             with pytest.raises(StateUnavailable):
-                await ledger._write(deadlocked)  # noqa: SLF001
+                await ledger.database.write(deadlocked)
             assert len(turns) == 5
 
         on(url, check)
@@ -574,7 +575,7 @@ def test_more_payments_than_connections_wait_and_are_then_refused(postgresql: Po
         async def check(ledger: SqlLedger) -> None:
             hour = text("SELECT pg_sleep(2.5)")
             slow = [
-                asyncio.create_task(ledger._read(partial(Connection.execute, statement=hour)))  # noqa: SLF001
+                asyncio.create_task(ledger.database.read(partial(Connection.execute, statement=hour)))
                 for _ in range(10)
             ]
             await asyncio.sleep(0)
@@ -616,7 +617,7 @@ def test_file_that_takes_nothing_more_is_a_clear_refusal(
             def change(connection: Connection) -> None:
                 connection.exec_driver_sql(f"PRAGMA {statement}")
 
-            mock._do(ledger._read(change))  # noqa: SLF001
+            mock._do(ledger.database.read(change))  # noqa: SLF001
 
         switch(pragma)
         refused = [pay(mock, f"P{i}" + "x" * 3000) for i in range(1, 9)]
