@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -239,7 +239,7 @@ class Database:
                         # One greenlet for all of it: AsyncConnection has one for each call.
                         return await greenlet_spawn(_committed, engine.sync_engine, work, conflicts)
                     except _InTheWay as error:
-                        reason = error.__cause__
+                        reason = error.reason
                 raise _unavailable(reason)
         except (SQLAlchemyError, OSError) as error:  # among them, TimeoutError
             raise _unavailable(error) from error
@@ -255,6 +255,10 @@ class _Whole(NamedTuple):
 class _InTheWay(Exception):
     """Another transaction got in the way, or the connection was an old one; nothing is changed."""
 
+    def __init__(self, reason: DBAPIError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
 
 def _committed(engine: Engine, work: Callable[[Connection], T], conflicts: Collection[str]) -> T:
     """What `work` returns, in a transaction of its own; _InTheWay."""
@@ -269,9 +273,10 @@ def _committed(engine: Engine, work: Callable[[Connection], T], conflicts: Colle
         try:
             result = work(connection)
         except DBAPIError as error:
-            if isinstance(error, IntegrityError) or error.connection_invalidated or _code(error) in conflicts:
-                raise _InTheWay from error
-            raise
+            is_in_the_way = (
+                isinstance(error, IntegrityError) or error.connection_invalidated or _code(error) in conflicts
+            )
+            raise (_InTheWay(error) if is_in_the_way else error) from error.__cause__
         transaction.commit()
         return result
 
@@ -336,9 +341,9 @@ def _engine(url: URL) -> AsyncEngine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("PRAGMA journal_mode=WAL")  # a commit waits for the disk once
-        cursor.execute("PRAGMA synchronous=FULL")
+    # A commit waits for the disk, once.
+    script = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL"
+    connection.run_async(lambda driver: driver.executescript(script))
 
 
 def _begin_sqlite(connection: Connection) -> None:
