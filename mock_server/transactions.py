@@ -265,10 +265,10 @@ def _committed(engine: Engine, work: Callable[[Connection], T], conflicts: Colle
     with ExitStack() as stack:
         try:
             connection = stack.enter_context(engine.connect())
-        except SQLAlchemyError:
-            raise
-        except Exception as error:  # whatever the driver has for a host, a user or an option that is wrong
-            raise _unavailable(error) from error
+        except Exception as error:  # noqa: BLE001 - all are raised again
+            # Some are the driver's own: for a host, a user or an option that is wrong.
+            is_own = not isinstance(error, SQLAlchemyError)
+            raise (_unavailable(error) if is_own else error) from error.__cause__
         transaction = connection.begin()
         try:
             result = work(connection)
