@@ -3,20 +3,22 @@
 import zlib
 from collections.abc import Callable
 from decimal import Decimal
+from http import HTTPStatus
 
 import pytest
 
 from contract_tests.oracle.invoices import Booked
 from contract_tests.rules.attempt import MEDIA_TYPE
 from contract_tests.rules.clauses import PAYABLE_STATUSES
+from contract_tests.rules.exchange import Exchange
 from contract_tests.rules.paths import PAYMENTS_PATH
-from contract_tests.rules.responses import payment_response_of
+from contract_tests.rules.responses import LoadView, payment_response_of
 from contract_tests.rules.values import encode_json
 from contract_tests.suites.api import Api
 from contract_tests.suites.cases import ACCEPTED, CENT, UNUSUAL, Case, parametrize, payment
 from contract_tests.suites.invoices import Invoices
 from contract_tests.suites.needs import References, give_up, need_payable, need_sink
-from contract_tests.suites.requests import payment_request
+from contract_tests.suites.requests import payment_request, search_request
 
 pytestmark = pytest.mark.suite("table")
 documented = pytest.mark.documented
@@ -292,11 +294,39 @@ def test_the_rest_and_more_than_the_rest(api: Api, reference: References) -> Non
         give_up("too few nominated loads have an amount to pay in full")
     load, rest = rests[-1]
     api.pay(payment(load, reference(), Sum=rest))
-    after = api.load(load.number)
+    since, after = api.lag.now(), api.load(load.number)
+    if after.status != load.status:
+        _search_knows_the_status(api, after, load.status, since)
     if after.status in PAYABLE_STATUSES:
         exchange = api.pay(payment(after, reference()))
         if exchange.response.status != 200:
             api.observe("A13", exchange)
+
+
+def _search_knows_the_status(api: Api, load: LoadView, before: str, since: float) -> None:
+    """Fails P5 if a search finds a load by the status it had before, or not by the one it has now."""
+    for status in (before, load.status):
+        is_right = {status == load.status, None}
+        exchange, is_found = _search_for(api, load, status)
+        pauses = api.lag.pauses(since)
+        while is_found not in is_right and next(pauses, None) is not None:
+            exchange, is_found = _search_for(api, load, status)
+        expected = f"{'the' if True in is_right else 'no'} load {load.number}, whose status is {load.status}"
+        api.require("P5", exchange, is_found in is_right, expected)
+
+
+def _search_for(api: Api, load: LoadView, status: str) -> tuple[Exchange, bool | None]:
+    """Whether a search by a status finds the load; None if it does not tell, or it may be on a later page."""
+    customer = {name: load.fields[name] for name in ("CustomerId",) if load.fields.get(name)}
+    exchange = api.send(search_request(Page=0, PageSize=100, Status=[status], **customer))
+    if exchange.response.status == HTTPStatus.NOT_FOUND:  # an empty page (A23)
+        return exchange, False
+    items, total = (exchange.response.fields.get(name) for name in ("Items", "Total"))
+    if exchange.response.status != HTTPStatus.OK or not isinstance(items, list):
+        return exchange, None
+    if any(isinstance(hit, dict) and hit.get("LoadNumber") == load.number for hit in items):
+        return exchange, True
+    return exchange, None if isinstance(total, int) and total > len(items) else False
 
 
 @documented("D6")
