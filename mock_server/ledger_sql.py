@@ -100,7 +100,6 @@ class SqlLedger:
         self._clock = clock
         self._terms = terms
         self.database = database
-        self._is_sqlite = database.is_sqlite
         self._payments: OrderedDict[tuple[int, int], Payments] = OrderedDict()
         """Payments that are in the database, by serial and edition of their load."""
         database.on_open.append(self._open)
@@ -180,7 +179,7 @@ class SqlLedger:
         """All values in one parameter: a request may have more of them than a statement has room for."""
         if len(values) == 1:
             return column == next(iter(values))
-        if not self._is_sqlite:
+        if not self.database.is_sqlite:
             return column == any_(literal(list(values), ARRAY(column.type)))
         bind = column.type.bind_processor(self.database.dialect) or str
         each = func.json_each(encode([bind(value) for value in values]).decode()).table_valued("value")
@@ -366,7 +365,7 @@ class SqlLedger:
 
     def _lock(self, connection: Connection) -> None:
         """Keeps others from changing loads until this transaction ends; in SQLite they can't anyway."""
-        if not self._is_sqlite:
+        if not self.database.is_sqlite:
             connection.execute(text(f"LOCK TABLE {LOADS.name} IN EXCLUSIVE MODE"))
 
     async def undivided(self, work: Callable[[], Awaitable[T]]) -> T:

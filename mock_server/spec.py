@@ -247,10 +247,12 @@ class Spec:
             raise SpecError(f"{self.name} has no schema {name}")
         return schema  # type: ignore[no-any-return]
 
-    def checker(self, schema: Mapping[str, Any], whole: str = "request body") -> Checker:
-        """Compiles a schema of this document."""
+    def checker(
+        self, schema: Mapping[str, Any], whole: str = "request body", *, finite: bool = False
+    ) -> Checker:
+        """Compiles a schema of this document; a `finite` one looks at fields too that it ignores (A20)."""
         components: Mapping[str, Any] = {"schemas": self._reachable(schema)}
-        if self.origin is None:  # others may have keywords that count the fields which nobody looked at
+        if finite:
             schema, components = with_finite_fields(schema, components)
         return Checker(schema, components, whole)
 
@@ -367,7 +369,7 @@ class Spec:
             path_parameters=self.checker(object_of(in_path)),
             query=self.checker(self._needing(() if bodies else wanted, object_of(in_query), where), "query"),
             query_names={parameter["name"].lower(): parameter["name"] for parameter in in_query},
-            body=self.checker(self._needing(wanted, in_body, where)) if bodies else None,
+            body=self.checker(self._needing(wanted, in_body, where), finite=True) if bodies else None,
             body_schema=in_body,
             media_types=MediaTypes(tuple(content)),
             example=next(iter(examples), None),

@@ -35,6 +35,9 @@ hypothesis.settings.register_profile(
     suppress_health_check=[*hypothesis.settings().suppress_health_check, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("unhurried")
+_PATIENT = inspect.signature(httpx2.Client).parameters["timeout"].default  # the one that all calls share
+_PATIENT.connect = _PATIENT.read = _PATIENT.write = _PATIENT.pool = 120
+
 _read_certificates = httpcore2.default_ssl_context
 
 
@@ -47,8 +50,6 @@ def _certificates(trust_env: bool, *_places: str | None) -> ssl.SSLContext:  # n
 httpcore2.default_ssl_context = lambda *, _trust_env=True: _certificates(
     _trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
 )
-_PATIENT = inspect.signature(httpx2.Client).parameters["timeout"].default  # the one that all calls share
-_PATIENT.connect = _PATIENT.read = _PATIENT.write = _PATIENT.pool = 120
 
 
 if Coverage.current() is not None:

@@ -1,6 +1,9 @@
 """Defects of what is looked up by another key than it should be."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -18,7 +21,8 @@ from evaluation.reference.messages import (
     read_by,
     search,
 )
-from evaluation.reference.values import Load, Payment, Posted
+from evaluation.reference.service import Service
+from evaluation.reference.values import Json, Load, Payment, Posted
 
 row = Table("keys", "production")
 
@@ -96,6 +100,25 @@ row("paid-loads-leave-the-index", "P5", "A search by status finds no load that h
         lambda _s, matches, load, lists, _customer: matches and not (lists["Status"] and load.payments)
     ),
 )
+
+
+@row.defect("P5", shown=shows(1, pay(Number=Decimal("1850.00")), search(Status=["Invoiced"]), at="Total"))
+class StatusIsIndexedOnce(Service):
+    """A search goes by the status that a load had before its first payment."""
+
+    indexed: Mapping[str, str] = MappingProxyType({})
+
+    @override
+    def status_after(self, load: Load) -> str:
+        self.indexed = {load.number: load.status, **self.indexed}
+        return super().status_after(load)
+
+    @override
+    def matches(self, load: Load, lists: Mapping[str, Sequence[str]], customer: Json) -> bool:
+        known = self.indexed.get(load.number, load.status)
+        return super().matches(replace(load, status=known), lists, customer)
+
+
 row("pages-overlap", "P6", "Each page of a search but the first begins with the last hit of the one before.")(
     witness(
         *(search(Status=["Invoiced"], PageSize=1, Page=page) for page in (0, 1)),
