@@ -49,14 +49,15 @@ def cause_of(trace: Trace) -> Cause | None:
         return None
     if not is_replay(payment, trace.document):
         return _recorded(load.status)
-    ignored = tuple((name, _cut(text)) for name, text in ignored_of(trace.document, payment))
-    return Cause(None, fields=ignored, load_status=load.status, at=payment.recorded_at)
+    ignored = ignored_of(trace.document, payment)
+    cause = _recorded(load.status, payment.recorded_at)
+    return cause._replace(fields=tuple((name, _cut(text)) for name, text in ignored)) if ignored else cause
 
 
 @lru_cache(maxsize=64)
-def _recorded(load_status: str) -> Cause:
-    """The cause that all new payments share after which their loads have this status."""
-    return Cause(None, load_status=load_status)
+def _recorded(load_status: str, at: datetime | None = None) -> Cause:
+    """The cause that all payments share that have nothing else to say."""
+    return Cause(None, load_status=load_status, at=at)
 
 
 def _refused(error: Exception) -> Cause:

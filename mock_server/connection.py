@@ -7,8 +7,9 @@ another protocol. To change these took half as much code, on top of private part
 llhttp (httptools) finds the parts of a request. It refuses what two readers could understand in two ways: two
 lengths, a length and chunks, folded headers, lines that do not end in CR LF.
 
-The requests of a connection go to the app one by one, each in a task of its own. To run the app at once, up
-to its first wait, would save the task, but costs more: then responses leave one by one, not in turns.
+The requests of a connection go to the app one by one, in one task: a task for each of them costs more. To
+run the app at once, up to its first wait, would save the task, but costs more: responses would leave one by
+one, not in turns.
 """
 
 import asyncio
@@ -97,14 +98,18 @@ class Exchange:
     def __init__(self, connection: "Connection", scope: Scope, *, keeps_alive: bool, expects: bool) -> None:
         self._connection = connection
         self.scope = scope
-        self.body = bytearray()  # what has come of it, and the app has not taken
+        self.body: bytes | bytearray = b""  # what has come of it, and the app has not taken
         self.keeps_alive = keeps_alive  # whether another request may follow
         self._expects = expects
 
     def add(self, piece: bytes) -> None:
         """A piece of the body has arrived."""
         if not self.is_over:
-            self.body += piece
+            if not self.body:
+                self.body = piece
+            else:  # of several pieces, one that grows: copied for each, many short ones would take seconds
+                self.body = self.body if isinstance(self.body, bytearray) else bytearray(self.body)
+                self.body += piece
             if self._news is not None:
                 self._news.set()
 
@@ -135,7 +140,7 @@ class Exchange:
             self._news.clear()
             self._connection.read_on()  # which may bring it at once
             await self._news.wait()
-        body, self.body = bytes(self.body), bytearray()
+        body, self.body = bytes(self.body), b""
         self._is_taken = self.is_whole
         return {"type": "http.request", "body": body, "more_body": not self.is_whole}
 
@@ -157,7 +162,7 @@ class Exchange:
                 length = int(value)
                 if status == HTTPStatus.NO_CONTENT:  # which may not say one
                     continue
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines += (name, b": ", value, b"\r\n")
         self._left = length or 0
         self._is_mute = self.scope["method"] == "HEAD" or status in _WITHOUT_BODY
         self.is_stream = length is None and not self._is_mute
@@ -194,7 +199,7 @@ class Exchange:
         self._write(body)
         if not more:
             self.is_over = True
-            self.body.clear()
+            self.body = b""
             self.leave()
 
     def _write(self, body: bytes) -> None:
@@ -220,6 +225,7 @@ class Connection(asyncio.Protocol):
     _has_begun = False
     _active: Exchange | None = None
     _task: asyncio.Task[None] | None = None
+    _pause: asyncio.Future[None] | None = None  # what the task waits for between two requests
     _is_paused = False
     _is_deaf = False  # whatever else comes is thrown away
     _lingers = False
@@ -229,7 +235,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self._create_task = asyncio.get_running_loop().create_task
+        self._loop = asyncio.get_running_loop()
         self.has_read = asyncio.Event()
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Exchange | Exception] = deque()
@@ -277,6 +283,7 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         if self._active is None:
             self.shared.forget(self)
+            self._wake()
         else:
             self._active.leave()
 
@@ -320,7 +327,7 @@ class Connection(asyncio.Protocol):
     def cut(self) -> None:
         """Closes, and cancels what the app is at: nobody is told that it failed, it may be recorded."""
         self._transport.abort()
-        if self._task is not None:
+        if self._task is not None and self._active is not None:
             self._task.cancel()
 
     def pass_a_second(self) -> None:
@@ -426,20 +433,34 @@ class Connection(asyncio.Protocol):
     def _start(self, request: Exchange | Exception) -> None:
         if isinstance(request, Exchange):
             self._active = request
-            self._task = self._create_task(self._run(request))
+            if self._task is None:
+                self._task = self._loop.create_task(self._serve())
+            else:
+                self._wake()
         else:
             self._respond(request)
 
-    async def _run(self, exchange: Exchange) -> None:
-        try:
-            await self.shared.app(exchange.scope, exchange.receive, exchange.send)
-            if not (exchange.has_left or self._transport.is_closing()):
-                _log.error("%(method)s %(path)s got no whole response", exchange.scope)
-        except Exception:  # noqa: BLE001 - the outermost place: nothing of it may reach the event loop
-            _log.exception("%(method)s %(path)s failed", exchange.scope)
-        finally:
-            self._active = self._task = None
-            self._go_on_after(exchange)
+    def _wake(self) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
+
+    async def _serve(self) -> None:
+        """Hands one request after the other to the app, until the connection is lost."""
+        while self._active is not None or not self._is_lost:
+            exchange = self._active
+            if exchange is None:
+                self._pause = self._loop.create_future()
+                await self._pause
+                continue
+            try:
+                await self.shared.app(exchange.scope, exchange.receive, exchange.send)
+                if not (exchange.has_left or self._transport.is_closing()):
+                    _log.error("%(method)s %(path)s got no whole response", exchange.scope)
+            except Exception:  # noqa: BLE001 - the outermost place: nothing of it may reach the event loop
+                _log.exception("%(method)s %(path)s failed", exchange.scope)
+            finally:
+                self._active = None
+                self._go_on_after(exchange)
 
     def _go_on_after(self, exchange: Exchange) -> None:
         self._idle_seconds = 0

@@ -1,6 +1,6 @@
 """One function per operationId: request -> domain -> ledger. Which fields come back, the schema says."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -87,24 +87,39 @@ def is_replay(payment: Payment, body: Mapping[str, Any]) -> bool:
     return payment.date is not body.get("PaymentDate") or payment.reference is not body.get("ReferenceNumber")
 
 
-def ignored_of(body: Mapping[str, Any], original: Payment) -> Iterator[tuple[str, str]]:
+_MAY_DIFFER = (
+    "Amount.Amount",
+    "Amount.Currency",
+    "PaymentDate",
+    "InvoiceNumber",
+    "PaymentMethod",
+    "CheckNumber",
+    "Note",
+)
+
+
+def ignored_of(body: Mapping[str, Any], original: Payment) -> Sequence[tuple[str, str]]:
     """What a replay says otherwise than the original payment, which wins (A7): field -> what was sent."""
     money = body.get("Amount")
-    amount, currency = original.amount
-    if isinstance(money, dict):
-        body = {**body, "Amount.Amount": money.get("Amount"), "Amount.Currency": money.get("Currency")}
-    kept = {
-        "Amount.Amount": amount,
-        "Amount.Currency": currency,
-        "PaymentDate": original.date,
-        "InvoiceNumber": original.invoice_number,
-        "PaymentMethod": original.method,
-        "CheckNumber": original.check_number,
-        "Note": original.note,
-    }
-    for name, first in kept.items():
-        if body.get(name) not in (None, first):
-            yield name, str(body[name])
+    amount, currency = (
+        (money.get("Amount"), money.get("Currency")) if isinstance(money, dict) else (None, None)
+    )
+    sent = (amount, currency, *map(body.get, _MAY_DIFFER[2:]))
+    kept = (
+        *original.amount,
+        original.date,
+        original.invoice_number,
+        original.method,
+        original.check_number,
+        original.note,
+    )
+    if sent == kept:
+        return ()
+    return [
+        (name, str(value))
+        for name, value, first in zip(_MAY_DIFFER, sent, kept, strict=True)
+        if value not in (None, first)
+    ]
 
 
 async def record_customer_payment(ledger: Ledger, request: ValidRequest) -> Load:
