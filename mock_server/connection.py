@@ -42,7 +42,8 @@ _LINGER = 2
 
 A socket that is closed with bytes unread resets, and the client loses what it has not read yet.
 """
-_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT.value, HTTPStatus.NOT_MODIFIED.value})
+_NO_CONTENT = HTTPStatus.NO_CONTENT.value
+_WITHOUT_BODY = frozenset({_NO_CONTENT, HTTPStatus.NOT_MODIFIED.value})
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
@@ -160,7 +161,7 @@ class Exchange:
         for name, value in headers:
             if name == b"content-length":
                 length = int(value)
-                if status == HTTPStatus.NO_CONTENT:  # which may not say one
+                if status == _NO_CONTENT:  # which may not say one
                     continue
             lines += (name, b": ", value, b"\r\n")
         self._left = length or 0

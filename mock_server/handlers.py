@@ -144,7 +144,8 @@ def showing_payment(
         return Recorded(load, find(load.payments, body["ReferenceNumber"]))
 
     async def handle(request: ValidRequest) -> Recorded:
-        return recorded(await handler.handle(request), request.body)
+        load = await handler.handle(request)
+        return Recorded(load, find(load.payments, request.body["ReferenceNumber"]))
 
     instead = handler.instead
 

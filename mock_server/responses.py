@@ -155,14 +155,15 @@ class PaymentsWriter:
 
     def __call__(self, load: Load) -> Raw:
         payments = load.payments
-        if not payments:  # Most loads have none: nothing is kept of those.
+        count = len(payments)
+        if not count:  # Most loads have none: nothing is kept of those.
             return _NOTHING
         kept = self._kept.get(payments.recording)
         if kept is None:
             kept = self._kept[payments.recording] = _Kept()
-        if kept.count > len(payments):  # of a load as it was before
+        if kept.count > count:  # of a load as it was before
             kept = _Kept()
-        if kept.count < len(payments):
+        if kept.count < count:
             kept.grow([encode(self._write_payment(each)) for each in payments.after(kept.count)])
         return Raw(kept.text)
 
