@@ -76,7 +76,7 @@ def killed_on_postgresql(kills: int) -> Ended:
 def replicas_disturbed(rounds: int) -> Ended:
     """`disturbed`, with a server of its own."""
     with TemporaryDirectory() as folder, closing(PostgreSQL()) as server:
-        return disturbed(server, Path(folder), rounds)
+        return disturbed(server, Path(folder), rounds, clients=64)
 
 
 RUNS: Mapping[str, Callable[[int], Ended]] = {

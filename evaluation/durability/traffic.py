@@ -22,8 +22,12 @@ from evaluation.durability.history import Call, Seen, Shown, contradictions
 ROOT = Path(__file__).parents[2]
 PAYMENTS = "/api/p/v1.0/invoices/customer-payments"
 LOADS = "/api/p/v1.0/loads"
-NUMBERS = ("D-1", "D-2", "D-3")
+NUMBERS = tuple(f"D-{number}" for number in range(1, 301))
 """The loads that are paid."""
+_AT_ONCE = 3
+"""So many of them are paid at a time."""
+_PAYMENTS = 600
+"""After so many payments it is the turn of the next ones: every response shows all payments of its load."""
 _PATIENCE = 60
 """Seconds that a client waits for a response: longer than any mock should need."""
 
@@ -78,6 +82,9 @@ class Traffic:
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
         self.surprises: list[str] = []
         """Responses that are neither a success nor a 503, a line each."""
+        self.acknowledged = 0
+        """How many payments have a response."""
+        self._counts = threading.Lock()
         self._goes_on = True
         self._threads = [threading.Thread(target=self._pay, args=(seed, number)) for number in range(clients)]
         for thread in self._threads:
@@ -89,10 +96,9 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    @property
-    def acknowledged(self) -> int:
-        """How many payments have a response."""
-        return sum(call.seen is not None for calls in list(self.calls.values()) for call in list(calls))
+    def _paid_now(self) -> Sequence[str]:
+        first = self.acknowledged // _PAYMENTS * _AT_ONCE
+        return NUMBERS[first : first + _AT_ONCE] or NUMBERS[-_AT_ONCE:]
 
     def _pay(self, seed: int, number: int) -> None:
         chance = random.Random(f"{seed} {number}")  # noqa: S311 - nothing secret
@@ -102,7 +108,7 @@ class Traffic:
                 turn += 1
                 # A third of the references are sent by all clients, the others by this one alone.
                 reference = f"all-{turn}" if chance.random() < 1 / 3 else f"{number}-{turn}"
-                load = chance.choice(NUMBERS)
+                load = chance.choice(self._paid_now())
                 while self._goes_on and not self._call(client, chance.choice(self._mocks), load, reference):
                     time.sleep(0.05)  # as a client does that tries again
 
@@ -121,6 +127,9 @@ class Traffic:
         else:
             if response.status_code == httpx2.codes.OK:
                 seen = Seen.of(_shown(json.loads(response.text, parse_float=Decimal)))
+                if reference is not None:
+                    with self._counts:
+                        self.acknowledged += 1
             elif response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
                 self.surprises.append(f"{response.status_code}: {response.text}")
         self.calls[load].append(Call(began, time.monotonic(), reference, seen))
@@ -130,7 +139,7 @@ class Traffic:
         """What can't be, a line each, after a last look at every load through every mock."""
         found = list(self.surprises)
         with httpx2.Client(timeout=_PATIENCE) as client:
-            for load in NUMBERS:
+            for load in list(self.calls):
                 unread = [mock for mock in self._mocks if not self._call(client, mock, load, None)]
                 found += [f"{load} can't be read in the end from {mock.url}" for mock in unread]
                 response = client.get(self._mocks[0].url + LOADS, params={"loadNumber": load})
