@@ -162,7 +162,12 @@ class Database:
                     self._looking = await asyncpg.connect(**self._arguments())
                 rows: Sequence[Any] = await self._looking.fetch(statement, *values)
                 return rows
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:  # among them, TimeoutError
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # PostgreSQL has said that it ends the connection, and has not yet
+            OSError,  # among them, TimeoutError
+        ) as error:
             self._stop_looking()
             if isinstance(error, TimeoutError) or not is_old:
                 raise _unavailable(error) from error

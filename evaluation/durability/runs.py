@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from evaluation.durability.database import PostgreSQL
+from evaluation.durability.disk import SmallDisk
 from evaluation.durability.traffic import Mock, Traffic, write_fixtures
 
 SEED = 1
@@ -29,7 +30,7 @@ def killed(state: str, folder: Path, kills: int, clients: int = 8) -> Ended:
     chance = random.Random(SEED)  # noqa: S311 - nothing secret
     try:
         for _ in range(kills):
-            _wait_for_payments(traffic)
+            _wait_for(lambda: traffic.acknowledged)
             time.sleep(chance.random() / 10)
             mock.kill()
             mock.start()
@@ -56,9 +57,31 @@ def disturbed(
         stack.callback(traffic.stop)
         disturb = _disturbances(mocks, postgresql, longest_pause)
         for _ in range(rounds):
-            _wait_for_payments(traffic)
+            _wait_for(lambda: traffic.acknowledged)
             next(disturb)()
         return _ended(traffic, rounds)
+
+
+def filled(
+    state: str, folder: Path, disk: SmallDisk, rounds: int, restart: Callable[[], None] = lambda: None
+) -> Ended:
+    """Pays into a state whose disk is filled again and again until payments are refused, and then freed.
+
+    `restart` starts what a full disk has ended.
+    """
+    mock = Mock(state, write_fixtures(folder))
+    traffic = Traffic([mock], 4, SEED)
+    try:
+        for _ in range(rounds):
+            _wait_for(lambda: traffic.acknowledged)
+            with disk.full():
+                _wait_for(lambda: traffic.refused)
+            restart()
+        _wait_for(lambda: traffic.acknowledged)
+        return _ended(traffic, rounds)
+    finally:
+        traffic.stop()
+        mock.kill()
 
 
 def killed_on_sqlite(kills: int) -> Ended:
@@ -79,10 +102,28 @@ def replicas_disturbed(rounds: int) -> Ended:
         return disturbed(server, Path(folder), rounds, clients=64)
 
 
+def disk_full_on_sqlite(rounds: int) -> Ended:
+    """`filled`, with a file."""
+    with closing(SmallDisk(4)) as disk:
+        return filled(f"sqlite:///{disk.folder}/state.db", disk.folder, disk, rounds)
+
+
+def disk_full_on_postgresql(rounds: int) -> Ended:
+    """`filled`, with a database."""
+    with (
+        closing(SmallDisk(128)) as disk,
+        closing(PostgreSQL(on=disk.folder)) as server,
+        server.database() as state,
+    ):
+        return filled(state, disk.folder, disk, rounds, server.restart)
+
+
 RUNS: Mapping[str, Callable[[int], Ended]] = {
     "killed on SQLite": killed_on_sqlite,
     "killed on PostgreSQL": killed_on_postgresql,
     "three replicas disturbed": replicas_disturbed,
+    "disk full on SQLite": disk_full_on_sqlite,
+    "disk full on PostgreSQL": disk_full_on_postgresql,
 }
 
 
@@ -105,11 +146,12 @@ def _disturbances(
         yield from (kill, pause, kill, pause, postgresql.restart)
 
 
-def _wait_for_payments(traffic: Traffic) -> None:
-    before, patience = traffic.acknowledged, time.monotonic() + 120
-    while traffic.acknowledged < before + 5:
+def _wait_for(count: Callable[[], int]) -> None:
+    """Waits until it has counted five more."""
+    wanted, patience = count() + 5, time.monotonic() + 120
+    while count() < wanted:
         if time.monotonic() > patience:
-            raise RuntimeError("no payment is acknowledged any more")
+            raise RuntimeError("no payment is acknowledged, or refused, any more")
         time.sleep(0.01)
 
 

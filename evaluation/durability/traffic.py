@@ -84,6 +84,8 @@ class Traffic:
         """Responses that are neither a success nor a 503, a line each."""
         self.acknowledged = 0
         """How many payments have a response."""
+        self.refused = 0
+        """How many requests got a 503."""
         self._counts = threading.Lock()
         self._goes_on = True
         self._threads = [threading.Thread(target=self._pay, args=(seed, number)) for number in range(clients)]
@@ -130,7 +132,10 @@ class Traffic:
                 if reference is not None:
                     with self._counts:
                         self.acknowledged += 1
-            elif response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+            elif response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+                with self._counts:
+                    self.refused += 1
+            else:
                 self.surprises.append(f"{response.status_code}: {response.text}")
         self.calls[load].append(Call(began, time.monotonic(), reference, seen))
         return seen is not None

@@ -504,6 +504,22 @@ def test_restart_of_postgresql_between_two_payments_is_not_noticed(mortal: Postg
         assert pay(mock, "P2").status_code == 200
 
 
+def test_connection_that_postgresql_says_it_ends_is_not_used_again(postgresql: PostgreSQL) -> None:
+    """Not even in the moment between the two, in which the driver has another error for it."""
+    said = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+
+    async def check(ledger: SqlLedger) -> None:
+        database: Any = ledger.database
+        (first,) = await database.look("SELECT pg_backend_pid()")
+        protocol = database._looking._protocol  # noqa: SLF001
+        protocol.data_received(b"E%b%b" % ((len(said) + 4).to_bytes(4), said))
+        (second,) = await database.look("SELECT pg_backend_pid()")
+        assert second != first
+
+    with postgresql.database() as url:
+        on(url, check)
+
+
 @pytest.mark.usefixtures("impatient")
 def test_postgresql_that_hangs_keeps_nobody_waiting_for_ever(mortal: PostgreSQL) -> None:
     with MockServer(state=mortal.url("postgres")) as mock, ThreadPoolExecutor(30) as pool:
