@@ -104,7 +104,7 @@ def replicas_disturbed(rounds: int) -> Ended:
 
 def disk_full_on_sqlite(rounds: int) -> Ended:
     """`filled`, with a file."""
-    with closing(SmallDisk(4)) as disk:
+    with closing(SmallDisk(16)) as disk:
         return filled(f"sqlite:///{disk.folder}/state.db", disk.folder, disk, rounds)
 
 
