@@ -363,11 +363,15 @@ def main(*, rounds: int, seconds: int) -> None:
             what = f"a replayed payment, {connections} connections: mock : bare"
             load = {"connections": connections, "seconds": seconds, "rounds": rounds}
             compare(what, ours, theirs, bodies=(usual, usual), **load)
+        usually = stack.enter_context(mock())
+        post(usually.url, usual)
+        load = {"connections": 16, "seconds": seconds, "rounds": rounds}
+        what = "the same with admin API and journal, the default"
+        compare(what, usually, theirs, bodies=(usual, usual), **load)
 
         response = post(ours.url, *(payment("LD-1004", f"MANY-{number}") for number in range(2_000)))
         many = payment("LD-1004", "MANY-0")
         theirs = stack.enter_context(bare(response))
-        load = {"connections": 16, "seconds": seconds, "rounds": rounds}
         what = f"on a load with 2,000 payments ({len(response) // 1000} kB): mock : bare"
         compare(what, ours, theirs, bodies=(many, many), **load)
 
