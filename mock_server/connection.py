@@ -282,8 +282,9 @@ class Connection(asyncio.Protocol):
         self.has_eof = self._is_deaf = self._is_lost = True
         self._waiting.clear()
         self.resume_writing()
-        if self._active is None:
+        if self._task is None or self._task.done():
             self.shared.forget(self)
+        elif self._active is None:
             self._wake()
         else:
             self._active.leave()
@@ -436,6 +437,7 @@ class Connection(asyncio.Protocol):
             self._active = request
             if self._task is None:
                 self._task = self._loop.create_task(self._serve())
+                self._task.add_done_callback(self._end)
             else:
                 self._wake()
         else:
@@ -447,6 +449,7 @@ class Connection(asyncio.Protocol):
 
     async def _serve(self) -> None:
         """Hands one request after the other to the app, until the connection is lost."""
+        came_at_once = False
         while self._active is not None or not self._is_lost:
             exchange = self._active
             if exchange is None:
@@ -454,6 +457,8 @@ class Connection(asyncio.Protocol):
                 await self._pause
                 continue
             try:
+                if came_at_once:  # other connections have their turn
+                    await asyncio.sleep(0)
                 await self.shared.app(exchange.scope, exchange.receive, exchange.send)
                 if not (exchange.has_left or self._transport.is_closing()):
                     _log.error("%(method)s %(path)s got no whole response", exchange.scope)
@@ -462,13 +467,19 @@ class Connection(asyncio.Protocol):
             finally:
                 self._active = None
                 self._go_on_after(exchange)
+                came_at_once = self._active is not None
+
+    def _end(self, _task: object) -> None:
+        """The task has ended, which may have been cut before it began."""
+        self._active = None
+        if self._is_lost:
+            self.shared.forget(self)
 
     def _go_on_after(self, exchange: Exchange) -> None:
         self._idle_seconds = 0
         if self._transport.is_closing():
-            if self._is_lost:
-                self.shared.forget(self)
-        elif not exchange.is_over:
+            return
+        if not exchange.is_over:
             if exchange.is_sent or (exchange.has_left and exchange.error is None):
                 self._transport.close()
             else:

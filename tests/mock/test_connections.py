@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 import uvloop
+from starlette.types import Receive, Scope, Send
 
 from mock_server.connection import MOST_HEAD, Connection, Exchange, Shared
 from mock_server.serving import PATIENCE
@@ -83,6 +84,21 @@ def test_pipelined_requests_are_answered_in_their_order_one_at_a_time(house: Hou
         house.let("a")
         assert [wire.reply().body for _ in paths] == [b"a", b"/1 ", b"/2 ", b"b", b"/3 "]
     assert house.most_at_once == 2  # with that of the other connection
+
+
+def test_client_that_sends_many_requests_at_once_lets_others_have_their_turn(house: House) -> None:
+    order = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        order.append(scope["path"])
+        asyncio.get_running_loop().call_soon(order.append, "turn")
+        await house.app(scope, receive, send)
+
+    house.server.serve_instead(app)
+    with house.wire() as wire:
+        wire.send(get("/1") + get("/2") + get("/3"))
+        assert [wire.reply().body for _ in range(3)] == [b"/1 ", b"/2 ", b"/3 "]
+    assert order[:5] == ["/1", "turn", "/2", "turn", "/3"]
 
 
 def test_requests_behind_a_slow_one_are_not_read_without_end(house: House) -> None:
@@ -750,6 +766,23 @@ def test_nothing_waits_for_a_request_whose_client_has_gone() -> None:
         house.server.stop()
         house.thread.join(20)
         assert not house.thread.is_alive()
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_request_that_is_cut_off_before_it_began_leaves_nothing(house: House, before: int) -> None:
+    with house.wire() as wire:
+        wire.send(*[get("/1")] * before)
+        house.has_seen(before)
+        house.until(lambda: len(house.done) == before and len(house.server.shared.open) == 1)
+
+        def cut() -> None:
+            (connection,) = house.server.shared.open
+            connection.data_received(get("/2"))
+            connection.cut()
+
+        house.do(cut)
+        house.is_empty()
+        assert len(house.seen) == before
 
 
 def test_connection_that_is_made_after_the_end_began_is_closed(house: House) -> None:
