@@ -90,7 +90,9 @@ async def _events(
 async def _comes(news: asyncio.Event) -> bool:
     """Whether something comes before it is time for a heartbeat."""
     try:
-        await asyncio.wait_for(news.wait(), HEARTBEAT)
+        # Not `wait_for`: in Python 3.11 it drops a cancellation that comes together with what it waits for.
+        async with asyncio.timeout(HEARTBEAT):
+            await news.wait()
     except TimeoutError:
         return False
     return True

@@ -1,5 +1,6 @@
 """The journal, live: each request as it ends, to whoever listens."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,8 +8,10 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from mock_server import events
+from mock_server.journal import Journal
 from mock_server.sandbox import Settings
 from mock_server.testing import MockServer
 from tests.mock.api import problem_of
@@ -149,6 +152,34 @@ def test_one_listener_too_many_is_refused(team: Team) -> None:
     until(lambda: not team.mock.admin.journal.watchers)
     with listening(team):
         pass
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_listener_that_leaves_while_something_comes_is_gone(turns: int) -> None:
+    journal, leaving = Journal(), asyncio.Event()
+
+    async def receive() -> Message:
+        await leaving.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        """Sends to nobody, in no time."""
+
+    async def listen() -> None:
+        stream = events.listen(journal, lambda _: {}, None)
+        listening = asyncio.ensure_future(stream.run({"headers": []}, receive, send))
+        while not journal.watchers:  # noqa: ASYNC110 - nobody says so
+            await asyncio.sleep(0)
+        (come,) = journal.watchers
+        leaving.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        come()
+        async with asyncio.timeout(10):
+            await listening
+
+    asyncio.run(listen())
+    assert not journal.watchers
 
 
 def test_without_a_journal_nobody_can_listen() -> None:
