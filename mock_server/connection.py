@@ -527,8 +527,12 @@ class Connection(asyncio.Protocol):
         if self.has_eof:
             self._transport.close()
         elif self._transport.can_write_eof():
-            self._transport.write_eof()
-            self.read_on()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the client has gone, which nobody saw
+                self._transport.abort()
+            else:
+                self.read_on()
         else:  # TLS has no half of a connection
             self._transport.close()
 

@@ -768,6 +768,19 @@ def test_nothing_waits_for_a_request_whose_client_has_gone() -> None:
         assert not house.thread.is_alive()
 
 
+def test_client_that_is_found_gone_with_its_last_response_is_left_in_silence(house: House) -> None:
+    # With a request behind the one that waits, the server does not read, and sees no end.
+    wire = house.wire()
+    wire.send(get("/wait/a") + get("/1"))
+    house.has_seen(1)
+    wire.close()
+    house.do(house.server.finish)
+    house.let("a")
+    house.is_empty()
+    gc.collect()  # a task that failed says so when it is thrown away
+    assert len(house.seen) == 1
+
+
 @pytest.mark.parametrize("before", [0, 1])
 def test_request_that_is_cut_off_before_it_began_leaves_nothing(house: House, before: int) -> None:
     with house.wire() as wire:
