@@ -182,7 +182,7 @@ class Exchange:
         self._head = b"".join(lines)
         if self.is_stream:
             self._write(b"")
-            if self._connection.has_eof:  # as if it came now
+            if self._connection.has_eof or self._connection.has_next:  # as if it came now
                 self.leave()
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
@@ -291,6 +291,14 @@ class Connection(asyncio.Protocol):
 
     # What its server and its exchanges ask for.
 
+    @property
+    def has_next(self) -> bool:
+        """Whether a request waits for the response before it: a stream without an end would keep it for ever.
+
+        And while it waits nothing is read, so nobody would see that the client has gone.
+        """
+        return bool(self._waiting)
+
     def write(self, data: bytes) -> None:
         """Sends bytes, if anybody is there."""
         if not self._transport.is_closing():
@@ -309,6 +317,8 @@ class Connection(asyncio.Protocol):
             self._is_paused = has_enough
             if has_enough:
                 self._transport.pause_reading()
+                if self.has_next:
+                    self.end_stream()
             else:
                 self._transport.resume_reading()
 

@@ -715,6 +715,26 @@ def test_stream_that_begins_after_its_client_sends_no_more_ends_at_once(house: H
     assert house.done == ["http.disconnect", "/later/a"]
 
 
+@pytest.mark.parametrize("behind", [get("/1"), b"junk\r\n\r\n"], ids=["request", "junk"])
+def test_stream_without_an_end_ends_when_something_comes_behind_it(house: House, behind: bytes) -> None:
+    with house.wire() as wire:
+        wire.send(get("/stream/"))
+        house.has_seen(1)
+        wire.send(behind)
+        house.is_empty()
+    assert house.done == ["http.disconnect", "/stream/"]
+
+
+def test_stream_that_begins_when_something_is_behind_it_ends_at_once(house: House) -> None:
+    with house.wire() as wire:
+        wire.send(get("/later/a") + get("/1"))
+        house.has_seen(1)
+        house.until(lambda: all(each.has_next for each in house.server.shared.open))
+        house.let("a")
+        house.is_empty()
+    assert house.done == ["http.disconnect", "/later/a"]
+
+
 # The end.
 
 

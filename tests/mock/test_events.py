@@ -210,6 +210,15 @@ def test_stream_ends_when_the_server_stops() -> None:
         assert wire.reply().body == b"retry: 1000\n\n"
 
 
+def test_stream_ends_for_the_next_request_of_its_connection() -> None:
+    with MockServer(settings=Settings(allow_hosts=("x",))) as mock:
+        with Wire(int(mock.url.rpartition(":")[2])) as wire:
+            wire.send(get(EVENTS) + get("/_mock/health"))
+            assert wire.reply().body.startswith(b"retry: 1000")
+            assert wire.reply().status == 200
+        until(lambda: not mock.admin.journal.watchers)
+
+
 def test_failure_on_the_way_is_logged_and_ends_the_stream(
     team: Team, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
