@@ -146,7 +146,7 @@ def test_state_of_another_version_is_refused(state: str, postgresql: PostgreSQL)
     on(state, nothing)
     change = "UPDATE alvys_state SET version = 99"
     if state.startswith("sqlite"):
-        with sqlite3.connect(state.removeprefix("sqlite:///")) as connection:
+        with closing(sqlite3.connect(state.removeprefix("sqlite:///"))) as connection, connection:
             connection.execute(change)
     else:
         postgresql.do(change, database=str(state_url(state).database))
