@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
         }
         self.shared.add(self)
         if self.shared.are_ending:
-            transport.close()
+            self._close()
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
@@ -325,7 +325,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Closes as soon as the response is sent that the app is at."""
         if self._active is None:
-            self._transport.close()
+            self._close()
         elif self._transport.is_closing():  # the app works for nobody
             self.cut()
         else:
@@ -356,7 +356,7 @@ class Connection(asyncio.Protocol):
             self._refuse(RequestTimedOut(self.shared.patience))
             self.read_on()
         else:
-            self._transport.close()
+            self._close()
 
     # From bytes to requests. The parser calls what starts with `on_`.
 
@@ -491,7 +491,7 @@ class Connection(asyncio.Protocol):
             return
         if not exchange.is_over:
             if exchange.is_sent or (exchange.has_left and exchange.error is None):
-                self._transport.close()
+                self._close()
             else:
                 error = exchange.error or RuntimeError("The app failed.")
                 self._respond(error, is_mute=exchange.scope["method"] == "HEAD")
@@ -499,7 +499,7 @@ class Connection(asyncio.Protocol):
             if self._waiting or self._is_paused:
                 self.read_on()
             elif self.has_eof:
-                self._transport.close()
+                self._close()
         else:
             self._linger()
 
@@ -535,7 +535,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._idle_seconds = 0
         if self.has_eof:
-            self._transport.close()
+            self._close()
         elif self._transport.can_write_eof():
             try:
                 self._transport.write_eof()
@@ -544,6 +544,11 @@ class Connection(asyncio.Protocol):
             else:
                 self.read_on()
         else:  # TLS has no half of a connection
+            self._close()
+
+    def _close(self) -> None:
+        # A transport of asyncio with TLS that is closed twice does nothing more, and fails when it is asked.
+        if not self._transport.is_closing():
             self._transport.close()
 
     def _end_input(self) -> None:
@@ -551,7 +556,7 @@ class Connection(asyncio.Protocol):
         if not self._arriving.is_whole:
             self._arriving.leave()
         if self._active is None:
-            self._transport.close()
+            self._close()
         elif self._active.is_stream:  # it might end never, or when it is written in vain
             self._active.leave()
 

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.connection import MOST_HEAD, Connection, Exchange, Shared
 from mock_server.serving import PATIENCE
 from mock_server.testing import MockServer
+from mock_server.tls import made_tls
 from tests.mock.api import PAYMENTS, checked_problem, payment_of
 from tests.mock.house import LARGE, House
 from tests.mock.wire import Over, Reply, Wire, get, post
@@ -816,6 +819,20 @@ def test_request_that_is_cut_off_before_it_began_leaves_nothing(house: House, be
         house.do(cut)
         house.is_empty()
         assert len(house.seen) == before
+
+
+@pytest.mark.parametrize("new_loop", LOOPS.values(), ids=LOOPS)
+def test_connection_with_tls_may_be_closed_twice(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with made_tls(()) as tls, House(new_loop, tls=tls.context) as house:
+        context = ssl.create_default_context(cafile=tls.ca)
+        wire = socket.create_connection(("127.0.0.1", house.port), timeout=60)
+        with context.wrap_socket(wire, server_hostname="localhost") as client:
+            client.sendall(get("/1"))
+            house.has_seen(1)
+            house.until(lambda: house.done == ["/1"])
+            house.do(house.server.finish)  # the client does not say goodbye, so the connection stays
+            house.do(house.server.finish)
+            house.pass_seconds(1)
 
 
 def test_connection_that_is_made_after_the_end_began_is_closed(house: House) -> None:
