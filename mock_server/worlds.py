@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # which makes what is here
 SILENCE = 3600
 """Seconds without a request after which a world ends."""
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]{1,64}")  # most clients resolve . and .. in a path
 _KEY, _RAW_PREFIX = WORLD_HEADER.lower().encode(), WORLD_PREFIX.encode()
 
 
@@ -170,7 +170,9 @@ class Worlds:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise _refusal("The name of a world has 1 to 64 of the characters A-Z, a-z, 0-9, ., _ and -.")
+        raise _refusal(
+            "The name of a world has 1 to 64 of the characters A-Z, a-z, 0-9, ., _ and -; . and .. are none."
+        )
     return name
 
 
