@@ -147,13 +147,14 @@ def test_body_may_be_written_by_hand_and_is_sent_as_it_is(visitor: Visitor, mock
     expect(tab.locator("#effect mark")).to_have_text(["0.10000000000000001 USD <img src=x onerror=alert(1)>"])
 
 
-def test_nothing_is_sent_before_the_form_is_filled(visitor: Visitor, mock: MockServer) -> None:
+def test_nothing_is_typed_or_sent_before_the_form_is_filled(visitor: Visitor, mock: MockServer) -> None:
     tab = visitor.context.new_page()
     held: list[Route] = []
     tab.route("**/_mock/loads?*", lambda route: route.continue_() if held else held.append(route))
     tab.goto(f"{mock.url}/try")
     expect(tab.locator("[name=path]")).to_have_value(PATH)
     expect(tab.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    expect(tab.get_by_label("Body", exact=True)).to_be_disabled()  # what is typed would be written over
     held[0].continue_()
     expect(tab.get_by_role("button", name="Send", exact=True)).to_be_enabled()
     expect(tab.get_by_label("Body", exact=True)).to_have_value(re.compile("LD-1001"))

@@ -8,6 +8,8 @@ const PAY = "recordCustomerPayment";
 const form = byId("request");
 const PRESETS = JSON.parse(form.dataset.presets);
 const field = form.elements;
+/** What nobody can use while the page writes it. */
+const FILLED = byId("filled");
 
 let operations = [];
 let preset = {};
@@ -305,7 +307,7 @@ form.addEventListener("input", (event) => {
 field.operation.addEventListener("change", () => {
   field.preset.value = "";
   preset = {};
-  attempt(prepare, byId("send"));
+  attempt(prepare, FILLED);
 });
 field.preset.addEventListener("change", () => choose(field.preset.value));
 
@@ -315,7 +317,7 @@ async function choose(name) {
   history.replaceState(null, "", PRESETS[name] ? `?preset=${name}` : location.pathname);
   const wanted = preset.operation ?? PAY;
   if (operations.some(({ id }) => id === wanted)) field.operation.value = wanted;
-  await attempt(prepare, byId("send"));
+  await attempt(prepare, FILLED);
 }
 
 byId("language").append(...Object.keys(LANGUAGES).map((name) => el("option", {}, name)));
