@@ -665,6 +665,22 @@ def test_pages_of_others_may_call_the_api_of_a_world_and_not_its_admin_api() -> 
             assert "access-control-allow-origin" not in refused.headers
 
 
+def test_pages_of_others_may_read_why_a_world_is_refused() -> None:
+    page = {"Origin": "http://a.example"}
+    with worlds(Settings(cors=("http://a.example",), worlds=1), "one") as (default, _):
+        for path, named in ((f"/worlds/two{LOADS}", {}), (LOADS, {"X-Sandbox-World": "a b"})):
+            refused = default.client.get(path, headers=page | named)
+            assert refused.status_code in {400, 503}
+            assert refused.headers["access-control-allow-origin"] == "http://a.example"
+        asked = page | {"Access-Control-Request-Method": "POST"}
+        assert default.client.options(f"/worlds/two{PAYMENTS}", headers=asked).status_code == 200
+        assert [entry.status for entry in default.mock.requests] == [503, 400]
+        for path, named in (("/worlds/two/_mock/reset", {}), ("/_mock/reset", {"X-Sandbox-World": "two"})):
+            refused = default.client.post(path, headers=page | named)
+            assert refused.status_code == 503
+            assert "access-control-allow-origin" not in refused.headers
+
+
 def test_admin_api_of_a_world_wants_the_key_on_the_port_of_its_own() -> None:
     options = ("--port", "0", "--admin-port", "0", "--admin-key", "k", "--quiet")
     with serving(*options) as mock, httpx2.Client() as client:
