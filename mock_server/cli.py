@@ -543,7 +543,9 @@ def _switched_on(urls: list[str], sandbox: Sandbox, settings: Settings) -> list[
         lines.append(f"Rate limit: {settings.rate_limit}")
     lines += [f"Fault: {fault}" for fault in settings.faults]
     lines += [
-        f"Webhook: {webhook.url}, secret {webhook.secret}" for webhook in sandbox.webhooks.registered.values()
+        # What others have registered by the admin API is not for this log: it shows a secret once.
+        f"Webhook: {webhook.url}" + (f", secret {webhook.secret}" if webhook.url in settings.webhooks else "")
+        for webhook in sandbox.webhooks.registered.values()
     ]
     if settings.profile != DEFAULT:
         lines.append(f"Profile: {settings.profile}")

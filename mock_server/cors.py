@@ -1,7 +1,8 @@
 """Which web pages of others may call the API (CORS). The admin API takes requests of none of them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,24 +25,31 @@ def origins_in(written: Iterable[str]) -> Sequence[str]:
     return origins
 
 
-def open_to(origins: Sequence[str], methods: Iterable[str], router: Router) -> ASGIApp:
-    """The app, whose API pages of these origins may call by these methods, with any header and token.
+class Cors(NamedTuple):
+    """Pages of these origins may call by these methods, with any header and token, and read every header."""
 
-    They may read every header of a response. Preflights never reach the API.
-    """
-    cors = CORSMiddleware(
-        router,
-        allow_origins=origins,
-        allow_methods=sorted(methods),
-        allow_headers=["*"],  # which names those that were asked for
-        expose_headers=["*"],
-        allow_private_network=True,
-    )
+    origins: Sequence[str]
+    methods: Collection[str]
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        # A world has a CORS of its own.
-        is_apart = router.names_world(path) or router.is_admin(path, scope["server"])
-        await (router if is_apart else cors)(scope, receive, send)
+    def opened(self, router: Router) -> ASGIApp:
+        """The app, with its API open to these pages."""
+        cors = self.around(router)
 
-    return app
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope["path"]
+            # A world has a CORS of its own.
+            is_apart = router.names_world(path) or router.is_admin(path, scope["server"])
+            await (router if is_apart else cors)(scope, receive, send)
+
+        return app
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """An app that is open to these pages. Preflights never reach it."""
+        return CORSMiddleware(
+            app,
+            allow_origins=self.origins,
+            allow_methods=sorted(self.methods),
+            allow_headers=["*"],  # which names those that were asked for
+            expose_headers=["*"],
+            allow_private_network=True,
+        )

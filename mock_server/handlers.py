@@ -180,17 +180,17 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
         created_to=instant(end) if end else None,
     )
     page, size = _asked_page(body)
-    return _page_with(page, size, *await ledger.page(wanted, page * size, size))
+    total, loads = await ledger.page(wanted, page * size, size)
+    if not loads:
+        raise LoadNotFound
+    return FoundPage(page, size, total, loads)
 
 
 def _asked_page(body: Mapping[str, Any]) -> tuple[int, int]:
     return int(body.get("Page", 0)), int(body.get("PageSize", 20))
 
 
-def _page_with(page: int, size: int, total: int, loads: list[Load]) -> FoundPage:
-    if not loads:
-        raise LoadNotFound
-    return FoundPage(page, size, total, loads)
+_NO_INVOICE = "No invoice matches the request."
 
 
 async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
@@ -201,7 +201,7 @@ async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
         has_both = given_id in (None, invoice_id(load.id)) and number in (None, invoice_number(load.number))
         if has_both and invoice_status(load) is not None:
             return load
-    raise LoadNotFound("No invoice matches the request.")
+    raise LoadNotFound(_NO_INVOICE)
 
 
 async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
@@ -213,13 +213,16 @@ async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
         billed = [number for each in body["InvoiceNumbers"] if (number := billed_number(each)) is not None]
         numbers = [number for number in billed if not load_numbers or number in load_numbers]
         if not numbers:
-            raise LoadNotFound
+            raise LoadNotFound(_NO_INVOICE)
     found = await ledger.search(
         LoadFilter(statuses=load_statuses(statuses), numbers=numbers, customer_id=body.get("CustomerId"))
     )
     loads = [load for load in found if not statuses or invoice_status(load) in statuses]
     page, size = _asked_page(body)
-    return _page_with(page, size, len(loads), loads[page * size : (page + 1) * size])
+    shown = loads[page * size : (page + 1) * size]
+    if not shown:
+        raise LoadNotFound(_NO_INVOICE)
+    return FoundPage(page, size, len(loads), shown)
 
 
 async def list_users(_request: ValidRequest) -> list[Mapping[str, object]]:

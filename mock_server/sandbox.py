@@ -1,10 +1,10 @@
 """One whole mock: the API, and what its settings switch on. What is off is not there."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from mock_server.webhooks import WITH_ID, Webhooks
 
 if TYPE_CHECKING:  # for those who have a browser
     from mock_server.console.rendering import Rendering
+    from mock_server.cors import Cors
     from mock_server.transactions import Database
     from mock_server.worlds import Worlds
 
@@ -153,7 +154,7 @@ class Sandbox:
         self._document = DocumentRoutes(spec, self._api.has_path)
         self.console = Console(self._has_path, self._origins.check_host, self._rendering)
         """The pages, which are there with the admin API."""
-        self._open = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
+        self._cors = _cors(settings.cors, (*self.stateful, *self.exemplary)) if settings.cors else None
 
     def another(self, name: str) -> "Sandbox":
         """A world as this one was at the start. It shares what was compiled, and nothing that changes."""
@@ -261,7 +262,9 @@ class Sandbox:
         def worlds() -> "Worlds":
             from mock_server.worlds import Worlds  # noqa: PLC0415 - for who names one
 
-            return Worlds(self._most_worlds, make, self._api, self.clock)
+            made = Worlds(self._most_worlds, make, self._api, self.clock)
+            made.around = None if self._cors is None else self._cors.around
+            return made
 
         def make(name: str) -> tuple[Sandbox, ASGIApp]:
             world = self.another(name)
@@ -292,7 +295,7 @@ class Sandbox:
             from mock_server.reasons import Explainer  # noqa: PLC0415 - for those who ask
 
             router.explain = Explainer()
-        return router if self._open is None else self._open(router)
+        return router if self._cors is None else self._cors.opened(router)
 
     def _told(self, spec: Spec, settings: Settings) -> dict[str, Any]:
         """What the admin API says of the settings, as its document describes it."""
@@ -390,15 +393,15 @@ def _key_gates(settings: Settings) -> list[Gate]:
         raise UnusableSetting(f"admin key: {error}") from error
 
 
-def _cors(written: tuple[str, ...], operations: Iterable[Operation]) -> Callable[[Router], ASGIApp]:
-    from mock_server.cors import NotAnOrigin, open_to, origins_in  # noqa: PLC0415 - for those who want it
+def _cors(written: tuple[str, ...], operations: Iterable[Operation]) -> "Cors":
+    from mock_server.cors import Cors, NotAnOrigin, origins_in  # noqa: PLC0415 - for those who want it
 
     try:
         origins = origins_in(written)
     except NotAnOrigin as error:
         raise UnusableSetting(f"CORS: {error}") from error
     methods = {"GET", *(operation.method for operation in operations)}
-    return partial(open_to, origins, methods)
+    return Cors(origins, methods)
 
 
 def _rate(text: str) -> Rate | None:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mock_server.clock import Clock
 from mock_server.endpoint import NoOperation, serve
 from mock_server.problems import InvalidRequest, SwitchedOff, TooManyWorlds, UnknownWorld
-from mock_server.router import Routes
+from mock_server.router import ADMIN_PREFIX, Routes
 from mock_server.trace import WORLD_HEADER, WORLD_PREFIX, Trace
 
 if TYPE_CHECKING:  # which makes what is here
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # which makes what is here
 SILENCE = 3600
 """Seconds without a request after which a world ends."""
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]{1,64}")  # most clients resolve . and .. in a path
 _KEY, _RAW_PREFIX = WORLD_HEADER.lower().encode(), WORLD_PREFIX.encode()
 
 
@@ -66,6 +66,8 @@ class Worlds:
         self._api = api
         self._clock = clock
         self._now = now
+        self.around: Callable[[ASGIApp], ASGIApp] | None = None
+        """Opens what refuses a request to the web pages that may call the API."""
         self._worlds: dict[str, _World] = {}  # the one that was used longest ago first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,16 +163,24 @@ class Worlds:
         def why(_trace: Trace) -> Exception:
             return error
 
-        trace = Trace(scope, None, {}, self._clock.seconds(), time.perf_counter())
-        await serve(NoOperation(why), trace, receive, send)
-        trace.seconds = time.perf_counter() - trace.started
-        for watch in self._api.watchers:
-            watch(trace)
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            trace = Trace(scope, None, {}, self._clock.seconds(), time.perf_counter())
+            await serve(NoOperation(why), trace, receive, send)
+            trace.seconds = time.perf_counter() - trace.started
+            for watch in self._api.watchers:
+                watch(trace)
+
+        if self.around is None or ADMIN_PREFIX in scope["path"]:
+            await app(scope, receive, send)
+        else:
+            await self.around(app)(scope, receive, send)
 
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise _refusal("The name of a world has 1 to 64 of the characters A-Z, a-z, 0-9, ., _ and -.")
+        raise _refusal(
+            "The name of a world has 1 to 64 of the characters A-Z, a-z, 0-9, ., _ and -; . and .. are none."
+        )
     return name
 
 

@@ -201,6 +201,7 @@ ELSEWHERE = {
     ("docs/nightly.md", "What a run that only reads can judge"): "test_nightly",
     ("docs/other-documents.md", "What responds with examples"): "tests/mock/test_foreign.py",
     ("docs/performance.md", "Performance"): "nothing but `make bench`",
+    ("docs/state.md", "What it promises"): "nothing but `python -m evaluation durability`",
     ("docs/webhooks.md", "Headers"): "tests/mock/test_webhooks.py",
     ("README.md", "What is documented and what is assumed"): "test_readme_counts_the_rows",
     ("CONTRIBUTING.md", "Where things are"): "test_links_lead_to_files_and_headings",

@@ -286,7 +286,8 @@ def test_search_that_breaks_the_schema_is_400(opened: Api, filters: Json) -> Non
     ],
 )
 def test_search_without_a_hit_is_404(opened: Api, filters: Json) -> None:
-    problem_of(opened.post(filters, path=INVOICE_SEARCH), 404)
+    refused = problem_of(opened.post(filters, path=INVOICE_SEARCH), 404)
+    assert refused["detail"] == "No invoice matches the request."
 
 
 def test_pages_have_every_hit_once(opened: Api) -> None:

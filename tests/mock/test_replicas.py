@@ -20,6 +20,7 @@ from mock_server.sandbox import Settings
 from mock_server.testing import MockServer, WebhookReceiver, verify_signature
 from mock_server.transactions import state_url
 from tests.mock.api import LOADS, PAYMENTS, json_of, payment_of
+from tests.mock.command import serving
 from tests.mock.team import until
 
 Pair = tuple[MockServer, MockServer]
@@ -366,6 +367,16 @@ def test_receiver_is_left_out_where_nothing_can_be_sent(pair: Pair, monkeypatch:
     monkeypatch.setitem(sys.modules, "mock_server.courier", None)
     assert change(other, "GET", "webhooks")["items"] == []
     assert len(change(one, "GET", "webhooks")["items"]) == 1
+
+
+def test_start_prints_no_secret_of_a_receiver_that_the_admin_api_registered(
+    pair: Pair, database: str
+) -> None:
+    """Who registered it has seen it once; the log of whoever starts later is not for it."""
+    secret = change(pair[0], "POST", "webhooks", url="http://127.0.0.1:9/")["secret"]
+    with serving("--port", "0", "--state", database) as third:
+        assert "\nWebhook: http://127.0.0.1:9/\n" in third.greeting
+        assert secret not in third.greeting
 
 
 # --- what can go wrong --------------------------------------------------------------------------------

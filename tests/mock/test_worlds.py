@@ -162,7 +162,7 @@ def test_request_without_a_name_is_served_by_the_default_world(settings: Setting
         )
 
 
-BAD = ["", "a b", "a/b", "..%2f", "é", "x" * 65, "a\tb", "a,b", "*", "%41"]
+BAD = ["", "a b", "a/b", "..%2f", "é", "x" * 65, "a\tb", "a,b", "*", "%41", ".", ".."]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -197,7 +197,7 @@ def test_two_names_get_a_400() -> None:
         assert team.client.get("/_mock/worlds").json()["total"] == 0
 
 
-@pytest.mark.parametrize("name", [".", "..", "x" * 64, "-", "A_b.9"])
+@pytest.mark.parametrize("name", ["...", ".a", "x" * 64, "-", "A_b.9"])
 def test_every_other_name_is_a_world(name: str) -> None:
     with running(Settings(worlds=1)) as team:
         assert team.client.get("/_mock/health", headers={"X-Sandbox-World": name}).status_code == 200
@@ -662,6 +662,22 @@ def test_pages_of_others_may_call_the_api_of_a_world_and_not_its_admin_api() -> 
             assert read.headers["access-control-allow-origin"] == "http://a.example"
             refused = client.post("/_mock/reset", headers=page | named)
             assert refused.status_code == 403
+            assert "access-control-allow-origin" not in refused.headers
+
+
+def test_pages_of_others_may_read_why_a_world_is_refused() -> None:
+    page = {"Origin": "http://a.example"}
+    with worlds(Settings(cors=("http://a.example",), worlds=1), "one") as (default, _):
+        for path, named in ((f"/worlds/two{LOADS}", {}), (LOADS, {"X-Sandbox-World": "a b"})):
+            refused = default.client.get(path, headers=page | named)
+            assert refused.status_code in {400, 503}
+            assert refused.headers["access-control-allow-origin"] == "http://a.example"
+        asked = page | {"Access-Control-Request-Method": "POST"}
+        assert default.client.options(f"/worlds/two{PAYMENTS}", headers=asked).status_code == 200
+        assert [entry.status for entry in default.mock.requests] == [503, 400]
+        for path, named in (("/worlds/two/_mock/reset", {}), ("/_mock/reset", {"X-Sandbox-World": "two"})):
+            refused = default.client.post(path, headers=page | named)
+            assert refused.status_code == 503
             assert "access-control-allow-origin" not in refused.headers
 
 
