@@ -34,7 +34,12 @@ _CONNECTIONS = 10
 _ATTEMPTS = 5
 """How often a transaction is tried that another one got in the way of."""
 _PATIENT_ATTEMPTS = 24
-"""The same for one that is long: it waits for two minutes."""
+"""The same for one that is long: it waits for a minute at least."""
+_SHORTEST_PAUSE = 0.01
+"""Seconds that one that is long lets pass before it is tried again; each time twice as many, up to _PATIENCE.
+
+SQLite does not wait by itself where a file gets its log, for a lock that somebody else has.
+"""
 _CONFLICTS = frozenset(("40001", "40P01"))
 """PostgreSQL's codes for a serialization failure and for a deadlock."""
 _LOCKED = frozenset(("55P03", "SQLITE_BUSY"))
@@ -239,12 +244,14 @@ class Database:
         )
         try:
             async with asyncio.timeout(None if is_long else _LONGEST):
-                for _ in range(attempts):
+                for attempt in range(attempts):
                     try:
                         # One greenlet for all of it: AsyncConnection has one for each call.
                         return await greenlet_spawn(_committed, engine.sync_engine, work, conflicts)
                     except _InTheWay as error:
                         reason = error.reason
+                    if is_long:
+                        await asyncio.sleep(min(_SHORTEST_PAUSE * 2**attempt, _PATIENCE))
                 raise _unavailable(reason)
         except (SQLAlchemyError, OSError) as error:  # among them, TimeoutError
             raise _unavailable(error) from error
@@ -271,6 +278,8 @@ def _committed(engine: Engine, work: Callable[[Connection], T], conflicts: Colle
         try:
             connection = stack.enter_context(engine.connect())
         except Exception as error:  # noqa: BLE001 - all are raised again
+            if isinstance(error, DBAPIError) and _code(error) in conflicts:
+                raise _InTheWay(error) from error.__cause__
             # Some are the driver's own: for a host, a user or an option that is wrong.
             is_own = not isinstance(error, SQLAlchemyError)
             raise (_unavailable(error) if is_own else error) from error.__cause__

@@ -169,6 +169,29 @@ def test_several_first_starts_at_once_open_one_state(state: str) -> None:
     assert asyncio.run(run()) == [20] * 6
 
 
+def test_first_start_waits_for_another_one_that_has_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[Any] = []
+    spawn = vars(transactions)["greenlet_spawn"]
+
+    def spawned(*call: Any) -> Any:
+        attempts.append(call)
+        if len(attempts) == 2:
+            other.execute("ROLLBACK")
+        return spawn(*call)
+
+    async def look(ledger: SqlLedger) -> None:
+        assert await ledger.count() == 1
+
+    monkeypatch.setattr(transactions, "greenlet_spawn", spawned)
+    file = tmp_path / "state.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        on(f"sqlite:///{file}", look)
+    assert len(attempts) >= 2
+
+
 @on_every_database
 def test_load_in_place_of_itself_has_its_own_payments(state: str) -> None:
     async def check(ledger: SqlLedger) -> None:
