@@ -22,6 +22,7 @@ from mock_server.receiver import ReceivedEvent, WebhookReceiver, verify_signatur
 from mock_server.responses import LOAD, compile_response
 from mock_server.sandbox import Sandbox, Settings, served_spec
 from mock_server.serving import Server, listen, url_of
+from mock_server.shared_world import AdminRefusal, SharedWorld
 from mock_server.shipped import FIXTURES, SPEC
 from mock_server.trace import WORLD_HEADER, WORLD_PREFIX
 from mock_server.webhooks import EVENTS, WITH_ID, Delivery
@@ -34,7 +35,16 @@ Result = TypeVar("Result")
 _GRACE = 2
 """Seconds that the end of a test waits for requests that its end left behind."""
 
-__all__ = ["MockServer", "MockWorld", "ReceivedEvent", "Settings", "WebhookReceiver", "verify_signature"]
+__all__ = [
+    "AdminRefusal",
+    "MockServer",
+    "MockWorld",
+    "ReceivedEvent",
+    "Settings",
+    "SharedWorld",
+    "WebhookReceiver",
+    "verify_signature",
+]
 
 
 def _certified() -> "AbstractContextManager[Tls]":

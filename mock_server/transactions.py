@@ -35,8 +35,8 @@ _ATTEMPTS = 5
 """How often a transaction is tried that another one got in the way of."""
 _PATIENT_ATTEMPTS = 24
 """The same for one that is long: it waits for a minute at least."""
-_SHORTEST_PAUSE = 0.01
-"""Seconds that one that is long lets pass before it is tried again; each time twice as many, up to _PATIENCE.
+_SHORTEST_PAUSE = 10
+"""Milliseconds that one that is long lets pass before it is tried again; each time twice as many.
 
 SQLite does not wait by itself where a file gets its log, for a lock that somebody else has.
 """
@@ -251,7 +251,7 @@ class Database:
                     except _InTheWay as error:
                         reason = error.reason
                     if is_long:
-                        await asyncio.sleep(min(_SHORTEST_PAUSE * 2**attempt, _PATIENCE))
+                        await asyncio.sleep(min(_SHORTEST_PAUSE * 2**attempt / 1000, _PATIENCE))
                 raise _unavailable(reason)
         except (SQLAlchemyError, OSError) as error:  # among them, TimeoutError
             raise _unavailable(error) from error

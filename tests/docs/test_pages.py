@@ -13,6 +13,7 @@ from mock_server.opening import opening_loads
 from mock_server.policy import policy_named
 from mock_server.shipped import SPEC
 from mock_server.spec import Spec
+from mock_server.testing import MockServer
 from tests.conftest import Write
 from tests.docs.page import FILES, ROOT, Block, page
 from tests.docs.session import Session
@@ -71,7 +72,9 @@ def test_every_page_is_linked_from_the_readme() -> None:
 def test_python_passes_as_a_test(
     block: Block, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_as_test(block.text, pytester, monkeypatch, passed=1)
+    with MockServer() as shared:
+        monkeypatch.setenv("SANDBOX_URL", shared.url)
+        run_as_test(block.text, pytester, monkeypatch, passed=1)
 
 
 def test_shown_test_fails_for_a_client_that_does_not_retry(

@@ -113,6 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported with the first webhook.
     "courier": {"httpcore2"},
     "receiver": {"starlette", ".decimal_json", ".endpoint", ".serving", ".webhooks"},
+    "shared_world": {".decimal_json", ".problems", ".trace", ".webhooks"},
     # The pages: all but their routes are imported with the first of them.
     "console.__init__": set(),
     "console.routes": {"starlette", ".console.rendering", ".endpoint", ".openapi", ".problems", ".trace"},
@@ -177,7 +178,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Imported for those who want https.
     "tls": {"trustme"},
     "testing": {".decimal_json", ".domain", ".journal", ".ledger", ".opening", ".problems", ".responses"}
-    | {".receiver", ".sandbox", ".serving", ".shipped", ".tls", ".trace", ".webhooks"},
+    | {".receiver", ".sandbox", ".serving", ".shared_world", ".shipped", ".tls", ".trace", ".webhooks"},
     "pytest_plugin": {"pytest", ".sandbox", ".testing"},
     "reloading": {".documents"},
     "cli": {
@@ -304,7 +305,7 @@ def test_only_the_outer_modules_name_an_http_status() -> None:
     }
     # decimal_json means 308 as a number of digits, and journal 200 as one of characters. The others read
     # statuses in the answers of a profile.
-    outer = {"endpoint", "problems", "foreign.operations", "foreign.standins"}
+    outer = {"endpoint", "problems", "foreign.operations", "foreign.standins", "shared_world"}
     playing = {"answers.envelope", "answers.wording", "profiles"}
     assert naming == outer | {"connection", "decimal_json", "journal"} | playing
 
