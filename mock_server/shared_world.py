@@ -37,16 +37,19 @@ class SharedWorld:
             httpx2.get(f"{world.url}/api/p/v1.0/loads?loadNumber=LD-1001")
 
     Without a `name` it is a new one; the end of the block ends it. `key` is that of the admin API, if it has
-    one. It has the members of a MockServer, by the admin API: requests and deliveries are the objects that
-    this shows. Whatever the sandbox refuses is an AdminRefusal; OSError if it can't be reached.
+    one, and `admin` the base URL of that, if it has another port.
+    It has the members of a MockServer, by the admin API: requests and deliveries are the objects that this
+    shows. Whatever the sandbox refuses is an AdminRefusal; OSError if it can't be reached.
     """
 
-    def __init__(self, server: str, name: str | None = None, key: str | None = None) -> None:
+    def __init__(
+        self, server: str, name: str | None = None, *, key: str | None = None, admin: str | None = None
+    ) -> None:
         """`server` is the base URL of the sandbox."""
         self.name = name or uuid4().hex
-        self._server = server.rstrip("/")
-        self.url = f"{self._server}{WORLD_PREFIX}{self.name}"
+        self.url = f"{server.rstrip('/')}{WORLD_PREFIX}{self.name}"
         """The base URL of this world."""
+        self._admin = (admin or server).rstrip("/")
         self.headers = {WORLD_HEADER: self.name}
         """What names it to the server's own address."""
         self._key = {} if key is None else {ADMIN_KEY: key}
@@ -59,7 +62,7 @@ class SharedWorld:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._ask("DELETE", f"{self._server}/_mock/worlds/{self.name}")
+            self._ask("DELETE", f"{self._admin}/_mock/worlds/{self.name}")
         except AdminRefusal as refusal:
             if refusal.status != HTTPStatus.NOT_FOUND:  # somebody ended it before
                 raise
@@ -69,7 +72,7 @@ class SharedWorld:
 
         world.call("GET", "requests?status=400")["items"]
         """
-        return self._ask(method, f"{self.url}/_mock/{path}", document)
+        return self._ask(method, f"{self._admin}{WORLD_PREFIX}{self.name}/_mock/{path}", document)
 
     def _ask(self, method: str, url: str, document: object = None) -> Any:
         headers = {"Content-Type": "application/json", **self._key}

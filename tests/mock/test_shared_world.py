@@ -1,6 +1,7 @@
 """A world of a sandbox that runs elsewhere, used as tests of several processes use it."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from mock_server.sandbox import Settings
 from mock_server.testing import AdminRefusal, MockServer, SharedWorld, WebhookReceiver, verify_signature
 from tests.mock.api import LOADS, PAYMENTS, payment_of
+from tests.mock.command import serving
 from tests.mock.house import House
 from tests.mock.test_testing import ALONE, ROOT
 
@@ -134,6 +136,17 @@ def test_admin_key_is_sent() -> None:
         with pytest.raises(AdminRefusal) as refused, SharedWorld(mock.url):
             pass
         assert refused.value.status == 401
+
+
+def test_admin_api_may_have_a_port_of_its_own() -> None:
+    with serving("--port", "0", "--admin-port", "0") as running:
+        (admin,) = re.findall(r"^Admin API: (\S+)/_mock/health,", running.greeting, re.MULTILINE)
+        with SharedWorld(running.url, admin=admin) as world:
+            assert pay(world, "R").status_code == 200
+            assert [each["ReferenceNumber"] for each in world.load("LD-1001")["payments"]] == ["R"]
+        with pytest.raises(AdminRefusal) as refused, SharedWorld(running.url):
+            pass
+        assert refused.value.status == 404
 
 
 def test_where_there_are_no_worlds_it_is_refused() -> None:
