@@ -447,7 +447,8 @@ class Connection(asyncio.Protocol):
             self._active = request
             if self._task is None:
                 self._task = self._loop.create_task(self._serve())
-                self._task.add_done_callback(self._end)
+                # It may be cut before it begins, and so never come to what it does in the end.
+                self._task.add_done_callback(lambda _task: self.shared.forget(self))
             else:
                 self._wake()
         else:
@@ -478,12 +479,6 @@ class Connection(asyncio.Protocol):
                 self._active = None
                 self._go_on_after(exchange)
                 came_at_once = self._active is not None
-
-    def _end(self, _task: object) -> None:
-        """The task has ended, which may have been cut before it began."""
-        self._active = None
-        if self._is_lost:
-            self.shared.forget(self)
 
     def _go_on_after(self, exchange: Exchange) -> None:
         self._idle_seconds = 0

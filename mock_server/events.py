@@ -81,21 +81,14 @@ async def _events(
                 known = entry.id
                 yield _event("request", write(entry), known)
                 news.set()  # there may be more
-            if not await _comes(news):
+            try:
+                # `wait_for` of Python 3.11 drops a cancellation that comes together with what it waits for.
+                async with asyncio.timeout(HEARTBEAT):
+                    await news.wait()
+            except TimeoutError:
                 yield b": still there\n\n"
     finally:
         journal.watchers.remove(news.set)
-
-
-async def _comes(news: asyncio.Event) -> bool:
-    """Whether something comes before it is time for a heartbeat."""
-    try:
-        # Not `wait_for`: in Python 3.11 it drops a cancellation that comes together with what it waits for.
-        async with asyncio.timeout(HEARTBEAT):
-            await news.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _event(name: str, data: object, id: int | None = None) -> bytes:
