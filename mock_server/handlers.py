@@ -180,17 +180,22 @@ async def search_loads(ledger: Ledger, request: ValidRequest) -> FoundPage:
         created_to=instant(end) if end else None,
     )
     page, size = _asked_page(body)
-    total, loads = await ledger.page(wanted, page * size, size)
-    if not loads:
-        raise LoadNotFound
-    return FoundPage(page, size, total, loads)
+    return _page_with(page, size, *await ledger.page(wanted, page * size, size), LoadNotFound)
 
 
 def _asked_page(body: Mapping[str, Any]) -> tuple[int, int]:
     return int(body.get("Page", 0)), int(body.get("PageSize", 20))
 
 
-_NO_INVOICE = "No invoice matches the request."
+def _page_with(
+    page: int, size: int, total: int, loads: list[Load], none: Callable[[], LoadNotFound]
+) -> FoundPage:
+    if not loads:
+        raise none()
+    return FoundPage(page, size, total, loads)
+
+
+_no_invoice = partial(LoadNotFound, "No invoice matches the request.")
 
 
 async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
@@ -201,7 +206,7 @@ async def get_invoice(ledger: Ledger, request: ValidRequest) -> Load:
         has_both = given_id in (None, invoice_id(load.id)) and number in (None, invoice_number(load.number))
         if has_both and invoice_status(load) is not None:
             return load
-    raise LoadNotFound(_NO_INVOICE)
+    raise _no_invoice()
 
 
 async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
@@ -213,16 +218,13 @@ async def search_invoices(ledger: Ledger, request: ValidRequest) -> FoundPage:
         billed = [number for each in body["InvoiceNumbers"] if (number := billed_number(each)) is not None]
         numbers = [number for number in billed if not load_numbers or number in load_numbers]
         if not numbers:
-            raise LoadNotFound(_NO_INVOICE)
+            raise _no_invoice()
     found = await ledger.search(
         LoadFilter(statuses=load_statuses(statuses), numbers=numbers, customer_id=body.get("CustomerId"))
     )
     loads = [load for load in found if not statuses or invoice_status(load) in statuses]
     page, size = _asked_page(body)
-    shown = loads[page * size : (page + 1) * size]
-    if not shown:
-        raise LoadNotFound(_NO_INVOICE)
-    return FoundPage(page, size, len(loads), shown)
+    return _page_with(page, size, len(loads), loads[page * size : (page + 1) * size], _no_invoice)
 
 
 async def list_users(_request: ValidRequest) -> list[Mapping[str, object]]:
